@@ -1,0 +1,29 @@
+.PHONY: demo test test-slow lint bench clean
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(PY) || python3 -m venv $(VENV)
+	$(PY) -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)          ## the main job: train, compress, simulate, report -> out/demo
+	$(VENV)/bin/accelsim demo --out out/demo
+
+test: $(STAMP) lint     ## everything but the tests marked slow
+	$(PY) -m pytest -n 2 --dist loadgroup
+
+test-slow: $(STAMP)
+	$(PY) -m pytest -m slow
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(STAMP)         ## speed as ratios to a naive reference, in one run
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf $(VENV) out build *.egg-info

@@ -1,0 +1,22 @@
+"""PE-array families by kind; adding one is a file here and a line in KINDS."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from accelsim.arrays.base import PEArray
+from accelsim.errors import unknown_name
+
+KINDS = {
+    "systolic": "accelsim.arrays.systolic:Systolic",
+    "csr_rows": "accelsim.arrays.csr_rows:CsrRows",
+}
+
+
+def array_class(kind: str) -> type[PEArray]:
+    """The configuration class of a kind; UnknownNameError names the nearest one."""
+    if kind not in KINDS:
+        raise unknown_name("array kind", kind, KINDS)
+    module, name = KINDS[kind].split(":")
+    found: type[PEArray] = getattr(import_module(module), name)
+    return found

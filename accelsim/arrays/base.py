@@ -1,0 +1,165 @@
+"""The interface of a PE array: a frozen configuration, and a Program that runs one GEMM on it.
+
+The engine calls a Program in this order: `grain` and the byte counts while a mapping is chosen, then `work(tile)` once
+for every different tile, then `functional()` where the run is verified. What must hold:
+
+* tiles cut the GEMM along `grain`; their `work` adds up to the whole, cycle for cycle, when T is not cut;
+* `work(tile).counts` are additive; names in COUNTS are columns of the report, others start with the array's kind;
+* `functional()` computes every output in the way the hardware does, from the encoded operands.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from accelsim.errors import UnsupportedLayerError
+from accelsim.parts import Part
+from accelsim.trace import GemmTrace
+
+COUNTS = (
+    "macs_executed",  # multiply-accumulates that occupied a lane
+    "sram_ifmap_reads",  # elements read from the ifmap buffer
+    "sram_filter_reads",  # weights read from the filter buffer
+    "sram_index_bits",  # index bits read from the filter buffer
+    "sram_ofmap_writes",  # outputs and psums written to the ofmap buffer
+    "sram_psum_reads",  # psums read back from the ofmap buffer
+    "register_bits",  # bits written to registers inside the array
+    "decodes",  # index entries decoded
+)
+Size = Annotated[int, Field(ge=1, le=2**40)]
+OperandBits = Annotated[int, Field(ge=1, le=64)]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """O[m0:m1, n0:n1] += X[m0:m1, k0:k1] · W[n0:n1, k0:k1]ᵀ; `before` is the shape of the tile before, if any."""
+
+    m0: int
+    m1: int
+    n0: int
+    n1: int
+    k0: int
+    k1: int
+    before: tuple[int, int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(m, n, k) sizes."""
+        return self.m1 - self.m0, self.n1 - self.n0, self.k1 - self.k0
+
+
+@dataclass(frozen=True)
+class Grain:
+    """Tile edges are multiples of m, n and k; `whole` names the T dimension, cut only if nothing else fits."""
+
+    m: int
+    n: int
+    k: int
+    whole: str
+    costly: frozenset[str] = frozenset()  # dimensions whose cut adds compute cycles
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one tile costs the array: busy cycles and additive counts."""
+
+    cycles: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class PEArray(Part, ABC):
+    """One PE-array family; each is one file with its configuration and its Program, and one line in the registry."""
+
+    kind: str
+    accumulator_bits: OperandBits = 32
+    output_bits: OperandBits | None = None  # None: as wide as the activations
+
+    @property
+    @abstractmethod
+    def peak_macs(self) -> int:
+        """Multiply-accumulates a cycle at best."""
+
+    @abstractmethod
+    def program(self, trace: GemmTrace) -> Program:
+        """The array set up for a one-group trace. Raises UnsupportedLayerError where it cannot run it."""
+
+    @abstractmethod
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """Logic of the array for area: {primitive of the energy table: how many of it}."""
+
+    def refuse(self, trace: GemmTrace, why: str) -> UnsupportedLayerError:
+        """The error for a layer that the array cannot run."""
+        return UnsupportedLayerError(f"layer {trace.name!r} cannot run on {self.kind}: {why}")
+
+
+class Program(ABC):
+    """One group's GEMM on one array. Bit counts are exact for the values at hand; a shape counts as all nonzero."""
+
+    uniform_weights: ClassVar[bool] = False  # whether weight_bits and index_bits depend on a tile's sizes alone
+
+    def __init__(self, array: Any, trace: GemmTrace) -> None:
+        self.array = array
+        self.trace = trace
+
+    @property
+    @abstractmethod
+    def grain(self) -> Grain:
+        """How tiles may be cut."""
+
+    @abstractmethod
+    def work(self, tile: Tile) -> Work:
+        """Exact busy cycles and counts of one tile."""
+
+    @abstractmethod
+    def functional(self) -> NDArray[np.int64]:
+        """O, (M, N) int64, computed as the array's datapath does. Needs values."""
+
+    @abstractmethod
+    def psums_leave(self, k: int) -> bool:
+        """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer."""
+
+    def work_key(self, tile: Tile) -> object:
+        """Tiles with equal keys cost equal work; by default the tile itself."""
+        return tile
+
+    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """Bits of the encoded weight values of a tile as they travel from DRAM."""
+        return (n1 - n0) * (k1 - k0) * self.trace.weight_bits
+
+    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """Index bits of a tile as they travel from DRAM."""
+        return 0
+
+    def ifmap_bits(self, m0: int, m1: int, k0: int, k1: int) -> int:
+        """Bits of the ifmap elements that a tile touches, halo included."""
+        return self.trace.touched_ifmap(m0, m1, k0, k1) * self.trace.activation_bits
+
+    @property
+    def output_bits(self) -> int:
+        """Bits of one finished output."""
+        return int(self.array.output_bits or self.trace.activation_bits)
+
+    def effectual_macs(self) -> int:
+        """Σ_k nnz(X[:, k]) · nnz(W[:, k]); a shape counts as all nonzero."""
+        x = self.trace.activation_nonzeros().astype(np.int64)
+        weight = self.trace.weight
+        if weight is None:
+            return int(x.sum()) * self.trace.N
+        return int(x @ np.count_nonzero(weight, axis=0))
+
+    def weights_nonzero(self) -> int:
+        """Nonzero weights of the group; a shape counts as all nonzero."""
+        weight = self.trace.weight
+        return self.trace.N * self.trace.K if weight is None else int(np.count_nonzero(weight))
+
+
+def ceil_div(a: int, b: int) -> int:
+    """⌈a / b⌉ of integers."""
+    return -(-a // b)

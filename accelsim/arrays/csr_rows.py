@@ -1,0 +1,213 @@
+"""csr_rows: PEs of V lanes that walk compressed rows of the weights, with absolute indices in 64×64 blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.formats.csr_absolute import CsrAbsolute
+from accelsim.trace import GemmTrace
+
+BLOCK = 64
+COLUMN_BITS = 6
+EXTENT_BITS = 13
+WORDS_LIMIT_BYTES = 16 * 2**20  # activations that the functional walk holds at a time
+
+
+class CsrRows(PEArray):
+    """`pes` PEs of `vector_width` lanes; compressed filters, dense activations in `banks` banks (None: one a PE).
+
+    A pass covers V output pixels. Filter n belongs to PE n mod pes (static) or goes to the first idle PE, lowest index
+    on ties, any number of them a cycle (dynamic). A PE walks its nonzeros in k order, block after block; word k of the
+    ifmap buffer holds the V activations of column k and lies in bank k mod banks. Each cycle a bank reads one word, the
+    one wanted by the PE that has waited longest (then by the lowest index), and all PEs that want it are served: V MACs
+    each. Extents come a cycle ahead through a port of their own, so that a (row, block) takes at least one cycle.
+    Barrier at the end of a pass. The index is the one that ADMM-NN-S (001, section III-A) calls absolute.
+    """
+
+    kind: Literal["csr_rows"] = "csr_rows"
+    pes: Size = 16
+    vector_width: Size = 16
+    assignment: Literal["static", "dynamic"] = "static"
+    banks: Size | None = None
+
+    @property
+    def peak_macs(self) -> int:
+        """pes · vector_width."""
+        return self.pes * self.vector_width
+
+    def program(self, trace: GemmTrace) -> CsrRowsProgram:
+        """Any coding runs: the values are integers."""
+        return (CsrRowsShape if trace.weight_operand is None else CsrRowsProgram)(self, trace)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """A MAC a lane; a PE's registers: accumulator and activation a lane, the weight, its column, two extents."""
+        lane = self.accumulator_bits + activation_bits
+        bits = self.vector_width * lane + weight_bits + COLUMN_BITS + 2 * EXTENT_BITS
+        return {"mac": float(self.peak_macs), "register_bit": float(self.pes * bits)}
+
+
+class Pass(NamedTuple):
+    """Of one pass over V pixels: busy cycles, words read from banks, PE-cycles lost to conflicts and empty extents."""
+
+    cycles: int
+    services: int
+    conflicts: int
+    empties: int
+
+
+class CsrRowsProgram(Program):
+    """One GEMM on CsrRows. Weights and indices travel and lie in the filter buffer compressed."""
+
+    array: CsrRows
+
+    def __init__(self, array: CsrRows, trace: GemmTrace) -> None:
+        super().__init__(array, trace)
+        self._passes: dict[tuple[int, int, int, int], Pass] = {}
+
+    @property
+    def grain(self) -> Grain:
+        """Pixels by passes, filters by rounds of the PEs, k by blocks. Cuts of N and K add barriers."""
+        return Grain(self.array.vector_width, self.array.pes, BLOCK, "K", frozenset({"N", "K"}))
+
+    def psums_leave(self, k: int) -> bool:
+        """Where K is cut."""
+        return k < self.trace.K
+
+    def work_key(self, tile: Tile) -> object:
+        """Pixels count by their number, filters and blocks by themselves."""
+        return tile.m1 - tile.m0, tile.n0, tile.n1, tile.k0, tile.k1
+
+    def work(self, tile: Tile) -> Work:
+        """⌈m / V⌉ equal passes. Buffer words are read whole, also by a last pass of fewer pixels."""
+        passes, lanes = ceil_div(tile.m1 - tile.m0, self.array.vector_width), self.array.vector_width
+        one = self._one_pass(tile.n0, tile.n1, tile.k0, tile.k1)
+        counts = self._operand_counts(tile, one, passes)
+        nonzeros = counts["decodes"]  # of all passes
+        lost = {
+            "edge": nonzeros * lanes - counts["macs_executed"],
+            "conflict": one.conflicts * lanes * passes,
+            "empty": one.empties * lanes * passes,
+        }
+        slots = self.array.peak_macs * one.cycles * passes
+        lost["imbalance"] = slots - counts["macs_executed"] - sum(lost.values())
+        counts.update({f"csr_rows_idle_{reason}": count for reason, count in lost.items()})
+        return Work(one.cycles * passes, counts)
+
+    def _operand_counts(self, tile: Tile, one: Pass, passes: int) -> Counter[str]:
+        (m, n, k), array = tile.shape, self.array
+        nonzeros, extents = self._nonzeros(tile.n0, tile.n1, tile.k0, tile.k1), n * ceil_div(k, BLOCK)
+        words = one.services * passes
+        psums = m * n if tile.k0 > 0 else 0
+        index_bits = (nonzeros * COLUMN_BITS + extents * EXTENT_BITS) * passes
+        operands = nonzeros * passes * (self._entry_bits + array.vector_width * self.trace.activation_bits)
+        return Counter(
+            macs_executed=nonzeros * m,
+            sram_ifmap_reads=words * array.vector_width,
+            sram_filter_reads=nonzeros * passes,
+            sram_index_bits=index_bits,
+            sram_ofmap_writes=m * n,
+            sram_psum_reads=psums,
+            register_bits=operands + index_bits + (nonzeros * m + psums) * array.accumulator_bits,
+            decodes=nonzeros * passes,
+        )
+
+    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """Nonzeros at their own width, or at the codebook's."""
+        return self._nonzeros(n0, n1, k0, k1) * self._entry_bits
+
+    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """A 6-bit column a nonzero and a 13-bit extent a (row, block)."""
+        return self._nonzeros(n0, n1, k0, k1) * COLUMN_BITS + (n1 - n0) * ceil_div(k1 - k0, BLOCK) * EXTENT_BITS
+
+    def functional(self) -> NDArray[np.int64]:
+        """The walk of every pass on the decoded columns and values, some passes at a time."""
+        from accelsim.arrays.csr_kernels import walk
+
+        trace, encoded = self.trace, self._encoded
+        lanes = min(self.array.vector_width, trace.M)
+        step = max(1, WORDS_LIMIT_BYTES // (8 * lanes * max(trace.K, trace.N))) * lanes
+        values = encoded.values.astype(np.int64)
+        out = np.empty((trace.M, trace.N), np.int64)
+        for m0 in range(0, trace.M, step):
+            m1 = min(m0 + step, trace.M)
+            words = self._words(m0, m1, lanes)
+            sums = np.zeros((len(words), trace.N, lanes), np.int64)
+            walk(*self._rows, encoded.columns, values, words, sums)
+            out[m0:m1] = sums.transpose(0, 2, 1).reshape(-1, trace.N)[: m1 - m0]
+        return out
+
+    def _words(self, m0: int, m1: int, lanes: int) -> NDArray[np.int64]:
+        """The ifmap buffer of passes over pixels m0..m1−1, (passes, K, lanes); lanes past the last pixel hold 0."""
+        passes = ceil_div(m1 - m0, lanes)
+        pixels = np.zeros((passes * lanes, self.trace.K), np.int64)
+        pixels[: m1 - m0] = self.trace.activation_tile(m0, m1, 0, self.trace.K)
+        return np.ascontiguousarray(pixels.reshape(passes, lanes, -1).transpose(0, 2, 1))
+
+    @property
+    def _entry_bits(self) -> int:
+        """Bits of a stored weight without its index."""
+        coding = self.trace.coding
+        shared = coding.codebook_bits if coding.weight_coding == "codebook" else None
+        return int(shared or coding.weight_bits)
+
+    @cached_property
+    def _encoded(self) -> CsrAbsolute:
+        from accelsim.formats import encode
+
+        weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
+        encoded = encode(weight, "csr_absolute", value_bits=64, block=(BLOCK, BLOCK))
+        assert isinstance(encoded, CsrAbsolute)
+        return encoded
+
+    @cached_property
+    def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return self._encoded.rows_of_blocks()
+
+    @cached_property
+    def _prefix(self) -> NDArray[np.int64]:
+        """Nonzeros above and left of every (row, block) corner, (N + 1, blocks + 1)."""
+        lengths = self._rows[1]
+        prefix = np.zeros((lengths.shape[0] + 1, lengths.shape[1] + 1), np.int64)
+        np.cumsum(lengths.cumsum(axis=0), axis=1, out=prefix[1:, 1:])
+        return prefix
+
+    def _nonzeros(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """Nonzeros of whole blocks of filters n0..n1−1."""
+        b0, b1, prefix = k0 // BLOCK, ceil_div(k1, BLOCK), self._prefix
+        return int(prefix[n1, b1] - prefix[n0, b1] - prefix[n1, b0] + prefix[n0, b0])
+
+    def _one_pass(self, n0: int, n1: int, k0: int, k1: int) -> Pass:
+        """One pass over whole blocks of filters n0..n1−1, simulated once."""
+        key = n0, n1, k0, k1
+        if key not in self._passes:
+            from accelsim.arrays.csr_kernels import one_pass
+
+            pes, banks = min(self.array.pes, n1 - n0), min(self.array.banks or self.array.pes, self.trace.K)
+            blocks, dynamic = (k0 // BLOCK, ceil_div(k1, BLOCK)), self.array.assignment == "dynamic"
+            result = one_pass(*self._rows, self._encoded.columns, (n0, n1), blocks, pes, banks, dynamic)
+            self._passes[key] = Pass(*result)
+        return self._passes[key]
+
+
+class CsrRowsShape(CsrRowsProgram):
+    """The same without weight values: all are nonzero."""
+
+    uniform_weights = True
+
+    def work_key(self, tile: Tile) -> object:
+        """Only sizes matter, and whether psums come back."""
+        return tile.shape, tile.k0 > 0
+
+    def _nonzeros(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        return (n1 - n0) * (k1 - k0)
+
+    def _one_pass(self, n0: int, n1: int, k0: int, k1: int) -> Pass:
+        """Without zeros the PEs walk in step and want the same word, so that no bank is ever late."""
+        steps = ceil_div(n1 - n0, self.array.pes) * (k1 - k0)
+        return Pass(steps, steps, 0, 0)

@@ -1,0 +1,201 @@
+"""Dense systolic array: output-, weight- and input-stationary folds with SCALE-Sim's closed-form timing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from math import lcm
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.nm import NM, check_pattern, compressed_length
+from accelsim.trace import GemmTrace
+
+
+def _valid_nm(text: str | None) -> str | None:
+    if text is not None:
+        NM.parse(text)
+    return text
+
+
+class Systolic(PEArray):
+    """R rows × C cols of MACs. A fold of an Sr × Sc part with temporal length T takes, in cycles,
+
+    os (Sr, Sc, T = M, N, K): T + R + C − 2; ws (K, N, M) and is (K, M, N): 2R + C + T − 2, of which R load the
+    stationary operand. `edge_folds: clipped` puts the occupied rows and columns of an edge fold for R and C;
+    `weight_double_buffer` hides the load of a fold behind the fold before. `nm` ("2:4") shortens K layer-wise to
+    ⌊K/b⌋·a + min(a, K mod b). Source: SCALE-Sim's analytical model (Samajdar et al., ISPASS 2020, section III).
+    """
+
+    kind: Literal["systolic"] = "systolic"
+    rows: Size = 32
+    cols: Size = 32
+    dataflow: Literal["os", "ws", "is"] = "os"
+    edge_folds: Literal["full", "clipped"] = "full"
+    weight_double_buffer: bool = False
+    nm: Annotated[str | None, AfterValidator(_valid_nm)] = None
+
+    @property
+    def peak_macs(self) -> int:
+        """One MAC a PE a cycle."""
+        return self.rows * self.cols
+
+    def program(self, trace: GemmTrace) -> SystolicProgram:
+        """Any coding runs at its bits; weights that break `nm` raise TraceError with row and group."""
+        return SystolicProgram(self, trace)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """A MAC, two operand registers and an accumulator register a PE."""
+        registers = weight_bits + activation_bits + self.accumulator_bits
+        return {"mac": self.peak_macs, "register_bit": float(self.peak_macs * registers)}
+
+
+class SystolicProgram(Program):
+    """One GEMM in folds; `axes` names the dimensions that lie along Sr, Sc and T."""
+
+    array: Systolic
+    uniform_weights = True
+
+    def __init__(self, array: Systolic, trace: GemmTrace) -> None:
+        super().__init__(array, trace)
+        self.nm = NM.parse(array.nm) if array.nm else NM(1, 1)
+        if array.nm and trace.weight_operand is not None:
+            check_pattern(trace.weight_tile(0, trace.N, 0, trace.K), self.nm, trace.name)
+
+    @cached_property
+    def axes(self) -> str:
+        """Sr, Sc and T as letters of M, N, K."""
+        return {"os": "MNK", "ws": "KNM", "is": "KMN"}[self.array.dataflow]
+
+    @property
+    def grain(self) -> Grain:
+        """Multiples of R along Sr and C along Sc; along K, of whole N:M groups too."""
+        step = dict(zip(self.axes, (self.array.rows, self.array.cols, 1), strict=True))
+        k = lcm(step["K"], self.nm.n) // self.nm.n * self.nm.m
+        return Grain(step["M"], step["N"], k, self.axes[2], frozenset(self.axes[2]))
+
+    def work_key(self, tile: Tile) -> object:
+        """Only sizes matter, what ran before, and whether psums come back."""
+        return tile.shape, tile.before, tile.k0 > 0
+
+    def work(self, tile: Tile) -> Work:
+        """Cycles by the fold table, SRAM words as SCALE-Sim counts them plus the psums read back."""
+        return Work(self._cycles(tile), self._counts(tile))
+
+    def _spans(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """(Sr, Sc, T) of a tile, K compressed."""
+        sizes = dict(zip("MNK", (*shape[:2], compressed_length(shape[2], self.nm)), strict=True))
+        return sizes[self.axes[0]], sizes[self.axes[1]], sizes[self.axes[2]]
+
+    def _edges(self, size: int, full: int) -> list[tuple[int, int]]:
+        """Fold sizes along an axis as (occupied, how many)."""
+        if self.array.edge_folds == "full":
+            return [(full, ceil_div(size, full))]
+        return [(full, size // full)] * (size >= full) + [(size % full, 1)] * (size % full > 0)
+
+    def _cycles(self, tile: Tile) -> int:
+        sr, sc, t = self._spans(tile.shape)
+        folds = [
+            (r, c, nr * nc) for r, nr in self._edges(sr, self.array.rows) for c, nc in self._edges(sc, self.array.cols)
+        ]
+        stream = sum(n * (t + r + c - 2) for r, c, n in folds)
+        if self.array.dataflow == "os":
+            return stream
+        if self.array.weight_double_buffer:
+            return stream + self._exposed_load(folds[0][0], tile.before)
+        return stream + sum(n * r for r, _, n in folds)
+
+    def _exposed_load(self, rows: int, before: tuple[int, int, int] | None) -> int:
+        """Load cycles of a tile's first fold that the fold before cannot hide; folds run Sc inside Sr.
+
+        Within a tile every load hides: rows never grow from fold to fold, and a fold lasts at least its rows.
+        """
+        if before is None:
+            return rows
+        sr, sc, t = self._spans(before)
+        last = [self._edges(size, full)[-1][0] for size, full in ((sr, self.array.rows), (sc, self.array.cols))]
+        return max(0, rows - (t + last[0] + last[1] - 2))
+
+    def _counts(self, tile: Tile) -> Counter[str]:
+        m, n, _ = tile.shape
+        k = compressed_length(tile.shape[2], self.nm)
+        fm, fn, fk = self._fold_counts(m, n, k)
+        outputs, again = m * n * fk, m * n * (fk - (tile.k0 == 0))
+        groups = ceil_div(tile.shape[2], self.nm.m) * n * fm
+        return Counter(
+            macs_executed=m * n * k,
+            sram_ifmap_reads=m * k * fn,
+            sram_filter_reads=n * k * fm,
+            sram_index_bits=groups * self.nm.index_bits,
+            sram_ofmap_writes=outputs,
+            sram_psum_reads=again,
+            register_bits=self._register_bits(m, n, k),
+            decodes=n * k * fm if self.nm.index_bits else 0,
+        )
+
+    def _fold_counts(self, m: int, n: int, k: int) -> tuple[int, int, int]:
+        """How often filter, ifmap and outputs pass the SRAM port: folds along M, N and K where they repeat."""
+        r, c = self.array.rows, self.array.cols
+        if self.array.dataflow == "os":
+            return ceil_div(m, r), ceil_div(n, c), 1
+        return {"ws": (1, ceil_div(n, c), ceil_div(k, r)), "is": (ceil_div(m, c), 1, ceil_div(k, r))}[
+            self.array.dataflow
+        ]
+
+    def _register_bits(self, m: int, n: int, k: int) -> int:
+        """Bits latched: a hop of each moving value a MAC, and the shifting in of the stationary operand."""
+        weight, activation, psum = self.trace.weight_bits, self.trace.activation_bits, self.array.accumulator_bits
+        if self.array.dataflow == "os":
+            return m * n * k * (weight + activation + psum)
+        moving, resting = (activation, weight) if self.array.dataflow == "ws" else (weight, activation)
+        columns = n if self.array.dataflow == "ws" else m
+        full, rest = divmod(k, self.array.rows)
+        shifts = full * self.array.rows * (self.array.rows + 1) // 2 + rest * (rest + 1) // 2
+        return m * n * k * (moving + psum) + columns * shifts * resting
+
+    def psums_leave(self, k: int) -> bool:
+        """os keeps psums in the PEs for a whole K; ws and is send them to the ofmap buffer fold by fold."""
+        if self.array.dataflow == "os":
+            return k < self.trace.K
+        return compressed_length(self.trace.K, self.nm) > self.array.rows
+
+    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """N:M weights travel compressed."""
+        return (n1 - n0) * compressed_length(k1 - k0, self.nm) * self.trace.weight_bits
+
+    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """n·⌈log2 m⌉ bits an N:M group."""
+        return (n1 - n0) * ceil_div(k1 - k0, self.nm.m) * self.nm.index_bits
+
+    def effectual_macs(self) -> int:
+        """As everywhere; a shape under `nm` counts its compressed K as nonzero."""
+        if self.trace.weight_operand is None and self.nm.m > 1:
+            return self.trace.M * self.trace.N * compressed_length(self.trace.K, self.nm)
+        return super().effectual_macs()
+
+    def weights_nonzero(self) -> int:
+        """As everywhere; a shape under `nm` counts its compressed K as nonzero."""
+        if self.trace.weight_operand is None:
+            return self.trace.N * compressed_length(self.trace.K, self.nm)
+        return super().weights_nonzero()
+
+    def functional(self) -> NDArray[np.int64]:
+        """Fold by fold: each adds the product of its part to the psums, which the next fold along K takes up."""
+        trace, grain = self.trace, self.grain
+        out = np.zeros((trace.M, trace.N), np.int64)
+        steps = [dict(zip("MNK", (grain.m, grain.n, grain.k), strict=True))[axis] for axis in "MNK"]
+        t = "MNK".index(self.axes[2])
+        steps[t] = (trace.M, trace.N, trace.K)[t]
+        for m0 in range(0, trace.M, steps[0]):
+            m1 = min(m0 + steps[0], trace.M)
+            for k0 in range(0, trace.K, steps[2]):
+                k1 = min(k0 + steps[2], trace.K)
+                x = trace.activation_tile(m0, m1, k0, k1).astype(np.int64)
+                for n0 in range(0, trace.N, steps[1]):
+                    n1 = min(n0 + steps[1], trace.N)
+                    out[m0:m1, n0:n1] += x @ trace.weight_tile(n0, n1, k0, k1).astype(np.int64).T
+        return out

@@ -1,0 +1,41 @@
+"""bitmap: one bit an element says whether it is nonzero, and the nonzeros follow in row-major order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.formats.base import Encoded, Widths
+from accelsim.operands import Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Bitmap(Encoded):
+    """A packed mask, first element in the highest bit of the first byte, and the nonzeros."""
+
+    values: Ints
+    mask: NDArray[np.uint8]
+
+    @classmethod
+    def encode(cls, matrix: Ints, widths: Widths) -> Bitmap:
+        """Mask and nonzeros of the matrix."""
+        nonzero = matrix != 0
+        return cls(matrix.shape, matrix.dtype, widths.value_bits, matrix[nonzero], np.packbits(nonzero))
+
+    def decode(self) -> Ints:
+        """The matrix."""
+        matrix = np.zeros(self.shape, self.dtype)
+        matrix[np.unpackbits(self.mask, count=matrix.size).astype(bool).reshape(self.shape)] = self.values
+        return matrix
+
+    @property
+    def value_bits_total(self) -> int:
+        """Nonzeros × value_bits."""
+        return self.values.size * self.value_bits
+
+    @property
+    def index_bits_total(self) -> int:
+        """One bit an element."""
+        return self.shape[0] * self.shape[1]

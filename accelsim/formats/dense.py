@@ -1,0 +1,35 @@
+"""dense: every element at its full width, no index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.formats.base import Encoded, Widths, check_codes
+from accelsim.operands import Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Encoded):
+    """All elements, row after row."""
+
+    values: Ints
+
+    @classmethod
+    def encode(cls, matrix: Ints, widths: Widths) -> Dense:
+        """A copy of the matrix; TraceError where one bit would have to hold three values."""
+        check_codes(matrix, widths.value_bits, "dense")
+        return cls(matrix.shape, matrix.dtype, widths.value_bits, matrix.copy())
+
+    def decode(self) -> Ints:
+        """The matrix."""
+        return self.values.copy()
+
+    @property
+    def value_bits_total(self) -> int:
+        """Elements × value_bits."""
+        return self.values.size * self.value_bits
+
+    @property
+    def index_bits_total(self) -> int:
+        """None."""
+        return 0

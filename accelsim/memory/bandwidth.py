@@ -1,0 +1,93 @@
+"""A DRAM of fixed bandwidth and latency: requests of 64 bytes, served in turn to the transfers under way."""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from heapq import heappop, heappush
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from accelsim.memory.kernel import DramKernel, DramPart, Transfer
+
+REQUEST_BYTES = 64
+
+
+class BandwidthDram(DramPart):
+    """A rate in 10⁹ bytes a second, shared by the transfers under way, and a latency before a read's first byte."""
+
+    model: Literal["bandwidth"]
+    gbps: Annotated[float, Field(gt=0)]
+    latency_cycles: Annotated[int, Field(ge=0, le=2**50)] = 0
+
+    def kernel(self, clock_mhz: float) -> BandwidthKernel:
+        """A fresh kernel against an array clock."""
+        return BandwidthKernel(self.gbps, clock_mhz, self.latency_cycles)
+
+
+class BandwidthKernel(DramKernel):
+    """`gbps` 10⁹ bytes a second against an array clock; a read arrives `latency_cycles` after it is served.
+
+    Time runs in ticks, of which a cycle has p and a byte takes q, where p/q = bytes a cycle: all integers. A completion
+    rounds up to the next cycle. Transfers are served in turn, a request each, in the order in which they came.
+    """
+
+    def __init__(self, gbps: float, clock_mhz: float, latency_cycles: int) -> None:
+        rate = Fraction(repr(gbps)) * 1000 / Fraction(repr(clock_mhz))
+        self.cycle_ticks, self.byte_ticks = rate.numerator, rate.denominator
+        self.latency_cycles = latency_cycles
+        self.now = 0  # ticks: when the request in service ends
+        self.served_bytes = 0
+        self.turn: deque[list[int]] = deque()  # [number, bytes left, latency]
+        self.done: list[tuple[int, int]] = []  # heap of (cycle, number)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transfer is under way or done but not reported."""
+        return bool(self.turn or self.done)
+
+    @property
+    def busy_cycles(self) -> int:
+        """Array cycles that the bytes handed over take to serve, rounded up."""
+        return -(-self.served_bytes * self.byte_ticks // self.cycle_ticks)
+
+    def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
+        """Writes are posted: they have no latency."""
+        if not self.turn:
+            self.now = max(self.now, cycle * self.cycle_ticks)
+        self.served_bytes += transfer.size_bytes
+        self.turn.append([number, transfer.size_bytes, 0 if transfer.is_write else self.latency_cycles])
+
+    def advance(self, limit: float) -> tuple[int, int] | None:
+        """Serve requests that start before `limit`, until a transfer is done."""
+        while self.turn and self.now < limit * self.cycle_ticks:
+            if self.done and self.done[0][0] * self.cycle_ticks <= self.now:
+                break
+            self._skip_rounds(limit)
+            self._serve_one()
+        if self.done and self.done[0][0] <= limit:
+            return heappop(self.done)
+        return None
+
+    def _skip_rounds(self, limit: float) -> None:
+        """Whole rounds in which every transfer gets a full request and none ends."""
+        rounds = min(left for _, left, _ in self.turn) // REQUEST_BYTES - 1
+        cost = len(self.turn) * REQUEST_BYTES * self.byte_ticks
+        horizon = min(limit, self.done[0][0] if self.done else limit)
+        if horizon != float("inf"):
+            rounds = min(rounds, (int(horizon) * self.cycle_ticks - self.now) // cost)
+        if rounds > 0:
+            self.now += rounds * cost
+            for entry in self.turn:
+                entry[1] -= rounds * REQUEST_BYTES
+
+    def _serve_one(self) -> None:
+        entry = self.turn.popleft()
+        size = min(REQUEST_BYTES, entry[1])
+        self.now += size * self.byte_ticks
+        entry[1] -= size
+        if entry[1]:
+            self.turn.append(entry)
+        else:
+            heappush(self.done, (-(-self.now // self.cycle_ticks) + entry[2], entry[0]))

@@ -1,0 +1,53 @@
+"""The interface of a DRAM model: a resumable kernel that the engine's one DRAM process owns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from accelsim.parts import Part
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Bytes of one operand to or from DRAM."""
+
+    operand: str
+    size_bytes: int
+    is_write: bool
+
+
+class DramKernel(ABC):
+    """Serves transfers request by request. All times are array cycles; calls come in order of time.
+
+    `submit` hands a transfer over at a cycle; `advance` moves on to the first cycle at which a transfer is done, but
+    not past `limit`. Nothing is ever rolled back: after `advance(limit)` the past up to `limit` is settled.
+    """
+
+    @abstractmethod
+    def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
+        """Take transfer `number`, of at least one byte, at `cycle`."""
+
+    @abstractmethod
+    def advance(self, limit: float) -> tuple[int, int] | None:
+        """(cycle, number) of the next transfer done at a cycle <= `limit`, each reported once; else None."""
+
+    @property
+    @abstractmethod
+    def busy(self) -> bool:
+        """Whether a transfer is under way or done but not reported."""
+
+    @property
+    @abstractmethod
+    def busy_cycles(self) -> int:
+        """Array cycles in which requests were served, rounded up."""
+
+
+class DramPart(Part, ABC):
+    """The configuration of a DRAM model."""
+
+    model: str
+
+    @abstractmethod
+    def kernel(self, clock_mhz: float) -> DramKernel | None:
+        """A fresh kernel against an array clock; None where no transfer takes time."""

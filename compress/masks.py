@@ -1,0 +1,44 @@
+"""Masks as parametrizations: masked values are exactly 0 in every forward pass and get no gradient."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+
+class Mask(nn.Module):
+    """Multiplies a tensor by 0 and 1. The mask is a buffer, so that it moves and saves with the model."""
+
+    keep: torch.Tensor
+
+    def __init__(self, keep: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("keep", keep.clone())
+
+    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor where `keep`, else 0."""
+        return tensor * self.keep
+
+
+def hold_zeros(module: nn.Module, name: str, keep: torch.Tensor) -> None:
+    """Hold `module.<name>` at 0 wherever `keep` is False, in addition to any mask that it already has."""
+    for held in _masks(module, name):
+        held.keep.logical_and_(keep)
+        return
+    parametrize.register_parametrization(module, name, Mask(keep))
+
+
+def _masks(module: nn.Module, name: str) -> list[Mask]:
+    if not parametrize.is_parametrized(module, name):
+        return []
+    held = module.parametrizations[name]  # type: ignore[index]  # a ModuleDict; torch types it as Tensor
+    return [m for m in held if isinstance(m, Mask)]
+
+
+def release(model: nn.Module) -> None:
+    """Write the masked values into plain parameters and drop every mask: the original state_dict keys return."""
+    for module in model.modules():
+        for name in list(getattr(module, "parametrizations", {})):
+            if _masks(module, name):
+                parametrize.remove_parametrizations(module, name, leave_parametrized=True)

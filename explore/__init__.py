@@ -1,0 +1,1 @@
+"""Exploration: the command line, studies, sweeps and search over everything below."""

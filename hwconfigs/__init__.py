@@ -1,0 +1,1 @@
+"""Accelerators as YAML files, one folder a family; read through `accelsim.load_hardware`."""

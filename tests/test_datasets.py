@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from accelsim.errors import ConfigError
+from workloads.datasets import Affine, Batches, digits, read_digits
+
+
+def test_split_is_seeded_disjoint_and_whole():
+    first, again, other = digits(3), digits(3), digits(4)
+    assert torch.equal(first.train_images, again.train_images)
+    assert torch.equal(first.test_labels, again.test_labels)
+    assert not torch.equal(first.test_labels, other.test_labels)
+    assert first.train_images.shape == (8000, 1, 28, 28)
+    assert first.test_images.shape == (2000, 1, 28, 28)
+    every = torch.cat([first.train_images, first.test_images]).mul(255).round().byte().flatten(1).numpy()
+    stored = read_digits()[0].reshape(10_000, -1)
+    assert sorted(map(bytes, every)) == sorted(map(bytes, stored))
+
+
+def test_pixels_are_fractions_with_background_zero():
+    images = digits(0, fast=True).train_images
+    assert images.dtype == torch.float32
+    assert float(images.min()) == 0
+    assert float(images.max()) == 1
+    assert float((images == 0).float().mean()) > 0.5
+
+
+def test_fast_is_a_part_of_the_same_split():
+    fast, full = digits(5, fast=True), digits(5)
+    assert len(fast.train_labels) + len(fast.test_labels) <= 4000
+    assert torch.equal(fast.train_images, full.train_images[: len(fast.train_images)])
+    assert torch.equal(fast.test_labels, full.test_labels[: len(fast.test_labels)])
+
+
+def test_digits_are_read_without_torch():
+    code = "import sys, workloads.datasets as d; d.read_digits(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_affine_of_nothing_changes_nothing():
+    images = digits(0, fast=True).train_images[:4]
+    same = Affine(0, 0, 0, 0)(images, torch.Generator().manual_seed(0))
+    assert torch.allclose(same, images, atol=1e-5)
+
+
+def test_affine_shift_moves_the_picture_by_the_drawn_pixels():
+    image = torch.zeros(1, 1, 9, 9)
+    image[0, 0, 4, 4] = 1
+    affine = Affine(0, 0, 0, 0.5)
+    moved = affine(image, torch.Generator().manual_seed(1))
+    x, y = affine.matrices(1, torch.Generator().manual_seed(1))[0, :, 2] * 4.5
+    rows, columns = np.mgrid[:9, :9]
+    centre = [float((moved[0, 0].numpy() * at).sum() / moved.sum()) for at in (columns, rows)]
+    assert centre == pytest.approx([4 - float(x), 4 - float(y)], abs=1e-3)
+
+
+def test_affine_keeps_range_and_is_seeded():
+    images = digits(0, fast=True).train_images[:8]
+    one, same, other = (Affine()(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert 0 <= float(one.min())
+    assert float(one.max()) <= 1 + 1e-6
+
+
+def test_affine_refuses_what_is_out_of_range():
+    with pytest.raises(ConfigError, match=r"augmentation shift is 1\.5"):
+        Affine(shift=1.5)
+
+
+def test_batches_shuffle_by_generator_and_use_each_digit_once():
+    images, labels = torch.arange(10.0).view(10, 1, 1, 1), torch.arange(10)
+    batches = Batches(images, labels, torch.Generator().manual_seed(0), size=5)
+    first, second = (torch.cat([y for _, y in batches]).tolist() for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert len(batches) == 2

@@ -1,0 +1,46 @@
+"""Where workloads come from: the zoo, torch models, checkpoints, files of other simulators; and the digits.
+
+All names load on first use; only `model` and `from_torch` load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workloads.checkpoints import from_checkpoint
+    from workloads.datasets import digits
+    from workloads.models import list_models, model
+    from workloads.opening import open_workload
+    from workloads.scalesim import from_scalesim_csv
+    from workloads.torch_models import from_torch
+    from workloads.zoo import load
+
+_HOMES = {  # name -> the module that defines it
+    "digits": "datasets",
+    "from_checkpoint": "checkpoints",
+    "from_scalesim_csv": "scalesim",
+    "from_torch": "torch_models",
+    "list_models": "models",
+    "load": "zoo",
+    "model": "models",
+    "open_workload": "opening",
+}
+
+__all__ = [
+    "digits",
+    "from_checkpoint",
+    "from_scalesim_csv",
+    "from_torch",
+    "list_models",
+    "load",
+    "model",
+    "open_workload",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'workloads' has no attribute {name!r}")
+    return getattr(import_module(f"workloads.{_HOMES[name]}"), name)

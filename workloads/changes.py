@@ -1,0 +1,43 @@
+"""Shapes made from shapes: another name, a larger batch, more runs, random integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accelsim.trace import GemmTrace
+
+
+def changed(trace: GemmTrace, name: str | None = None, batch: int = 1, repeat: int | None = None) -> GemmTrace:
+    """The shape of a layer under another name, for `batch` times its inputs, or run `repeat` times."""
+    conv = None if trace.conv is None else replace(trace.conv, batch=trace.conv.batch * batch)
+    rows, filters, reduction = trace.dense_shape
+    return GemmTrace(
+        name or trace.name,
+        M=trace.M * batch,
+        N=trace.N,
+        K=trace.K,
+        groups=trace.groups,
+        kind=trace.kind,
+        conv=conv,
+        repeat=repeat or trace.repeat,
+        dense_shape=(rows * batch, filters, reduction),
+        dense_groups=trace.dense_groups,
+    )
+
+
+def randomized(trace: GemmTrace, density: float, seed: int) -> GemmTrace:
+    """A shape filled with seeded random 8-bit integers, the weights of this density (0 to 1)."""
+    return GemmTrace.random(
+        trace.name,
+        M=trace.M,
+        N=trace.N,
+        K=trace.K,
+        groups=trace.groups,
+        weight_density=density,
+        seed=seed,
+        conv=trace.conv,
+        kind=trace.kind,
+        repeat=trace.repeat,
+        dense_shape=trace.dense_shape,
+        dense_groups=trace.dense_groups,
+    )
