@@ -1,4 +1,4 @@
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint bench shapes clean
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -24,6 +24,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)         ## speed as ratios to a naive reference, in one run
 	$(PY) -m benchmarks
+
+shapes: $(STAMP)        ## the zoo's layer shapes from its torch models -> workloads/shapes/*.json
+	$(PY) -m workloads.shapes
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -143,9 +143,8 @@ class ConvGeometry:
     def touched_by_tile(self, m0: int, m1: int, step: int, k0: int, k1: int) -> Ints:
         """The same for each run of `step` output pixels of m0..m1−1, (⌈(m1−m0)/step⌉,)."""
         kinds = _tap_sets(self, k0, k1)
-        return np.asarray(
-            np.sum([n * _positions(self, m0, m1, step, taps) for taps, n in kinds.items()], axis=0, dtype=np.int64)
-        )
+        counts = [n * _positions(self, m0, m1, step, taps) for taps, n in kinds.items()]
+        return np.asarray(np.sum(counts, axis=0, dtype=np.int64))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -4,75 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 
 from accelsim.arrays.base import PEArray
+from accelsim.energy_table import default_table
 from accelsim.errors import InternalError
-from accelsim.formats.files import parse_yaml
 from accelsim.hardware import Accelerator
 
 REFERENCE_NM = 45.0
 COMPONENTS = ("mac", "register", "sram", "index", "dram", "leakage")
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """factor · bytes^size_exponent · width_bits^width_exponent."""
-
-    factor: float
-    size_exponent: float
-    width_exponent: float
-    source: str
-
-    def at(self, size_bytes: float, width_bits: float) -> float:
-        """The figure of an SRAM of a size and word width."""
-        return float(self.factor * size_bytes**self.size_exponent * width_bits**self.width_exponent)
-
-
-@dataclass(frozen=True)
-class EnergyTable:
-    """Figures at 45 nm by name, their sources, and the SRAM laws. Energies in pJ, areas in µm², leakage in µW."""
-
-    figures: Mapping[str, float]
-    sources: Mapping[str, str]
-    sram: Mapping[str, PowerLaw]
-    sram_width_bits: int
-
-    def _by_width(self, name: str, unit: str, bits: int, base_units: float, units: float) -> float:
-        """The table's figure at this width, else the 8-bit one by counted full-adder equivalents."""
-        exact = self.figures.get(f"{name}_{bits}_{unit}")
-        return exact if exact is not None else self.figures[f"{name}_8_{unit}"] * units / base_units
-
-    def add(self, bits: int, unit: str = "pj") -> float:
-        """An integer add of `bits` bits, in pJ or µm² (`um2`): 1 full adder a bit."""
-        return self._by_width("add", unit, bits, 8, bits)
-
-    def multiply(self, weight_bits: int, activation_bits: int, unit: str = "pj") -> float:
-        """An integer multiply, in pJ or µm² (`um2`): one full adder a pair of bits."""
-        width = weight_bits if weight_bits == activation_bits else 0
-        return self._by_width("mult", unit, width, 64, weight_bits * activation_bits)
-
-    def mac(self, weight_bits: int, activation_bits: int, accumulator_bits: int, unit: str = "pj") -> float:
-        """A multiply and an add into the accumulator, in pJ or µm² (`um2`)."""
-        return self.multiply(weight_bits, activation_bits, unit) + self.add(accumulator_bits, unit)
-
-    def sram_bit(self, law: str, size_bytes: float) -> float:
-        """pJ a bit of a read or write (`read_pj`, `write_pj`): a word's energy shared by its bits."""
-        return self.sram[law].at(max(size_bytes, 1), self.sram_width_bits) / self.sram_width_bits
-
-
-@lru_cache(maxsize=1)
-def default_table() -> EnergyTable:
-    """The shipped 45 nm table."""
-    content = parse_yaml((files("accelsim") / "data" / "energy_45nm.yaml").read_text("utf-8"), "the energy table")
-    figures = content["figures"]
-    return EnergyTable(
-        {name: float(entry["value"]) for name, entry in figures.items()},
-        {name: entry["source"] for name, entry in figures.items()},
-        {name: PowerLaw(**entry) for name, entry in content["sram"].items()},
-        int(content["sram_width_bits"]["value"]),
-    )
 
 
 def energy_scale(technology_nm: float) -> float:
@@ -105,13 +44,14 @@ class Widths:
 
 def layer_energy(
     machine: Accelerator,
+    array: PEArray,
     counts: Mapping[str, int],
     dram_bytes: Mapping[str, int],
     widths: Widths,
     leak_uw: float,
     cycles: int,
 ) -> dict[str, float]:
-    """pJ by component: counted actions times their figures, DRAM bits, and leakage over the layer's time."""
+    """pJ by component of a layer that ran on `array`: counted actions times their figures, DRAM bits, and leakage."""
     table, scale = default_table(), energy_scale(machine.technology_nm)
     sizes = buffer_bytes(machine, dram_bytes)
     read = {part: table.sram_bit("read_pj", size) for part, size in sizes.items()}
@@ -127,7 +67,7 @@ def layer_energy(
         + 8 * (dram_bytes["dram_weight_bytes"] + dram_bytes["dram_index_bytes"]) * write["filter"],
         "drains": 8 * (dram_bytes["dram_ofmap_bytes"] + dram_bytes["dram_psum_bytes"]) * read["ofmap"],
     }
-    mac = counts["macs_executed"] * table.mac(widths.weight, widths.activation, widths.accumulator)
+    mac = array.arithmetic_pj(counts, table, widths.weight, widths.activation)
     index = counts["sram_index_bits"] * read["filter"] + counts["decodes"] * table.figures["decode_pj"]
     return {
         "mac": mac * scale,
@@ -145,7 +85,8 @@ def array_area(array: PEArray, weight_bits: int, activation_bits: int) -> float:
     unit = {
         "mac": table.mac(weight_bits, activation_bits, array.accumulator_bits, "um2"),
         "register_bit": table.figures["register_um2_per_bit"],
-        "full_adder": table.figures["add_8_um2"] / 8,
+        "full_adder": table.full_adders(1, "um2"),
+        "gate": table.gates(1, "um2"),
     }
     logic = array.logic(weight_bits, activation_bits)
     if unpriced := set(logic) - set(unit):

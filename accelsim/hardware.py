@@ -68,7 +68,7 @@ def _by_key(value: object, key: str, known: Mapping[str, object], find: Any, par
 
 
 class Accelerator(Part):
-    """A machine: array, buffers (None = unlimited), DRAM, vector unit, and a fallback array for layers that `array` refuses."""
+    """A machine. `buffers` None is unlimited; `fallback` runs the layers that `array` refuses."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     description: str = ""

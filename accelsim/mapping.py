@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
+from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from accelsim.errors import MappingError
 from accelsim.hardware import BufferPart, Buffers
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
+FEW_UNITS = 32
 USUAL_TILES = 2048  # along one dimension; more are tried only where so many do not fit
 TILE_LIMIT = 200_000
 PIPELINE_TILES = 8  # where traffic ties, at least so many tiles let loading, computing and write-back overlap
@@ -49,8 +51,11 @@ def spans(size: int, step: int) -> list[tuple[int, int]]:
 
 
 def candidates(size: int, grain: int, most_tiles: int) -> list[int]:
-    """The smallest tile size for each number of tiles up to `most_tiles`, in multiples of the grain, largest first."""
+    """Tile sizes in multiples of the grain, largest first: all where they are few, else the smallest for each number
+    of tiles up to `most_tiles`."""
     units = ceil_div(size, grain)
+    if units <= FEW_UNITS:
+        return [min(step * grain, size) for step in range(units, 0, -1)]
     root = min(int(units**0.5) + 1, most_tiles)
     counts = {*range(1, root + 1), *(ceil_div(units, step) for step in range(1, root + 1))}
     steps = {ceil_div(units, count) for count in counts if count <= most_tiles}
@@ -86,12 +91,18 @@ class _Search:
     def best(self, whole: bool, most_tiles: int) -> Mapping | None:
         """The best mapping with T whole, or with T cut, of at most so many tiles along a dimension."""
         options = {d: candidates(self.size[d], self.step[d], most_tiles) for d in "MNK"}
+        options["M"] = sorted({*options["M"], *self._whole_rows(most_tiles)}, reverse=True)
         if whole:
             options[self.program.grain.whole] = [self.size[self.program.grain.whole]]
         options = self._fitting(options)
         if not all(options.values()):
             return None
         return self._pick(options)
+
+    def _whole_rows(self, most_tiles: int) -> list[int]:
+        """Tiles of whole output rows, which share the least halo."""
+        conv = self.program.trace.conv
+        return [] if conv is None else candidates(self.size["M"], lcm(self.step["M"], conv.out_width), most_tiles)
 
     def _fitting(self, options: dict[str, list[int]]) -> dict[str, list[int]]:
         """Drop the sizes that fit with no smallest partner: a cheap cut of the search."""

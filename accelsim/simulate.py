@@ -115,7 +115,7 @@ class _Layers:
         widths = energy.Widths(
             trace.weight_bits, trace.activation_bits, programs[0].output_bits, array.accumulator_bits
         )
-        pj = energy.layer_energy(self.machine, counts, dram, widths, self.leak_uw, run.cycles)
+        pj = energy.layer_energy(self.machine, array, counts, dram, widths, self.leak_uw, run.cycles)
         additive: Row = {
             "cycles": run.cycles,
             "compute_cycles": compute,
@@ -139,6 +139,8 @@ class _Layers:
             "macs_dense": trace.macs,
             "weights_dense": trace.dense_groups * trace.dense_shape[1] * trace.dense_shape[2],
             "weights_nonzero": sum(p.weights_nonzero() for p in programs),
+            "storage_weight_bits": sum(p.weight_bits(0, trace.N, 0, trace.K) for p in programs),
+            "storage_index_bits": sum(p.index_bits(0, trace.N, 0, trace.K) for p in programs),
             **{name: value * trace.repeat for name, value in additive.items()},
         }
 

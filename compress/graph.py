@@ -51,7 +51,7 @@ class _Leaves(fx.Tracer):
     """Traces into the user's own modules only; torch's, and parametrized ones of theirs, stay whole."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Layer | BatchNorm | _MODULES) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, (Layer, BatchNorm, *_MODULES)) or super().is_leaf_module(m, module_qualified_name)
 
 
 def flows(model: nn.Module, example_input: torch.Tensor) -> list[Flow]:

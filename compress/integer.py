@@ -82,7 +82,7 @@ class IntegerLayer(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The layer's output in real numbers, from exact integer sums; inputs float64."""
         largest = self.activation.largest
-        self.ifmap = (inputs / self.activation.scale).round().clamp(-largest - 1, largest)
+        self.ifmap = (inputs.detach() / self.activation.scale).round().clamp(-largest - 1, largest)
         layer = self.source
         if isinstance(layer, nn.Linear):
             return functional.linear(self.ifmap, self.ints, self.bias) * self.scale
@@ -103,11 +103,12 @@ class IntegerNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.network = copy.deepcopy(model).eval().double()
-        for name, layer in weighted_layers(self.network).items():
-            if name not in activations:
-                continue
-            parent, _, own = name.rpartition(".")
-            setattr(self.network.get_submodule(parent), own, IntegerLayer(layer, weights[name], activations[name]))
+        known = {name: layer for name, layer in weighted_layers(self.network).items() if name in activations}
+        integer = {layer: IntegerLayer(layer, weights[name], activations[name]) for name, layer in known.items()}
+        for parent in list(self.network.modules()):
+            for own, child in list(parent._modules.items()):  # named_children() shows a shared layer once
+                if child in integer:
+                    setattr(parent, own, integer[child])
 
     @property
     def layers(self) -> dict[str, IntegerLayer]:

@@ -91,7 +91,7 @@ def _runs(
         if name in found:
             raise CompressionError(f"layer {name!r} runs more than once on an input; such a network cannot be saved")
         assert layer.ifmap is not None
-        ints = layer.ifmap if output.ndim == 4 else layer.ifmap.flatten(0, -2)
+        ints = layer.ifmap if isinstance(layer.source, nn.Conv2d) else layer.ifmap.flatten(0, -2)
         rows = output.numel() // len(layer.ints)
         found[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -42,13 +43,25 @@ class OneLineErrors(TyperGroup):
             return code
         sys.exit(code if isinstance(code, int) else 0)
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the command line; an interruption is told as during the command."""
+        with _interruption_told():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command; an interrupted one says so in one line."""
-        try:
+        """Run the chosen command."""
+        with _interruption_told():
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            typer.echo(_one_line(str(stop) or "interrupted"), err=True)
-            raise typer.Exit(INTERRUPTED) from stop
+
+
+@contextmanager
+def _interruption_told() -> Iterator[None]:
+    """Turn an interruption into one line on stderr and its exit code."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo(_one_line(str(stop) or "interrupted"), err=True)
+        raise typer.Exit(INTERRUPTED) from stop
 
 
 def report_error(error: Exception) -> int:
@@ -69,7 +82,7 @@ def user_message(error: Exception) -> str | None:
     if isinstance(error, AccelSimError):
         return None if isinstance(error, InternalError) else str(error)
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}"
+        return f"{error.strerror or error}: {str(error.filename)[:200]!r}" if error.filename else str(error)
     if isinstance(error, MemoryError):
         return "there is not enough memory for sizes like these; smaller ones are expected"
     return "aborted" if isinstance(error, typer.Abort) else None

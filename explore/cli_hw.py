@@ -21,11 +21,8 @@ def list_machines() -> None:
     from accelsim.hardware import config_names, load_hardware
 
     machines = [(name, load_hardware(name)) for name in config_names()]
-    rows = [
-        (name, m.array.kind, f"{m.array.peak_macs:,}", f"{m.clock_mhz:g}", f"{m.technology_nm:g}", m.description)
-        for name, m in machines
-    ]
-    print_table("machines", ("name", "array", ">MACs/cycle", ">clock MHz", ">node nm", "description"), rows)
+    rows = [(name, m.array.kind, f"{m.array.peak_macs:,}", m.description) for name, m in machines]
+    print_table("machines", ("name", "array", ">MACs/cycle", "description"), rows, "description")
 
 
 @app.command()

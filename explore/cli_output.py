@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 PIPED_WIDTH = 160  # columns where stdout is no terminal
+WRAPPED_WIDTH = 8  # columns at least, for what a narrow terminal breaks into lines
 
 
 def make_console() -> Console:
@@ -21,15 +22,24 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> None:
-    """A table with a line below it; columns whose name begins with ">" hold numbers and stand right."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], wraps: str, caption: str = ""
+) -> None:
+    """A table with a line below it; columns whose name begins with ">" hold numbers and stand right.
+
+    In a narrow terminal only the column `wraps` is broken into lines.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(Text(column.removeprefix(">")), justify="right" if column.startswith(">") else "left")
+        side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        least = WRAPPED_WIDTH if column == wraps else None
+        table.add_column(
+            Text(column.removeprefix(">")), justify=side, no_wrap=not least, overflow="fold", min_width=least
+        )
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console = make_console()

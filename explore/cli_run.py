@@ -97,16 +97,16 @@ def write(report: Report, out: Path) -> None:
 
 def show(report: Report) -> None:
     """A table of the layers, and the totals in a line."""
-    columns = ("layer", "kind", ">cycles", ">compute", ">stall", ">utilization", "bound", ">DRAM", ">energy")
+    columns = ("layer", "kind", ">cycles", ">compute", ">stall", ">util. %", "bound", ">DRAM", ">energy")
     total = (
         f"{report.cycles:,} cycles = {report.compute_cycles:,} compute + {report.stall_cycles:,} stall; "
         f"{report.seconds * 1e6:,.1f} µs at {report.clock_mhz:g} MHz; {energy(report.energy_pj)}; "
         f"{size(report.dram_bytes)} DRAM; {report.area_um2 / 1e6:.3f} mm²"
     )
-    print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), total)
+    print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), "layer", total)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     counts = (f"{row[key]:,}" for key in ("cycles", "compute_cycles", "stall_cycles"))
-    share = f"{100 * row['utilization']:.1f} %"
+    share = f"{100 * row['utilization']:.1f}"
     return (row["name"], row["kind"], *counts, share, row["bound"], size(row["dram_bytes"]), energy(row["energy_pj"]))

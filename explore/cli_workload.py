@@ -26,7 +26,7 @@ def list_workloads() -> None:
 
     found = [workloads.load(name) for name in workloads.list_models()]
     rows = [(w.name, len(w), f"{sum(map(weights, w)):,}", f"{w.macs:,}") for w in found]
-    print_table("workloads, for one input", ("name", ">layers", ">weights", ">MACs"), rows)
+    print_table("workloads, for one input", ("name", ">layers", ">weights", ">MACs"), rows, "name")
 
 
 @app.command()
@@ -40,9 +40,9 @@ def show(workload: WorkloadName) -> None:
 
     layers = open_workload(workload)
     rows = [(t.name, t.kind, t.M, t.N, t.K, t.groups, t.repeat, bits(t), density(t), f"{t.macs:,}") for t in layers]
-    columns = ("layer", "kind", ">M", ">N", ">K", ">groups", ">repeat", ">bits W/A", ">weight density", ">MACs")
+    columns = ("layer", "kind", ">M", ">N", ">K", ">groups", ">repeat", ">bits W/A", ">density", ">MACs")
     source = layers.provenance.get("source", "unknown")
-    print_table(layers.name, columns, rows, f"{layers.macs:,} MACs in {len(layers)} layers; source: {source}")
+    print_table(layers.name, columns, rows, "layer", f"{layers.macs:,} MACs in {len(layers)} layers; source: {source}")
 
 
 def weights(trace: GemmTrace) -> int:

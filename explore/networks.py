@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import torch
 from torch import nn
 
+from accelsim.errors import CompressionError
 from compress.admm import ADMMPruner
+from compress.base import Batch
 from compress.constraints import Channels, Columns, Combined, Filters, Projectable, Unstructured
 from compress.integer import IntegerLayer, accuracy, calibrate_activations, integer_network
 from compress.layers import weighted_layers
@@ -26,7 +30,6 @@ from workloads.models import model as zoo_model
 
 BATCH = 32
 EXAMPLE_IMAGES = 16
-THREADS = 2  # at most: sums are split by thread, so more of them would give other networks
 CALIBRATION_IMAGES = 1000
 AUGMENT = Affine(degrees=15, scale=0.15, shear=0.2, shift=0.15)
 
@@ -130,100 +133,134 @@ class Trained:
 def train_networks(out: Path, fast: bool = False, seed: int = 0, progress: Progress | None = None) -> list[Trained]:
     """Train and save `baseline`, `nonstructured` and `structured` under `out`, one folder each.
 
-    `fast` takes 3,000 training digits and fewer epochs. The same seed and number of threads give the same networks.
+    `fast` takes 3,000 training digits and fewer epochs. The compressed networks start from the baseline and train side
+    by side, each on one thread: that is faster than all threads on one after another, since such a small network
+    spends its time between the threads, and the results do not depend on how many there are. An interrupt or an error
+    stops all of them at their next batch.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(min(THREADS, threads))
+    torch.set_num_threads(1)
     try:
-        return _Session(FAST if fast else FULL, digits(seed, fast), out, seed, progress).train()
+        return _train(_Study(FAST if fast else FULL, digits(seed, fast), out, seed, progress))
     finally:
         torch.set_num_threads(threads)
 
 
-class _Session:
-    """One run: the data, the budget, the clock of each stage."""
+def _train(study: _Study) -> list[Trained]:
+    """The baseline, then all others from it at once."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(study.seed)
+        model: nn.Module = zoo_model("lenet5")
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads omit it
+    first = _Training(study, "baseline", model)
+    first.fit("train", study.budget.baseline_epochs, study.budget.learning_rate)
+    trained = [first.save(None)]
+    others = [_Training(study, name, copy.deepcopy(model)) for name in study.budget.rounds]
+    with ThreadPoolExecutor(max_workers=len(others)) as pool:
+        results = [pool.submit(training.prune) for training in others]
+        try:
+            trained += [result.result() for result in results]
+        finally:
+            study.stopped = True
+    return trained
+
+
+class _Study:
+    """What the networks of one run share: the digits, the budget, and how far the run is."""
 
     def __init__(self, budget: Budget, data: Digits, out: Path, seed: int, progress: Progress | None) -> None:
         self.budget, self.data, self.out, self.seed = budget, data, out, seed
+        self.example = data.test_images[:EXAMPLE_IMAGES]
         self.progress = progress or (lambda stage, done, of: None)
-        self.batches = Batches(
-            data.train_images, data.train_labels, torch.Generator().manual_seed(seed), BATCH, AUGMENT
-        )
-        self.done = 0
-        self.spent: dict[str, tuple[int, float]] = {}
+        self.done, self.stopped, self.lock = 0, False, Lock()
 
-    def train(self) -> list[Trained]:
-        """All networks, the baseline first."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            model = zoo_model("lenet5").to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch omits it
-        self.fit("baseline", "train", model, self.budget.baseline_epochs, self.budget.learning_rate)
-        trained = [self.keep("baseline", model, None)]
-        for name, rounds in self.budget.rounds.items():
-            pruned = copy.deepcopy(model)
-            pruner = self.prune(name, pruned, rounds)
-            trained.append(self.keep(name, pruned, pruner))
-        return trained
+    def epoch_done(self, stage: str) -> None:
+        """Count an epoch of any network and tell the caller."""
+        with self.lock:
+            self.done += 1
+            self.progress(stage, self.done, self.budget.epochs)
 
-    def prune(self, name: str, model: nn.Module, rounds: tuple[Round, ...]) -> ADMMPruner:
-        """Round after round of ADMM; the pruner of the last one."""
-        for number, plan in enumerate(rounds, start=1):
+
+@dataclass(frozen=True)
+class _UntilStopped:
+    """Batches that end with a CompressionError at the next one after their study was stopped."""
+
+    batches: Batches
+    study: _Study
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.batches:
+            if self.study.stopped:
+                raise CompressionError("the training was stopped")
+            yield batch
+
+
+class _Training:
+    """One network on its way, with its own random numbers and the clock of each stage."""
+
+    def __init__(self, study: _Study, name: str, model: nn.Module) -> None:
+        self.study, self.name, self.model = study, name, model
+        data, generator = study.data, torch.Generator().manual_seed(study.seed)
+        batches = Batches(data.train_images, data.train_labels, generator, BATCH, AUGMENT)
+        self.batches = _UntilStopped(batches, study)
+        self.epochs: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+
+    def prune(self) -> Trained:
+        """Round after round of ADMM, then save."""
+        for number, plan in enumerate(self.study.budget.rounds[self.name], start=1):
             pruner = ADMMPruner(
-                model,
+                self.model,
                 plan.keep,
                 rho=plan.rho,
                 rho_growth=plan.rho_growth,
                 iterations=plan.iterations,
                 steps_per_iteration=plan.epochs_per_iteration * len(self.batches),
-                example_input=self.data.test_images[:EXAMPLE_IMAGES],
+                example_input=self.study.example,
             )
-            rate = self.budget.pruning_rate
-            self.fit(name, f"admm {number}", model, plan.admm_epochs, rate, pruner)
+            rate = self.study.budget.pruning_rate
+            self.fit(f"admm {number}", plan.admm_epochs, rate, pruner)
             pruner.harden()
-            self.fit(name, f"retrain {number}", model, plan.retrain_epochs, rate, pruner)
+            self.fit(f"retrain {number}", plan.retrain_epochs, rate, pruner)
             pruner.finalize()
-        return pruner
+        return self.save(pruner)
 
-    def fit(
-        self, name: str, stage: str, model: nn.Module, epochs: int, rate: float, pruner: ADMMPruner | None = None
-    ) -> None:
-        """Train one stage, with the clock and the progress of the whole run."""
+    def fit(self, stage: str, epochs: int, rate: float, pruner: ADMMPruner | None = None) -> None:
+        """Train one stage."""
         started = time.perf_counter()
 
         def epoch_done(epoch: int, loss: float) -> None:
-            self.done += 1
-            self.progress(f"{name}, {stage}", self.done, self.budget.epochs)
+            self.study.epoch_done(f"{self.name}, {stage}")
 
-        fit(model, self.batches, epochs=epochs, method=pruner, learning_rate=rate, on_epoch=epoch_done)
-        self.spent[stage] = epochs, time.perf_counter() - started
+        fit(self.model, self.batches, epochs=epochs, method=pruner, learning_rate=rate, on_epoch=epoch_done)
+        self.epochs[stage] = epochs
+        self.seconds[stage] = round(time.perf_counter() - started, 2)
 
-    def keep(self, name: str, model: nn.Module, pruner: ADMMPruner | None) -> Trained:
+    def save(self, pruner: ADMMPruner | None) -> Trained:
         """Measure the network on its integers and save it."""
-        example = self.data.test_images[:EXAMPLE_IMAGES]
-        finished = shrink(model, example) if pruner is not None and pruner.columns_removed else model
-        calibration = torch.split(self.data.train_images[:CALIBRATION_IMAGES], 100)
+        data, example = self.study.data, self.study.example
+        finished = shrink(self.model, example) if pruner is not None and pruner.columns_removed else self.model
+        calibration = torch.split(data.train_images[:CALIBRATION_IMAGES], 100)
         activations = calibrate_activations(finished, calibration)
         network = integer_network(finished, activations, pruner)
-        measured = accuracy(network, self.data.test_images, self.data.test_labels)
-        conv, whole = _rates(model, network.layers)
-        epochs = {stage: e for stage, (e, _) in self.spent.items()}
-        seconds = {stage: round(s, 2) for stage, (_, s) in self.spent.items()}
-        self.spent = {}
-        provenance = self.provenance(name, epochs)
-        folder = save(self.out / name, finished, pruner, measured, example, activations, provenance)
-        return Trained(name, measured, folder, conv, whole, epochs, seconds)
+        measured = accuracy(network, data.test_images, data.test_labels)
+        folder = save(self.study.out / self.name, finished, pruner, measured, example, activations, self.provenance())
+        return Trained(self.name, measured, folder, *_rates(self.model, network.layers), self.epochs, self.seconds)
 
-    def provenance(self, name: str, epochs: Mapping[str, int]) -> dict[str, object]:
+    def provenance(self) -> dict[str, object]:
         """How the network came about: no time and no path, so that equal runs write equal files."""
         return {
-            "network": name,
+            "network": self.name,
             "model": "lenet5",
-            "seed": self.seed,
-            "train_digits": len(self.data.train_labels),
-            "test_digits": len(self.data.test_labels),
+            "seed": self.study.seed,
+            "train_digits": len(self.study.data.train_labels),
+            "test_digits": len(self.study.data.test_labels),
             "batch": BATCH,
             "augmentation": asdict(AUGMENT),
-            "epochs": dict(epochs),
+            "epochs": self.epochs,
             "torch": str(torch.__version__),
         }
 

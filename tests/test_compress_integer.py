@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from compress_networks import Cnn, images, made
 from torch import nn
 
 from accelsim.errors import CompressionError
 from compress import ActivationCode, LayerCode, calibrate_activations, integer_network
 from compress.codes import max_abs, smallest_integers
 from compress.integer import IntegerLayer, accuracy
+from tests.compress_networks import Cnn, images, made
 
 
 def unfolded(x, layer):

@@ -2,11 +2,11 @@ import copy
 
 import pytest
 import torch
-from compress_networks import Cnn, Residual, images, made
 from torch import nn
 
 import workloads.models
 from compress import ADMMPruner, Channels, Columns, Combined, Filters, shrink
+from tests.compress_networks import Cnn, Residual, images, made
 
 
 def outputs_equal(model, smaller, x):

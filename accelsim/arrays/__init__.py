@@ -10,6 +10,9 @@ from accelsim.errors import unknown_name
 KINDS = {
     "systolic": "accelsim.arrays.systolic:Systolic",
     "csr_rows": "accelsim.arrays.csr_rows:CsrRows",
+    "eie": "accelsim.arrays.eie:Eie",
+    "shift": "accelsim.arrays.shift:Shift",
+    "xnor": "accelsim.arrays.xnor:Xnor",
 }
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from accelsim.energy_table import EnergyTable
 from accelsim.errors import UnsupportedLayerError
 from accelsim.parts import Part
 from accelsim.trace import GemmTrace
@@ -86,6 +88,10 @@ class PEArray(Part, ABC):
     def peak_macs(self) -> int:
         """Multiply-accumulates a cycle at best."""
 
+    def baseline_macs(self, weight_bits: int, activation_bits: int) -> int:
+        """MACs a cycle of the dense array that this one is fairly compared with; its own peak unless it says more."""
+        return self.peak_macs
+
     @abstractmethod
     def program(self, trace: GemmTrace) -> Program:
         """The array set up for a one-group trace. Raises UnsupportedLayerError where it cannot run it."""
@@ -93,6 +99,12 @@ class PEArray(Part, ABC):
     @abstractmethod
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """Logic of the array for area: {primitive of the energy table: how many of it}."""
+
+    def arithmetic_pj(
+        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
+    ) -> float:
+        """pJ at 45 nm of the operations that a layer's counts say were executed: a MAC each, unless it says more."""
+        return counts["macs_executed"] * table.mac(weight_bits, activation_bits, self.accumulator_bits)
 
     def refuse(self, trace: GemmTrace, why: str) -> UnsupportedLayerError:
         """The error for a layer that the array cannot run."""

@@ -58,17 +58,23 @@ def one_pass(
             if pe[p, LEFT] > 0:
                 _want(pe[p], columns, banks, cycle)
                 continue
-            pe[p, AT_BLOCK] += 1
-            if pe[p, AT_BLOCK] == blocks[1]:
-                pe[p, AT_BLOCK] = blocks[0]
-                pe[p, ROW] = issued if dynamic else pe[p, ROW] + pes
+            if _leave_extent(pe[p], blocks, rows[1], issued if dynamic else pe[p, ROW] + pes):
                 issued += 1
-                if pe[p, ROW] >= rows[1]:
-                    pe[p, ROW] = -1
-                    busy -= 1
-                    continue
-            _open_extent(pe[p], starts, lengths, columns, banks, cycle)
+                busy -= pe[p, ROW] < 0
+            if pe[p, ROW] >= 0:
+                _open_extent(pe[p], starts, lengths, columns, banks, cycle)
     return cycle, services, conflicts, empties
+
+
+@njit(cache=True)
+def _leave_extent(one: Int64s, blocks: tuple[int, int], end: int, row: int) -> bool:
+    """Turn to the next block, or behind the last to filter `row` (idle from `end` on); whether the filter was done."""
+    one[AT_BLOCK] += 1
+    if one[AT_BLOCK] < blocks[1]:
+        return False
+    one[AT_BLOCK] = blocks[0]
+    one[ROW] = row if row < end else -1
+    return True
 
 
 @njit(cache=True)

@@ -1,0 +1,33 @@
+"""numba kernels of xnor: words of 64 lanes on the host's own XOR and population count."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Int64s = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@njit(cache=True)
+def ones(word: int) -> int:
+    """Ones of a 64-bit word, by sums in ever wider fields (the compiler makes one instruction of it)."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@njit(cache=True)
+def xnor_popcount(x: Words, valid: Words, weights: Words, out: Int64s) -> None:
+    """out (M, N) = 2 · matches − valid lanes, of x and valid (M, words) with weights (N, words)."""
+    for m in range(x.shape[0]):
+        lanes = np.uint64(0)
+        for word in range(x.shape[1]):
+            lanes += ones(valid[m, word])
+        for n in range(weights.shape[0]):
+            matches = np.uint64(0)
+            for word in range(x.shape[1]):
+                matches += ones(~(x[m, word] ^ weights[n, word]) & valid[m, word])
+            out[m, n] = 2 * np.int64(matches) - np.int64(lanes)

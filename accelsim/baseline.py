@@ -1,0 +1,54 @@
+"""The dense baseline: the uncompressed network on a dense array with the same peak MACs and the same DRAM."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+from accelsim.arrays.base import PEArray
+from accelsim.arrays.systolic import Systolic
+from accelsim.errors import TraceError, suggestion
+from accelsim.hardware import Accelerator
+from accelsim.trace import GemmTrace
+from accelsim.workload import Workload
+
+
+def dense_machine(machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8) -> Accelerator:
+    """`machine` with a systolic `os` array of as many MACs a cycle in place of its own, and no fallback."""
+    array = dense_array(machine.array, weight_bits, activation_bits)
+    if machine.array == array:
+        return machine
+    name = f"dense os {array.rows}x{array.cols}"
+    return machine.model_copy(update={"name": name, "array": array, "fallback": None})
+
+
+def dense_array(array: PEArray, weight_bits: int, activation_bits: int) -> Systolic:
+    """The systolic `os` array with the same peak MACs a cycle, as near to a square as that number allows."""
+    macs = max(1, array.baseline_macs(weight_bits, activation_bits))
+    if isinstance(array, Systolic) and array.dataflow == "os":
+        rows, cols = array.rows, array.cols
+    else:
+        rows = next(r for r in range(isqrt(macs), 0, -1) if macs % r == 0)
+        cols = macs // rows
+    return Systolic(rows=rows, cols=cols, dataflow="os", accumulator_bits=array.accumulator_bits)
+
+
+def dense_workload(uncompressed: Workload, compressed: Workload) -> Workload:
+    """The uncompressed network's shapes at the bits of the compressed one, layer by layer.
+
+    A dense array's time and traffic do not depend on values, so none are carried. A layer that compression removed
+    keeps its own bits; TraceError where a compressed layer is not in the uncompressed network.
+    """
+    now = {trace.name: trace for trace in compressed.traces}
+    known = [trace.name for trace in uncompressed.traces]
+    for name in now:
+        if name not in known:
+            raise TraceError(f"layer {name!r} is not in {uncompressed.name!r}; {suggestion(name, known)}")
+    shapes = tuple(_shape(trace, now.get(trace.name, trace)) for trace in uncompressed.traces)
+    return Workload(f"{uncompressed.name} at the bits of {compressed.name}", shapes)
+
+
+def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:
+    return GemmTrace(
+        trace.name, M=trace.M, N=trace.N, K=trace.K, groups=trace.groups, kind=trace.kind, conv=trace.conv,
+        repeat=trace.repeat, weight_bits=bits.weight_bits, activation_bits=bits.activation_bits,
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""One sentence from the numbers: which compression is smallest, fastest and cheapest at the same accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accelsim.errors import TraceError
+
+Summary = Mapping[str, Any]
+ASSUMED_PPR = (2.7, 3.5)  # 001 §VI: synthesis results of non-structured accelerators
+
+
+def storage_bits(run: Summary) -> int:
+    """Weights and indices as the run's machine holds them."""
+    return int(run["storage_weight_bits"] + run["storage_index_bits"])
+
+
+def verdict(runs: Sequence[Summary], accuracy: Mapping[str, float], tolerance: float = 0.005) -> str:
+    """Winners by storage, by time and by energy among networks within `tolerance` of the first one's accuracy.
+
+    `runs` are `Run.summary()` dicts; times of machines with different clocks compare in seconds. TraceError where
+    no compressed network is within the tolerance.
+    """
+    base, *others = accuracy
+    equal = [name for name in others if accuracy[base] - accuracy[name] <= tolerance + 1e-9]
+    allowed = [run for run in runs if run["network"] in equal]
+    if not allowed:
+        raise TraceError(f"no compressed network is within {100 * tolerance:g} points of {base!r}; nothing to compare")
+    dense = [run for run in runs if run["network"] == base]
+    small, fast, cheap = (_best(allowed, key) for key in (storage_bits, _seconds, _energy))
+    points = f"{100 * accuracy[base]:.2f} %, within {100 * tolerance:g} points"
+    return (
+        f"At {base} accuracy ({points}): "
+        f"smallest is {_place(small)} ({storage_bits(small) / 8000:.2f} KB, {_gain(dense, small, storage_bits)}), "
+        f"fastest is {_place(fast)} ({fast['cycles']:,} cycles, {_gain(dense, fast, _seconds)}), "
+        f"least energy is {_place(cheap)} ({cheap['energy_pj'] / 1e6:.2f} µJ, {_gain(dense, cheap, _energy)}); "
+        "each against uncompressed at its best."
+    )
+
+
+def _place(run: Summary) -> str:
+    return f"{run['network']} on {run['hardware']}"
+
+
+def _seconds(run: Summary) -> float:
+    return float(run["seconds"])
+
+
+def _energy(run: Summary) -> float:
+    return float(run["energy_pj"])
+
+
+def _best(runs: Sequence[Summary], key: Any) -> Summary:
+    return min(runs, key=lambda run: (key(run), run["network"], run["hardware"]))
+
+
+def _gain(dense: Sequence[Summary], run: Summary, key: Any) -> str:
+    """Against the best that the uncompressed network reaches on any of the machines."""
+    return f"{key(_best(dense, key)) / key(run):.1f}x less" if dense else "no uncompressed run"

@@ -1,0 +1,47 @@
+"""Cycles of every network on every machine, split in compute and stall, beside the PPR that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plots.numbers import compact
+from plots.ratio_axis import ratio_axis
+from plots.rows import Rows, fallback_note, footnote, panels, run_rows, stacked
+from plots.style import BLACK, BLUE, ORANGE, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from plots.data import StudyData
+
+
+@styled
+def draw(data: StudyData) -> Figure:
+    """A row a run: cycles on the left (compute, then stall), PPR of total time on the right with 001's band."""
+    rows = run_rows(data)
+    figure, (bars, ratios) = panels(rows, (2.3, 1.2))
+    compute, stall = rows.values("compute_cycles"), rows.values("stall_cycles")
+    stacked(bars, rows, [("compute", BLUE, compute), ("stall", ORANGE, stall)], _ends(rows))
+    bars.set_xlabel("cycles of the array's clock")
+    _draw_ratios(ratios, rows)
+    figure.legend(loc="outside upper left", ncols=3, handles=[*bars.containers, *ratios.patches])
+    footnote(figure, fallback_note(data))
+    return figure
+
+
+def _ends(rows: Rows) -> list[str]:
+    return [
+        f"{compact(run['cycles'])} ({100 * run['stall_cycles'] / max(1, run['cycles']):.0f} % stall)"
+        for run in rows.items
+    ]
+
+
+def _draw_ratios(axis: Axes, rows: Rows) -> None:
+    values = rows.values("ppr")
+    ratio_axis(axis, values, room=0.35)
+    axis.plot(values, rows.ys, "o", color=BLACK, markersize=3.2)
+    for y, value in zip(rows.ys, values, strict=True):
+        if value == value:
+            axis.annotate(compact(value), (value, y), (4, 0), textcoords="offset points", va="center", fontsize=6.5)
+    axis.set_xlabel("PPR = α/β (total time)")

@@ -1,0 +1,146 @@
+"""Tilings and loop orders against brute force, and against the bounds that they must keep."""
+
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim import GemmTrace
+from accelsim.conv import ConvGeometry
+from accelsim.errors import MappingError
+from accelsim.hardware import Buffers, load_hardware
+from accelsim.mapping import choose
+
+
+def ceil_div(a, b):
+    return -(-a // b)
+
+
+def parts(size, step):
+    return [(i, min(i + step, size)) for i in range(0, size, step)]
+
+
+def traffic(program, tile, order, room):
+    """DRAM bytes of one tiling, by walking its tiles with one buffer an operand; None where a tile does not fit."""
+    trace = program.trace
+    size = {"M": trace.M, "N": trace.N, "K": trace.K}
+    held, total, reads = {}, 0, {"ifmap": 0, "filter": 0, "ofmap": 0}
+    bits = program.array.accumulator_bits
+    for at in product(*(parts(size[d], tile[d]) for d in order)):
+        span = dict(zip(order, at, strict=True))
+        (m0, m1), (n0, n1), (k0, k1) = span["M"], span["N"], span["K"]
+        x = ceil_div(program.ifmap_bits(m0, m1, k0, k1), 8)
+        w = ceil_div(program.weight_bits(n0, n1, k0, k1), 8) + ceil_div(program.index_bits(n0, n1, k0, k1), 8)
+        outputs = (m1 - m0) * (n1 - n0)
+        psum, done = ceil_div(outputs * bits, 8), ceil_div(outputs * program.output_bits, 8)
+        resident = psum if program.psums_leave(tile["K"]) else done
+        reads = {
+            "ifmap": max(reads["ifmap"], x),
+            "filter": max(reads["filter"], w),
+            "ofmap": max(reads["ofmap"], resident),
+        }
+        total += x * (held.get("x") != (m0, m1, k0, k1)) + w * (held.get("w") != (n0, n1, k0, k1))
+        if held.get("o") != (m0, m1, n0, n1):
+            total += held.get("leaving", 0) + (psum if k0 else 0)
+        held = {"x": (m0, m1, k0, k1), "w": (n0, n1, k0, k1), "o": (m0, m1, n0, n1)}
+        held["leaving"] = done if k1 == trace.K else psum
+    return total + held["leaving"] if all(reads[p] <= room[p] for p in room) else None
+
+
+def brute_force(program, buffers):
+    """The least traffic over every tile size on the grain and every order; T whole where anything fits with it whole."""
+    grain, trace = program.grain, program.trace
+    room = {part: buffers.tile_bytes(part) for part in ("ifmap", "filter", "ofmap")}
+    size, step = {"M": trace.M, "N": trace.N, "K": trace.K}, {"M": grain.m, "N": grain.n, "K": grain.k}
+    sizes = {d: sorted({min(s, size[d]) for s in range(step[d], size[d] + step[d], step[d])}) for d in "MNK"}
+    for options in (sizes | {grain.whole: [size[grain.whole]]}, sizes):
+        found = [
+            traffic(program, dict(zip("MNK", tile, strict=True)), order, room)
+            for tile in product(*(options[d] for d in "MNK")) for order in permutations("NMK")
+        ]  # fmt: skip
+        if any(f is not None for f in found):
+            return min(f for f in found if f is not None)
+    return None
+
+
+@pytest.mark.parametrize("index", range(200))
+def test_equals_brute_force(index):
+    rng = np.random.default_rng(index)
+    array = {
+        "kind": "systolic",
+        "rows": int(rng.integers(1, 5)),
+        "cols": int(rng.integers(1, 5)),
+        "dataflow": str(rng.choice(["os", "ws", "is"])),
+    }
+    m, n, k = (int(v) for v in rng.integers(1, 14, 3))
+    trace = GemmTrace("t", M=m, N=n, K=k)
+    if rng.integers(2):
+        conv = ConvGeometry(
+            1,
+            int(rng.integers(1, 3)),
+            5,
+            int(rng.integers(3, 6)),
+            (2, 2),
+            int(rng.integers(1, 3)),
+            int(rng.integers(2)),
+        )
+        trace = GemmTrace("t", N=n, conv=conv)
+    buffers = Buffers(
+        **{f"{p}_kib": int(rng.integers(8, 160)) / 1024 for p in ("ifmap", "filter", "ofmap")}, double=False
+    )
+    program = load_hardware({"name": "t", "array": array}).array.program(trace)
+    expected = brute_force(program, buffers)
+    if expected is None:
+        with pytest.raises(MappingError, match="would"):
+            choose(program, buffers, overlap=False)
+    else:
+        assert choose(program, buffers, overlap=bool(rng.integers(2))).dram_bytes == expected
+
+
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+def test_the_traffic_that_it_promises_is_the_traffic_that_runs(dataflow):
+    conv = ConvGeometry(2, 12, 14, 13, (3, 3), 1, 1)
+    hardware = load_hardware(
+        {
+            "name": "t", "array": {"kind": "systolic", "rows": 8, "cols": 8, "dataflow": dataflow},
+            "buffers": {"ifmap_kib": 2, "filter_kib": 1, "ofmap_kib": 2}, "dram": {"model": "bandwidth", "gbps": 4.0},
+        }
+    )  # fmt: skip
+    trace = GemmTrace("t", N=40, conv=conv)
+    promised = choose(hardware.array.program(trace), hardware.buffers, overlap=True).dram_bytes
+    assert accelsim.simulate(trace, hardware).dram_bytes == promised
+
+
+def test_compulsory_bytes_where_all_fits():
+    trace = GemmTrace("t", M=50, N=30, K=20)
+    hardware = {
+        "name": "t",
+        "array": {"kind": "systolic"},
+        "buffers": {"ifmap_kib": 64, "filter_kib": 64, "ofmap_kib": 64},
+    }
+    assert accelsim.simulate(trace, hardware).dram_bytes == 50 * 20 + 30 * 20 + 50 * 30
+
+
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+def test_tiles_change_no_compute_cycles_unless_t_is_cut(dataflow):
+    trace = GemmTrace("t", M=100, N=90, K=80)
+    array = {"kind": "systolic", "rows": 8, "cols": 4, "dataflow": dataflow}
+    whole = accelsim.simulate(trace, {"name": "t", "array": array})
+    for kib in (16, 8, 4, 2, 1):
+        buffers = {"ifmap_kib": kib, "filter_kib": kib, "ofmap_kib": kib}
+        row = accelsim.simulate(trace, {"name": "t", "array": array, "buffers": buffers}).rows[0]
+        if row["t_cuts"] == 0:
+            assert row["compute_cycles"] == whole.compute_cycles
+        else:
+            assert row["compute_cycles"] > whole.compute_cycles
+
+
+def test_a_tile_that_fits_nowhere_is_one_line_that_says_what_would():
+    hardware = {
+        "name": "t",
+        "array": {"kind": "systolic"},
+        "buffers": {"ifmap_kib": 0.01, "filter_kib": 1, "ofmap_kib": 8},
+    }
+    with pytest.raises(MappingError, match=r"ifmap_kib >= 1.*ofmap_kib >="):
+        accelsim.simulate(GemmTrace("t", M=100, N=90, K=80), hardware)
