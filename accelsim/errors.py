@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 
 
+LONGEST_NAME = 80  # shown in a message
+
+
 class AccelSimError(Exception):
     """Root of all errors below. A message is one line: what, where, what would be right."""
 
@@ -70,4 +73,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """The error for a `what` (workload, hardware, layer ...) that nobody knows."""
-    return UnknownNameError(f"unknown {what} {name!r}; {suggestion(name, known)}")
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return UnknownNameError(f"unknown {what} {shown!r}; {suggestion(shown, known)}")

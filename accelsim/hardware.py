@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -46,6 +47,10 @@ def _array(value: object) -> object:
     return _by_key(value, "kind", KINDS, array_class, "array")
 
 
+def _fallback(value: object) -> object:
+    return None if value is None else _by_key(value, "kind", KINDS, array_class, "fallback")
+
+
 def _dram(value: object) -> object:
     return _by_key(value, "model", MODELS, model_class, "dram")
 
@@ -79,7 +84,7 @@ class Accelerator(Part):
     buffers: Buffers | None = None
     dram: Annotated[SerializeAsAny[DramPart], BeforeValidator(_dram)] = IdealDram()
     vector: Vector = Vector()
-    fallback: Annotated[SerializeAsAny[PEArray], BeforeValidator(_array)] | None = None
+    fallback: Annotated[SerializeAsAny[PEArray] | None, BeforeValidator(_fallback)] = None
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as YAML would hold it; `load_hardware` takes it back."""
@@ -117,7 +122,7 @@ def _read(source: str | Path) -> tuple[dict[str, Any], str]:
         path = Path(str(files("hwconfigs") / f"{text}.yaml"))
         return read_yaml(path, "hardware"), f"hardware {text!r}"
     path = Path(text)
-    if not path.exists() and path.suffix not in {".yaml", ".yml"} and isinstance(source, str):
+    if not os.path.exists(path) and path.suffix not in {".yaml", ".yml"} and isinstance(source, str):
         raise unknown_name("hardware", text, config_names())
     return read_yaml(path, "hardware"), f"hardware {text!r}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
@@ -136,10 +137,20 @@ class _Search:
         return self.measured["M", m, k]
 
     def _ifmap_of_conv(self, m: int, k: int) -> tuple[int, int]:
-        bits = self.program.trace.activation_bits
-        elements = [self.program.trace.touched_by_tile(m, *span) for span in spans(self.size["K"], k)]
-        sizes = -(-np.stack(elements) * bits // 8)
-        return int(sizes.sum()), int(sizes.max())
+        trace, total, largest = self.program.trace, 0, 0
+        kinds = Counter(self._alike(*span) for span in spans(self.size["K"], k))
+        for span, count in kinds.items():
+            sizes = -(-trace.touched_by_tile(m, *span) * trace.activation_bits // 8)
+            total, largest = total + count * int(sizes.sum()), max(largest, int(sizes.max()))
+        return total, largest
+
+    def _alike(self, k0: int, k1: int) -> Span:
+        """The first span along K that reads the same taps of as many channels."""
+        conv = self.program.trace.conv
+        if conv is None or conv.columns is not None:
+            return k0, k1
+        shift = k0 // conv.taps * conv.taps
+        return k0 - shift, k1 - shift
 
     def _filter(self, n: int, k: int) -> tuple[int, int]:
         """Bytes of all filter tiles, indices included, and of the largest."""

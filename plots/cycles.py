@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plots.numbers import compact
+from plots.numbers import compact, digits
 from plots.ratio_axis import ratio_axis
-from plots.rows import Rows, fallback_note, footnote, panels, run_rows, stacked
+from plots.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, stacked
 from plots.style import BLACK, BLUE, ORANGE, styled
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def draw(data: StudyData) -> Figure:
     figure, (bars, ratios) = panels(rows, (2.3, 1.2))
     compute, stall = rows.values("compute_cycles"), rows.values("stall_cycles")
     stacked(bars, rows, [("compute", BLUE, compute), ("stall", ORANGE, stall)], _ends(rows))
-    bars.set_xlabel("cycles of the array's clock")
+    label_x(bars, "cycles of the array's clock")
     _draw_ratios(ratios, rows)
     figure.legend(loc="outside upper left", ncols=3, handles=[*bars.containers, *ratios.patches])
     footnote(figure, fallback_note(data))
@@ -43,5 +43,5 @@ def _draw_ratios(axis: Axes, rows: Rows) -> None:
     axis.plot(values, rows.ys, "o", color=BLACK, markersize=3.2)
     for y, value in zip(rows.ys, values, strict=True):
         if value == value:
-            axis.annotate(compact(value), (value, y), (4, 0), textcoords="offset points", va="center", fontsize=6.5)
-    axis.set_xlabel("PPR = α/β (total time)")
+            beside(axis, digits(value), value, y, gap=4)
+    label_x(axis, "PPR (total time)")

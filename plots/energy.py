@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from plots.data import StudyData
 
+LABELS = {"mac": "MAC", "sram": "SRAM", "dram": "DRAM"}
+
 
 @styled
 def draw(data: StudyData) -> Figure:
@@ -26,4 +28,4 @@ def energy_columns(data: StudyData) -> dict[str, str]:
     found = [c for c in data.layers if c.startswith("energy_") and c.endswith("_pj") and c != "energy_pj"]
     names = {column.removeprefix("energy_").removesuffix("_pj"): column for column in found}
     known = [name for name in COMPONENTS if name in names]
-    return {names[name]: name for name in [*known, *(name for name in names if name not in known)]}
+    return {names[name]: LABELS.get(name, name) for name in [*known, *(name for name in names if name not in known)]}

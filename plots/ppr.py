@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plots.ratio_axis import ratio_axis
-from plots.rows import fallback_note, footnote, panels, run_rows
+from plots.rows import fallback_note, footnote, label_x, panels, run_rows
 from plots.style import BLUE, GREEN, GREY, VERMILLION, styled
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def draw(data: StudyData) -> Figure:
                   markeredgewidth=0.4)[0]
         for (_, label, mark, colour), values in zip(KINDS, columns, strict=True)
     ]  # fmt: skip
-    axis.set_xlabel("PPR = α/β: weight reduction ÷ gain over the dense baseline (1: pruning pays in full)")
+    label_x(axis, "PPR = α/β: weight reduction ÷ gain over the dense baseline")
     figure.legend(loc="outside upper left", ncols=4, handles=[*marks, *axis.patches])
     footnote(figure, fallback_note(data))
     return figure

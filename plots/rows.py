@@ -112,7 +112,19 @@ def stacked(axis: Axes, rows: Rows, parts: Sequence[tuple[str, str, Sequence[flo
         axis.barh(rows.ys, widths, left=lefts, height=0.78, color=colour, label=label)
         lefts = [max(end, left) for end, left in zip(sums, lefts, strict=True)]
     for y, end, text in zip(rows.ys, lefts, ends, strict=True):
-        axis.annotate(text, (end, y), (3, 0), textcoords="offset points", va="center", fontsize=6.5)
+        beside(axis, text, end, y)
+
+
+def beside(axis: Axes, text: str, x: float, y: float, gap: float = 3) -> None:
+    """Small text right of a bar's end or a mark, `gap` points away, legible over lines."""
+    note = axis.annotate(text, (x, y), (gap, 0), textcoords="offset points", va="center", fontsize=6.5, zorder=3)
+    note.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8})
+    note.set_in_layout(False)
+
+
+def label_x(axis: Axes, text: str) -> None:
+    """The x axis's label, which says where the axis is logarithmic."""
+    axis.set_xlabel(f"{text}, log scale" if axis.get_xscale() == "log" else text)
 
 
 def scale(axis: Axes, totals: Sequence[float], splits: Sequence[float] = (), room: float = 0.45) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,31 +21,37 @@ DPI = 200
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}  # neither times nor versions
 
 
-def render(figure: Figure, kind: str) -> bytes:
-    """The bytes of a figure as `png` or `svg`."""
-    buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format=kind, dpi=DPI if kind == "png" else 72, metadata=METADATA[kind])
-    return buffer.getvalue()
-
-
-def svg_texts(data: StudyData) -> dict[str, str]:
-    """The SVG text of every figure that `data` allows, by name."""
-    return {name: render(drawing.draw(data), "svg").decode("utf-8") for name, drawing in drawable(data).items()}
-
-
 def save_all(data: StudyData, folder: str | Path) -> list[Path]:
     """Write `figures/NAME.png` and `.svg` under `folder` and return their paths.
 
     Every figure is drawn before the first file is written, and each file is written whole or not at all; OutputError
     where `folder` cannot be written.
     """
-    files: dict[Path, bytes] = {}
-    for name, drawing in drawable(data).items():
-        figure = drawing.draw(data)
-        for kind in METADATA:
-            files[Path(folder) / "figures" / f"{name}.{kind}"] = render(figure, kind)
+    files = {Path(folder) / "figures" / name: content for name, content in rendered(data).items()}
     for path, content in files.items():
         with written_whole(path) as temporary:
             temporary.write_bytes(content)
     return [*files]
+
+
+@lru_cache(maxsize=1)
+def rendered(data: StudyData) -> Mapping[str, bytes]:
+    """File name: content, for every figure that `data` allows. The last study's are kept, for files and page alike."""
+    return {
+        f"{name}.{kind}": content
+        for name, drawing in drawable(data).items()
+        for kind, content in render(drawing.draw(data)).items()
+    }
+
+
+def render(figure: Figure) -> dict[str, bytes]:
+    """The figure as `png` and `svg`, laid out once."""
+    contents = {}
+    with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for kind, metadata in METADATA.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+            contents[kind] = buffer.getvalue()
+    return contents

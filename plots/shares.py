@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from plots.numbers import digits, unit_of
-from plots.rows import Rows, fallback_note, footnote, panels, run_rows, scale
+from plots.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, scale
 from plots.style import CYCLE, GREY
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def _draw_totals(
     low = scale(axis, scaled, room=0.4)
     axis.barh(rows.ys, [max(0.0, value - low) for value in scaled], left=low, height=0.78, color=GREY)
     for y, value in zip(rows.ys, scaled, strict=True):
-        axis.annotate(digits(value), (max(value, low), y), (3, 0), textcoords="offset points", va="center", fontsize=6.5)
-    axis.set_xlabel(f"{what} ({unit})")
+        beside(axis, digits(value), max(value, low), y)
+    label_x(axis, f"{what} ({unit})")
 
 
 def _draw_parts(axis: Axes, rows: Rows, parts: Sequence[Mapping[str, float]], columns: Mapping[str, str]) -> None:

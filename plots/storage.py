@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from plots.numbers import BYTES, digits, unit_of
-from plots.rows import Rows, grouped, panels, shortened, stacked
+from plots.rows import Rows, beside, grouped, label_x, panels, shortened, stacked
 from plots.style import BLACK, BLUE, GREY, ORANGE, styled
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def draw(data: StudyData) -> Figure:
     parts = [("weights", BLUE, weights), ("indices", ORANGE, indices)]
     scaled = [(label, colour, [value / factor for value in values]) for label, colour, values in parts]
     stacked(bars, rows, scaled, [_end(item, factor, unit) for item in rows.items])
-    bars.set_xlabel(f"storage ({unit}, decimal)")
+    label_x(bars, f"storage ({unit}, decimal)")
     _draw_accuracy(accuracy, rows, data)
     figure.legend(loc="outside upper left", ncols=2, handles=bars.containers)
     return figure
@@ -63,6 +63,6 @@ def _draw_accuracy(axis: Axes, rows: Rows, data: StudyData) -> None:
     for name, ys in heights.items():
         y = sum(ys) / len(ys)
         axis.plot([percent[name]], [y], "o", color=BLACK, markersize=4)
-        axis.annotate(f"{percent[name]:.2f}", (percent[name], y), (5, 0), textcoords="offset points", va="center")
+        beside(axis, f"{percent[name]:.2f}", percent[name], y, gap=5)
     axis.set_xlabel("accuracy (%)")
-    axis.locator_params(axis="x", nbins=3)
+    axis.locator_params(axis="x", nbins=2)

@@ -36,13 +36,13 @@ def draw(data: StudyData) -> Figure:
     axis.set_xlim(0, data.timeline.end_us / factor)
     ticks(axis)
     axis.set_xlabel(f"time since the layer began ({unit})")
-    axis.set_title(_title(data.timeline))
+    figure.suptitle(_title(data.timeline), x=0.01, ha="left", fontsize=8)
     return figure
 
 
 def _title(timeline: Timeline) -> str:
-    run = f" of {shortened(timeline.run, 60)}" if timeline.run else ""
-    return f"layer {shortened(timeline.layer)}{run}: busy times of array and transfers"
+    run = f" of {shortened(timeline.run, 52)}" if timeline.run else ""
+    return f"layer {shortened(timeline.layer)}{run}"
 
 
 def _draw_track(axis: Axes, timeline: Timeline, track: str, y: int, factor: float) -> None:

@@ -78,7 +78,7 @@ def test_the_good_ones_are_accepted(place):
         (["hw", "validate"], "FILE"),
         (["hw", "validate", "none.yaml"], "none.yaml"),
         (["hw", "validate", "."], "folder"),
-        (["hw", "validate", "x" * 5000], "too long"),
+        (["hw", "validate", "x" * 5000], "unknown hardware"),
         (["workload", "show", "lenet6"], "lenet5"),
         (["workload", "show", "none.npz"], "none.npz"),
         (["workload", "show", "x" * 5000], "workload"),

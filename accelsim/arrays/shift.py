@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from accelsim.arrays.base import Size
 from accelsim.arrays.output_stationary import OutputStationary, OutputStationaryProgram
 from accelsim.energy_table import EnergyTable
 from accelsim.operands import Ints
 from accelsim.trace import GemmTrace
 
-SLICE_ELEMENTS = 2**22  # of weights or activations handled at a time
+SLICE_ELEMENTS = 2**22  # of terms or activations handled at a time
+MOST_DIGITS = 32  # of the non-adjacent form of an integer up to 2^62
 
 
 class Shift(OutputStationary):
@@ -30,7 +31,7 @@ class Shift(OutputStationary):
     """
 
     kind: Literal["shift"] = "shift"
-    terms: Annotated[int, Field(ge=1, le=64)] = 1
+    terms: Size = 1
 
     @property
     def peak_macs(self) -> int:
@@ -50,7 +51,7 @@ class Shift(OutputStationary):
         return ShiftProgram(self, trace)
 
     def _check_terms(self, trace: GemmTrace) -> None:
-        for n0, n1 in _row_slices(trace.N, trace.K):
+        for n0, n1 in _row_slices(trace.N, trace.K * min(self.terms, MOST_DIGITS)):
             weight = trace.weight_tile(n0, n1, 0, trace.K)
             rest = signed_powers(weight, self.terms)[1]
             if rest.any():
@@ -110,7 +111,7 @@ class ShiftProgram(OutputStationaryProgram):
 
         trace = self.trace
         out = np.zeros((trace.M, trace.N), np.int64)
-        for n0, n1 in _row_slices(trace.N, trace.K):
+        for n0, n1 in _row_slices(trace.N, trace.K * min(self.array.terms, MOST_DIGITS)):
             terms, _ = signed_powers(trace.weight_tile(n0, n1, 0, trace.K), self.array.terms)
             signs, exponents = np.sign(terms).astype(np.int8), _exponents(terms)
             for m0, m1 in _row_slices(trace.M, trace.K):
@@ -125,13 +126,13 @@ def _row_slices(rows: int, columns: int) -> list[tuple[int, int]]:
 
 
 def signed_powers(values: Ints, terms: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(terms as integers, (..., terms), what is left over): the non-adjacent form from its lowest digit on.
+    """(terms as integers on a last axis, what is left over): the non-adjacent form from its lowest digit on.
 
     It has the fewest signed powers of two of all, so that a rest other than 0 means that `terms` are too few.
     """
     rest = values.astype(np.int64)
-    found = np.zeros((*rest.shape, terms), np.int64)
-    for t in range(terms):
+    found = np.zeros((*rest.shape, min(terms, MOST_DIGITS)), np.int64)
+    for t in range(found.shape[-1]):
         low = rest & -rest
         found[..., t] = np.where(rest & (low << 1), -low, low)
         rest = rest - found[..., t]

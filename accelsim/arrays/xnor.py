@@ -109,9 +109,9 @@ class XnorProgram(OutputStationaryProgram):
 
 
 def popcount_adders(word_bits: int) -> int:
-    """Full adders that count the ones of a word: W less the ones in W's binary form.
+    """Full adders that count the ones of a word of W bits: Σ ⌊W / 2^i⌋, which is W less the ones in W's binary form.
 
-    Each takes three bits of a weight to one of that weight and one of the next; 2^i bits of the same weight leave one.
+    j bits of one weight leave one and ⌊j / 2⌋ carries, an adder each (the last of them takes two bits where j is even).
     """
     return word_bits - word_bits.bit_count()
 

@@ -137,6 +137,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OutputError:  # of a file written within this one
+        raise
     except OSError as error:
         raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from error
     finally:
