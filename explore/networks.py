@@ -54,13 +54,22 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """Adam's learning rate at the start of a stage, and the share of it that a cosine leaves at the end."""
+
+    start: float
+    final: float = 0.01
+
+
+@dataclass(frozen=True)
 class Budget:
     """What one run of the demo trains: the baseline, then each compressed network's rounds, starting from it."""
 
     baseline_epochs: int
     rounds: Mapping[str, tuple[Round, ...]]
-    learning_rate: float = 1e-3
-    pruning_rate: float = 1e-3  # learning rate of the ADMM and retraining epochs
+    training: Schedule = Schedule(1e-3)
+    admm: Schedule = Schedule(1e-3, final=1.0)
+    retraining: Schedule = Schedule(2e-3)
 
     @property
     def epochs(self) -> int:
@@ -93,12 +102,12 @@ FULL = Budget(
     baseline_epochs=25,
     rounds={
         "nonstructured": (
-            Round(_elements(200, 2500, 16000, 1500), iterations=5, epochs_per_iteration=2, retrain_epochs=6),
-            Round(_elements(120, 880, 4000, 800), iterations=5, epochs_per_iteration=2, retrain_epochs=12),
+            Round(_elements(220, 2600, 20000, 1800), iterations=4, epochs_per_iteration=2, retrain_epochs=4),
+            Round(_elements(140, 980, 6000, 1000), iterations=4, epochs_per_iteration=2, retrain_epochs=12),
         ),
         "structured": (
-            Round(_lines(20, 12, 120, 40, (320, 200)), iterations=5, epochs_per_iteration=2, retrain_epochs=6),
-            Round(_lines(16, 8, 60, 30, (160, 100)), iterations=5, epochs_per_iteration=2, retrain_epochs=12),
+            Round(_lines(20, 14, 150, 40, (400, 300)), iterations=4, epochs_per_iteration=2, retrain_epochs=4),
+            Round(_lines(18, 10, 75, 30, (300, 200)), iterations=4, epochs_per_iteration=2, retrain_epochs=14),
         ),
     },
 )
@@ -106,14 +115,15 @@ FAST = Budget(
     baseline_epochs=14,
     rounds={
         "nonstructured": (
-            Round(_elements(250, 3600, 20000, 1500), iterations=4, epochs_per_iteration=1, retrain_epochs=6, rho=1e-2),
+            Round(_elements(250, 3600, 20000, 1500), iterations=3, epochs_per_iteration=1, retrain_epochs=7, rho=1e-2),
         ),
         "structured": (
             Round(
-                _lines(20, 12, 140, 25, (240, 200)), iterations=4, epochs_per_iteration=1, retrain_epochs=6, rho=1e-2
+                _lines(20, 12, 140, 25, (300, 200)), iterations=3, epochs_per_iteration=1, retrain_epochs=7, rho=1e-2
             ),
         ),
     },
+    training=Schedule(2e-3),
 )
 
 
@@ -153,7 +163,7 @@ def _train(study: _Study) -> list[Trained]:
         model: nn.Module = zoo_model("lenet5")
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads omit it
     first = _Training(study, "baseline", model)
-    first.fit("train", study.budget.baseline_epochs, study.budget.learning_rate)
+    first.fit("train", study.budget.baseline_epochs, study.budget.training)
     trained = [first.save(None)]
     others = [_Training(study, name, copy.deepcopy(model)) for name in study.budget.rounds]
     with ThreadPoolExecutor(max_workers=len(others)) as pool:
@@ -221,21 +231,28 @@ class _Training:
                 steps_per_iteration=plan.epochs_per_iteration * len(self.batches),
                 example_input=self.study.example,
             )
-            rate = self.study.budget.pruning_rate
-            self.fit(f"admm {number}", plan.admm_epochs, rate, pruner)
+            self.fit(f"admm {number}", plan.admm_epochs, self.study.budget.admm, pruner)
             pruner.harden()
-            self.fit(f"retrain {number}", plan.retrain_epochs, rate, pruner)
+            self.fit(f"retrain {number}", plan.retrain_epochs, self.study.budget.retraining, pruner)
             pruner.finalize()
         return self.save(pruner)
 
-    def fit(self, stage: str, epochs: int, rate: float, pruner: ADMMPruner | None = None) -> None:
+    def fit(self, stage: str, epochs: int, rate: Schedule, pruner: ADMMPruner | None = None) -> None:
         """Train one stage."""
         started = time.perf_counter()
 
         def epoch_done(epoch: int, loss: float) -> None:
             self.study.epoch_done(f"{self.name}, {stage}")
 
-        fit(self.model, self.batches, epochs=epochs, method=pruner, learning_rate=rate, on_epoch=epoch_done)
+        fit(
+            self.model,
+            self.batches,
+            epochs=epochs,
+            method=pruner,
+            learning_rate=rate.start,
+            final_rate=rate.final,
+            on_epoch=epoch_done,
+        )
         self.epochs[stage] = epochs
         self.seconds[stage] = round(time.perf_counter() - started, 2)
 

@@ -101,14 +101,16 @@ def checked_layers(path: Path, runs: Sequence[Mapping[str, Any]]) -> pd.DataFram
     for column in LAYER_NAMES + LAYER_COUNTS:
         if column not in table:
             raise _wrong(where, f"has no column {column!r}", "a column for each figure of a layer")
-    counts = [*LAYER_COUNTS, *(c for c in table if str(c).startswith("energy_"))]
+    counts = [*LAYER_COUNTS, *(c for c in map(str, table) if c.startswith("energy_"))]
     for column in counts:
         if table[column].dtype.kind not in "iuf" or not bool((table[column] >= 0).all()):
             raise _wrong(where, f"has something else in column {column!r}", "a number of at least 0")
     there = set(zip(table["network"], table["hardware"], strict=True))
     for run in runs:
         if (run["network"], run["hardware"]) not in there:
-            raise _wrong(where, f"has no layers of {run['network']!r} on {run['hardware']!r}", "each run of report.json")
+            raise _wrong(
+                where, f"has no layers of {run['network']!r} on {run['hardware']!r}", "each run of report.json"
+            )
     return table
 
 

@@ -20,9 +20,9 @@ Row = Mapping[str, Any]
 class StudyData:
     """One study: networks × machines, with what produced it.
 
-    `runs` are `Run.summary()` dicts, `storage` rows of `accelsim.storage.storage_rows`, `layers` the report's layer rows
-    behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is one
-    layer's transfers and tiles, or None. Units stand in the names.
+    `runs` are `Run.summary()` dicts, `storage` rows of `accelsim.storage.storage_rows`, `layers` the reports' layer
+    rows behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is
+    one layer's transfers and tiles, or None. Units stand in the names.
     """
 
     runs: Sequence[Row]
@@ -59,6 +59,12 @@ class StudyData:
     def baseline(self) -> str:
         """The uncompressed network."""
         return next(iter(self.accuracy))
+
+    @property
+    def energy_columns(self) -> list[str]:
+        """Columns of `layers` that hold the energy of one component, `energy_<component>_pj`."""
+        names = [str(name) for name in self.layers]
+        return [n for n in names if n.startswith("energy_") and n.endswith("_pj") and n != "energy_pj"]
 
     @property
     def networks(self) -> list[str]:

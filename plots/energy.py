@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from accelsim.energy import COMPONENTS
 from plots.numbers import ENERGY
-from plots.shares import draw_shares
-from plots.style import styled
+from plots.shares import Part, draw_shares
+from plots.style import CYCLE, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,12 +20,12 @@ LABELS = {"mac": "MAC", "sram": "SRAM", "dram": "DRAM"}
 @styled
 def draw(data: StudyData) -> Figure:
     """Totals and the share of each component; a component is a layer column `energy_<component>_pj`."""
-    return draw_shares(data, energy_columns(data), "energy", ENERGY)
+    return draw_shares(data, energy_parts(data), "energy", ENERGY)
 
 
-def energy_columns(data: StudyData) -> dict[str, str]:
-    """Layer column: component, the simulator's own order first."""
-    found = [c for c in data.layers if c.startswith("energy_") and c.endswith("_pj") and c != "energy_pj"]
-    names = {column.removeprefix("energy_").removesuffix("_pj"): column for column in found}
+def energy_parts(data: StudyData) -> list[Part]:
+    """One part a component, in the simulator's own order, then those that it does not know."""
+    names = {column.removeprefix("energy_").removesuffix("_pj"): column for column in data.energy_columns}
     known = [name for name in COMPONENTS if name in names]
-    return {names[name]: LABELS.get(name, name) for name in [*known, *(name for name in names if name not in known)]}
+    ordered = [*known, *(name for name in names if name not in known)]
+    return [Part(names[n], LABELS.get(n, n), CYCLE[i % len(CYCLE)]) for i, n in enumerate(ordered)]

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 TITLE = "Which compression pays on which accelerator"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 WORDS = (
-    "α is the weight reduction (weights of the uncompressed network ÷ nonzero weights now), β the speedup over the dense "
-    "baseline (the uncompressed network at the same bits on a dense array with the same peak and DRAM), and PPR = α/β: "
-    "the smaller, the more of the pruning turns into speed. For non-structured pruning "
-    f"{ASSUMED_PPR[0]:g} to {ASSUMED_PPR[1]:g} is what ADMM-NN-S (section VI) assumes from synthesis results. KB are "
-    "1000 bytes."
+    "α is the weight reduction (weights of the uncompressed network ÷ nonzero weights now), β the speedup over the "
+    "dense baseline (the uncompressed network at the same bits on a dense array with the same peak and DRAM), and "
+    "PPR = α/β: the smaller, the more of the pruning turns into speed. For non-structured pruning "
+    f"{ASSUMED_PPR[0]:g} to {ASSUMED_PPR[1]:g} is what ADMM-NN-S (section VI) takes from the synthesis results of "
+    "earlier accelerators. KB are 1000 bytes."
 )
 SECTIONS = {
     "networks": networks_section,
@@ -33,7 +33,7 @@ SECTIONS = {
 
 
 def write_report(data: StudyData, path: str | Path) -> None:
-    """Write the page, whole or not at all. The same data give the same bytes; OutputError where it cannot be written."""
+    """Write the page, whole or not at all; the same data give the same bytes. OutputError where that cannot be."""
     write_text(Path(path), page(data))
 
 

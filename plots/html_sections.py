@@ -12,7 +12,7 @@ from plots.html_table import Column, Row, key, table
 from plots.numbers import digits
 from plots.registry import drawable
 from plots.saving import rendered
-from plots.storage import FORMAT_LABELS
+from plots.storage import format_label
 
 if TYPE_CHECKING:
     from plots.data import StudyData
@@ -45,15 +45,15 @@ RUNS = (
     Column("time\nµs", key("seconds", 1e-6), digits),
     Column("energy\nµJ", key("energy_pj", 1e6), digits),
     Column("DRAM\nKB", key("dram_bytes", 1e3), digits),
-    Column("area\nmm²", key("area_um2", 1e6), digits),
-    Column("weights\nKB", key("storage_weight_bits", 8e3), digits),
-    Column("indices\nKB", key("storage_index_bits", 8e3), digits),
     Column("α", key("alpha"), times),
     Column("β", key("beta"), times),
     Column("PPR\ntotal time", key("ppr"), digits),
     Column("PPR\ncompute", key("ppr_compute"), digits),
     Column("PPR\nenergy", key("ppr_energy"), digits),
     Column("PPR\nconv layers", key("ppr_conv"), digits),
+    Column("area\nmm²", key("area_um2", 1e6), digits),
+    Column("weights\nKB", key("storage_weight_bits", 8e3), digits),
+    Column("indices\nKB", key("storage_index_bits", 8e3), digits),
     Column("on fallback", lambda run: ", ".join(run.get("fallback_layers", [])) or None),
 )
 LAYERS = (
@@ -94,12 +94,14 @@ def networks_section(data: StudyData) -> str:
             for kind, label in _formats(data).items()
         ),
     ]  # fmt: skip
-    return table(f"Networks; accuracy is measured on the integers, the first is {data.baseline!r}", columns, _networks(data))
+    return table(
+        f"Networks; accuracy is measured on the integers, the first is {data.baseline!r}", columns, _networks(data)
+    )
 
 
 def _formats(data: StudyData) -> dict[str, str]:
     kinds = dict.fromkeys(row["format"] for row in data.storage)
-    return {kind: FORMAT_LABELS.get(kind, kind) for kind in kinds}
+    return {kind: format_label(kind) for kind in kinds}
 
 
 def _networks(data: StudyData) -> list[Row]:
@@ -174,7 +176,11 @@ def layers_section(data: StudyData) -> str:
 def provenance_section(data: StudyData) -> str:
     """Command, seed and versions in full; nested settings folded away."""
     plain = {name: value for name, value in data.provenance.items() if not isinstance(value, Mapping | list)}
-    parts = ["<dl>", *(f"<dt>{escape(str(k))}</dt><dd><code>{escape(str(v))}</code></dd>" for k, v in plain.items()), "</dl>"]
+    parts = [
+        "<dl>",
+        *(f"<dt>{escape(str(k))}</dt><dd><code>{escape(str(v))}</code></dd>" for k, v in plain.items()),
+        "</dl>",
+    ]
     for name, value in data.provenance.items():
         if name not in plain:
             parts.append(f"<h3>{escape(str(name))}</h3>\n{_nested(value)}")

@@ -60,9 +60,7 @@ def grouped(groups: Iterable[tuple[str, Sequence[tuple[str, Mapping[str, Any]]]]
 
 def run_rows(data: StudyData) -> Rows:
     """A group a network, a row a machine; a dagger where some layers ran on the fallback array."""
-    return grouped(
-        (shortened(name), [(_machine(run), run) for run in data.runs_of(name)]) for name in data.networks
-    )
+    return grouped((shortened(name), [(_machine(run), run) for run in data.runs_of(name)]) for name in data.networks)
 
 
 def _machine(run: Mapping[str, Any]) -> str:
@@ -94,7 +92,9 @@ def footnote(figure: Figure, text: str) -> None:
 
 def fallback_note(data: StudyData) -> str:
     """What the dagger means, where one stands."""
-    return "† some layers ran on the machine's fallback array" if any(r.get("fallback_layers") for r in data.runs) else ""
+    return (
+        "† some layers ran on the machine's fallback array" if any(r.get("fallback_layers") for r in data.runs) else ""
+    )
 
 
 def stacked(axis: Axes, rows: Rows, parts: Sequence[tuple[str, str, Sequence[float]]], ends: Sequence[str]) -> None:
@@ -127,7 +127,7 @@ def label_x(axis: Axes, text: str) -> None:
     axis.set_xlabel(f"{text}, log scale" if axis.get_xscale() == "log" else text)
 
 
-def scale(axis: Axes, totals: Sequence[float], splits: Sequence[float] = (), room: float = 0.45) -> float:
+def scale(axis: Axes, totals: Sequence[float], splits: Sequence[float] = (), room: float = 0.6) -> float:
     """Linear or logarithmic x axis for bars, with `room` of their span kept for text; returns where bars begin."""
     high = max(totals, default=0.0) or 1.0
     ticks(axis)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from plots.numbers import digits, unit_of
 from plots.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, scale
-from plots.style import CYCLE, GREY
+from plots.style import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,19 +19,26 @@ if TYPE_CHECKING:
     from plots.data import StudyData
 
 
-def draw_shares(
-    data: StudyData, columns: Mapping[str, str], what: str, units: Sequence[tuple[float, str]]
-) -> Figure:
-    """A row a run: the total on the left, the share of each of `columns` (layer column: label) on the right.
+@dataclass(frozen=True)
+class Part:
+    """A part of the total: the column of `layers` that holds it, its name and its colour."""
+
+    column: str
+    label: str
+    colour: str
+
+
+def draw_shares(data: StudyData, parts: Sequence[Part], what: str, units: Sequence[tuple[float, str]]) -> Figure:
+    """A row a run: the total on the left, the share of each part on the right. `units` as in `numbers.unit_of`.
 
     Shares stand apart from the total because a stack on a logarithmic axis would not show them.
     """
     rows = run_rows(data)
     figure, (totals, shares) = panels(rows, (1, 1.15))
-    sums = data.layer_sums(list(columns))
-    parts = [sums[run["network"], run["hardware"]] for run in rows.items]
-    _draw_totals(totals, rows, [sum(part.values()) for part in parts], what, units)
-    _draw_parts(shares, rows, parts, columns)
+    sums = data.layer_sums([part.column for part in parts])
+    values = [sums[run["network"], run["hardware"]] for run in rows.items]
+    _draw_totals(totals, rows, [sum(value.values()) for value in values], what, units)
+    _draw_parts(shares, rows, values, parts)
     shares.set_xlabel(f"share of {what} (%)")
     figure.legend(loc="outside upper left", ncols=6, handles=shares.containers)
     footnote(figure, fallback_note(data))
@@ -49,12 +57,13 @@ def _draw_totals(
     label_x(axis, f"{what} ({unit})")
 
 
-def _draw_parts(axis: Axes, rows: Rows, parts: Sequence[Mapping[str, float]], columns: Mapping[str, str]) -> None:
-    lefts = [0.0] * len(parts)
-    for number, (column, label) in enumerate(columns.items()):
-        widths = [100 * part[column] / (sum(part.values()) or 1.0) for part in parts]
-        colour = CYCLE[number % len(CYCLE)]
-        axis.barh(rows.ys, widths, left=lefts, height=0.78, color=colour, label=label, edgecolor="white", linewidth=0.3)
+def _draw_parts(axis: Axes, rows: Rows, values: Sequence[Mapping[str, float]], parts: Sequence[Part]) -> None:
+    lefts = [0.0] * len(values)
+    for part in parts:
+        widths = [100 * value[part.column] / (sum(value.values()) or 1.0) for value in values]
+        bars = axis.barh(rows.ys, widths, left=lefts, height=0.78, color=part.colour, label=part.label)
+        for bar in bars:
+            bar.set(edgecolor="white", linewidth=0.3)
         lefts = [a + b for a, b in zip(lefts, widths, strict=True)]
     axis.set_xlim(0, 100)
     axis.xaxis.set_major_locator(MultipleLocator(25))

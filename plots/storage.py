@@ -36,12 +36,17 @@ def draw(data: StudyData) -> Figure:
 
 def _rows(data: StudyData) -> Rows:
     order = [*FORMAT_LABELS]
-    rows = sorted(data.storage, key=lambda row: (order.index(row["format"]) if row["format"] in order else len(order)))
+    rows = sorted(data.storage, key=lambda row: order.index(row["format"]) if row["format"] in order else len(order))
     groups = []
     for network in data.networks:
-        members = [(FORMAT_LABELS.get(row["format"], row["format"]), row) for row in rows if row["network"] == network]
-        groups.append((shortened(network), [(shortened(label), row) for label, row in members]))
+        members = [(shortened(format_label(row["format"])), row) for row in rows if row["network"] == network]
+        groups.append((shortened(network), members))
     return grouped(groups)
+
+
+def format_label(kind: str) -> str:
+    """A storage format's name as figures and tables write it."""
+    return FORMAT_LABELS.get(kind, kind)
 
 
 def _end(item: Mapping[str, Any], factor: float, unit: str) -> str:
@@ -52,7 +57,7 @@ def _end(item: Mapping[str, Any], factor: float, unit: str) -> str:
 
 def _draw_accuracy(axis: Axes, rows: Rows, data: StudyData) -> None:
     """A mark a network in the middle of its rows, the first network's accuracy as a line."""
-    heights = {}
+    heights: dict[str, list[float]] = {}
     for y, item in zip(rows.ys, rows.items, strict=True):
         heights.setdefault(item["network"], []).append(y)
     percent = {name: 100 * data.accuracy[name] for name in heights}

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from plots.numbers import TIME, unit_of
 from plots.rows import shortened, ticks
-from plots.style import BLACK, BLUE, GREEN, ORANGE, PALE, PURPLE, SKY, VERMILLION, WIDTH_IN, styled
+from plots.style import BLACK, BLUE, OPERAND_COLOURS, PALE, WIDTH_IN, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plots.data import StudyData
     from plots.timeline_data import Timeline
 
-COLOURS = {"array": BLUE, "ifmap": SKY, "weight": GREEN, "index": ORANGE, "psum": PURPLE, "ofmap": VERMILLION}
+COLOURS = {"array": BLUE, **OPERAND_COLOURS}
 TRACK_IN = 0.26
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plots.numbers import BYTES
-from plots.shares import draw_shares
-from plots.style import styled
+from plots.shares import Part, draw_shares
+from plots.style import OPERAND_COLOURS, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from plots.data import StudyData
 
-OPERANDS = ("ifmap", "weight", "index", "ofmap", "psum")
-
 
 @styled
 def draw(data: StudyData) -> Figure:
     """Totals and the share of each operand."""
-    return draw_shares(data, {f"dram_{name}_bytes": name for name in OPERANDS}, "DRAM traffic", BYTES)
+    parts = [Part(f"dram_{name}_bytes", name, colour) for name, colour in OPERAND_COLOURS.items()]
+    return draw_shares(data, parts, "DRAM traffic", BYTES)

@@ -69,13 +69,12 @@ class ArrayConformance:
         rng = np.random.default_rng(3)
         w, x = self.weights(rng, (3 * 8, 20), 0.5), self.activations(rng, (6, 3 * 20))
         for array in self.each():
-            whole = accelsim.simulate(
-                GemmTrace("g", weight=w, activation=x, groups=3, **self.bits), self.hardware(array), verify=True
-            )
-            parts = [
-                accelsim.simulate(GemmTrace("g", weight=w[8 * g : 8 * g + 8], activation=x[:, 20 * g : 20 * g + 20], **self.bits), self.hardware(array), verify=True)
-                for g in range(3)
-            ]  # fmt: skip
+            hardware = self.hardware(array)
+            traces = [GemmTrace("g", weight=w, activation=x, groups=3, **self.bits)]
+            for g in range(3):
+                rows, columns = w[8 * g : 8 * g + 8], x[:, 20 * g : 20 * g + 20]
+                traces.append(GemmTrace("g", weight=rows, activation=columns, **self.bits))
+            whole, *parts = (accelsim.simulate(trace, hardware, verify=True) for trace in traces)
             assert whole.compute_cycles == sum(p.compute_cycles for p in parts)
             assert np.array_equal(whole.outputs["g"], np.hstack([p.outputs["g"] for p in parts]))
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_csr_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from accelsim.errors import ConfigError
 from accelsim.hardware import load_hardware
 from accelsim.parts import build
 from accelsim.trace import GemmTrace
+from tests import reference_csr_rows
 
 LOSSES = ("imbalance", "conflict", "empty", "edge")
 

@@ -45,8 +45,8 @@ def test_a_single_buffer_overlaps_nothing(load, compute, n):
 def test_a_schedule_by_hand():
     """Two jobs of 10 cycles; a request of 64 bytes takes a cycle; transfers under way are served in turn.
 
-    ifmap 0 (4 requests), the weights (8) and the indices (2) start at 0: i w x i w x, so the indices are in at 6; i w i,
-    so ifmap 0 is in at 9, and ifmap 1 (4) joins behind the weights: w i w i w i w i w, which brings ifmap 1 at 17 and
+    ifmap 0 (4 requests), the weights (8) and the indices (2) start at 0: i w x i w x, so the indices are in at 6;
+    i w i, so ifmap 0 is in at 9, and ifmap 1 (4) joins behind the weights: w i w i w i w i w, which brings ifmap 1 at 17 and
     the weights at 18. The first job runs from 18 to 28, the second to 38; their outputs (3 and 5) leave at 31 and 43.
     """
     made = schedule(
@@ -108,7 +108,8 @@ def test_advancing_in_steps_changes_nothing(transfers, step):
 def machine(gbps, **more):
     return {
         "name": "m", "clock_mhz": 1000, "array": {"kind": "systolic", "rows": 16, "cols": 16, "dataflow": "os"},
-        "buffers": {"ifmap_kib": 16, "filter_kib": 16, "ofmap_kib": 16}, "dram": {"model": "bandwidth", "gbps": gbps}, **more,
+        "buffers": {"ifmap_kib": 16, "filter_kib": 16, "ofmap_kib": 16},
+        "dram": {"model": "bandwidth", "gbps": gbps}, **more,
     }  # fmt: skip
 
 

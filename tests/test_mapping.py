@@ -49,7 +49,7 @@ def traffic(program, tile, order, room):
 
 
 def brute_force(program, buffers):
-    """The least traffic over every tile size on the grain and every order; T whole where anything fits with it whole."""
+    """The least traffic over every tile size on the grain and every order; T whole where anything fits so."""
     grain, trace = program.grain, program.trace
     room = {part: buffers.tile_bytes(part) for part in ("ifmap", "filter", "ofmap")}
     size, step = {"M": trace.M, "N": trace.N, "K": trace.K}, {"M": grain.m, "N": grain.n, "K": grain.k}

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.eie_csc import BLOCK, Columns, CscMatrix
 from accelsim.energy_table import EnergyTable
 from accelsim.trace import GemmTrace
 
 POINTER_BITS = 16  # of a column pointer, and of the column that waits in a FIFO beside its activation
 WORD_BITS = 64  # of a PE's matrix memory: so many bits of entries are read at a time
-BLOCK = 64  # columns of a unit in which tiles cut K
-SLICE_BYTES = 16 * 2**20  # activations held at a time
+LATENCY = 2  # cycles from a broadcast to its service: into the FIFO, and out of it to the pointer memories
+FIRST = 1 + LATENCY  # the cycle of a first service; activations are read in cycle 0
+DRAIN = 5  # cycles behind the last address: matrix read, then four stages of arithmetic
+SLICE_BYTES = 2**20  # activations held at a time
 
 
 class Eie(PEArray):
@@ -75,15 +78,6 @@ class Walk(NamedTuple):
     weights: int  # real weights of active columns
     entries: int  # with their padding zeros
     empty: int  # columns without an entry in a PE
-
-
-class Columns(NamedTuple):
-    """Of a tile, (K, PEs): entries of each column, and the matrix words of the first and the last of them."""
-
-    entries: NDArray[np.int32]
-    first: NDArray[np.int32]
-    last: NDArray[np.int32]
-    weights: NDArray[np.int64]  # (K,): real weights, all PEs
 
 
 class EieProgram(Program):
@@ -203,27 +197,26 @@ class EieProgram(Program):
         return int(self._columns(tile).weights.sum())
 
     def _columns(self, tile: Tile) -> Columns:
-        """The tile's columns in memory of its own; the last tile's are kept, for the next vectors."""
+        """The tile's columns; the last tile's are kept, for the next vectors."""
         key = tile.n0, tile.n1, tile.k0, tile.k1
         if self._held is None or self._held[0] != key:
-            kinds = self._matrix.kinds[tile.n0 : tile.n1, tile.k0 : tile.k1]
-            entries = count_columns(kinds, min(self.array.pes, len(kinds)))
-            ends = entries.cumsum(axis=0, dtype=np.int64)
-            first, last = ((at // self._word_entries).astype(np.int32) for at in (ends - entries, ends - 1))
-            self._held = key, Columns(entries, first, last, np.count_nonzero(kinds == 1, axis=0))
+            self._held = key, self._matrix.tile_columns(*key, self._word_entries)
         return self._held[1]
 
     def _walk(self, tile: Tile) -> Walk:
-        columns, m, k = self._columns(tile), tile.m1 - tile.m0, tile.k1 - tile.k0
-        sums, active_vectors = np.zeros(6, np.int64), np.zeros(k, np.int64)
+        from accelsim.arrays.eie_kernels import broadcast
+
+        columns, m = self._columns(tile), tile.m1 - tile.m0
+        sums, vectors = np.zeros(5, np.int64), np.zeros(tile.k1 - tile.k0, np.int64)
         for active in self._active(tile):
-            broadcast(active, columns.entries, columns.first, columns.last, self.array.fifo_depth - 1, sums)
-            active_vectors += np.count_nonzero(active, axis=0)
+            broadcast(active, *columns[:3], self.array.fifo_depth - 1, LATENCY, sums)
+            vectors += np.count_nonzero(active, axis=0)
         if self.trace.activation_operand is None:
-            sums, active_vectors = sums * m, active_vectors * m
-        per_column = (columns.weights, columns.entries.sum(axis=1), np.count_nonzero(columns.entries == 0, axis=1))
-        found = (active_vectors.sum(), *(active_vectors @ column for column in per_column))
-        return Walk(columns.entries.shape[1], *(int(value) for value in (*sums, *found)))
+            sums, vectors = sums * m, vectors * m
+        free, last, busiest, words, started = (int(value) for value in sums)
+        cycles = last + DRAIN * started + (m - started)
+        broadcasts = int(vectors.sum())
+        return Walk(columns.pes, cycles, free, last, busiest, words, started, broadcasts, **columns.of_active(vectors))
 
     def _active(self, tile: Tile) -> Iterator[NDArray[np.bool_]]:
         """Where the vectors' activations are not zero, some vectors at a time; one stands for all without values."""

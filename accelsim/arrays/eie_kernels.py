@@ -11,9 +11,7 @@ Int32s = NDArray[np.int32]
 Kinds = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
-FIRST = 3  # the cycle in which a first column can be served: activations read, broadcast, pointers read
-DRAIN = 5  # cycles behind the last address: matrix read, then four stages of arithmetic
-CYCLES, FREE, LAST, BUSIEST, WORDS, STARTED = range(6)  # sums over vectors that `broadcast` returns
+FREE, LAST, BUSIEST, WORDS, STARTED = range(5)  # sums over vectors that `broadcast` adds to
 
 
 @njit(cache=True)
@@ -46,35 +44,35 @@ def count_columns(kinds: Kinds, pes: int) -> Int32s:
 
 
 @njit(cache=True)
-def broadcast(active: Flags, entries: Int32s, first: Int32s, last: Int32s, depth: int, sums: Int64s) -> None:
+def broadcast(
+    active: Flags, entries: Int32s, first: Int32s, last: Int32s, depth: int, latency: int, sums: Int64s
+) -> None:
     """Adds to sums what the vectors active (M, K) take on entries (K, P); first and last are their matrix words.
 
-    A nonzero activation is broadcast each cycle unless a FIFO is full: `depth` wait in it. A PE's pointer unit takes
-    the next one as the last entry of the one before is addressed, two cycles after its broadcast at the earliest.
+    From cycle 1 on a nonzero activation is broadcast each cycle unless a FIFO is full: `depth` wait in it. It is served
+    `latency` cycles later at the earliest, and not before the PE has addressed the last entry of the one before; its
+    slot is free again from then on.
     """
     pes = entries.shape[1]
     started = np.empty(active.shape[1], np.int64)  # of each broadcast: when the last PE took it
     free, share, word = np.empty(pes, np.int64), np.empty(pes, np.int64), np.empty(pes, np.int32)
     for m in range(active.shape[0]):
-        free[:], share[:], word[:] = FIRST, 0, -1
+        free[:], share[:], word[:] = 1 + latency, 0, -1
         sent, at = 0, 0
         for k in range(active.shape[1]):
             if not active[m, k]:
                 continue
             at = max(at + 1, started[sent - depth]) if sent >= depth else at + 1
-            started[sent] = _serve(entries[k], first[k], last[k], at + 2, free, share, word, sums)
+            started[sent] = _serve(entries[k], first[k], last[k], at + latency, free, share, word, sums)
             sent += 1
-        if sent == 0:
-            sums[CYCLES] += 1
-            continue
-        sums[STARTED] += 1
-        sums[CYCLES] += free.max() + DRAIN
-        sums[LAST] += free.max()
-        sums[FREE] += free.sum()
-        sums[BUSIEST] += share.max()
+        if sent > 0:
+            sums[STARTED] += 1
+            sums[LAST] += free.max()
+            sums[FREE] += free.sum()
+            sums[BUSIEST] += share.max()
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _serve(
     entries: Int32s, first: Int32s, last: Int32s, ready: int, free: Int64s, share: Int64s, word: Int32s, sums: Int64s
 ) -> int:

@@ -60,12 +60,12 @@ class Shift(OutputStationary):
                 raise self.refuse(trace, f"{told} is no sum of {self.terms} signed powers of two")
 
     def shifter_gates(self, weight_bits: int, activation_bits: int) -> int:
-        """2:1 multiplexers of a barrel shifter: one a bit of its output in each of its stages, one stage an exponent bit.
+        """2:1 multiplexers of a barrel shifter: one a bit of its output in each of its stages.
 
-        Shifts beyond the accumulator are not built.
+        There is a stage for each bit of the exponent, and none for shifts beyond the accumulator.
         """
         stages = min(weight_bits - 1, (self.accumulator_bits - 1).bit_length())
-        return stages * min(self.accumulator_bits, activation_bits + 2**stages - 1)
+        return stages * min(self.accumulator_bits, activation_bits + (1 << stages) - 1)
 
     def arithmetic_pj(
         self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int

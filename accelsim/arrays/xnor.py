@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from accelsim.arrays.base import Size, ceil_div
 from accelsim.arrays.output_stationary import OutputStationary, OutputStationaryProgram
 from accelsim.energy_table import EnergyTable
-from accelsim.operands import Ints
 from accelsim.trace import GemmTrace
 
 LIMB_BITS = 64  # a word lies in whole limbs of the host

@@ -11,7 +11,7 @@ Words = NDArray[np.uint64]
 
 
 @njit(cache=True)
-def ones(word: int) -> int:
+def ones(word: np.uint64) -> np.uint64:
     """Ones of a 64-bit word, by sums in ever wider fields (the compiler makes one instruction of it)."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))

@@ -1,0 +1,1 @@
+"""Speed beside a naive reference, as ratios within one run: `make bench`."""

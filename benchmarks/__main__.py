@@ -1,0 +1,19 @@
+"""Runs every benchmark and prints its ratio: `python -m benchmarks [NAME ...]`."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import csr_rows, engine, systolic
+
+BENCHMARKS = {"systolic": systolic.measure, "csr_rows": csr_rows.measure, "engine": engine.measure}
+
+
+def main() -> None:
+    """Print a line a benchmark: both times and their ratio."""
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(f"{name:<10} {BENCHMARKS[name]()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
