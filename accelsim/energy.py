@@ -57,6 +57,7 @@ def layer_energy(
     read = {part: table.sram_bit("read_pj", size) for part, size in sizes.items()}
     write = {part: table.sram_bit("write_pj", size) for part, size in sizes.items()}
     final = counts["sram_ofmap_writes"] - counts["sram_psum_reads"]
+    psum_bits = 4 * dram_bytes["dram_psum_bytes"]  # half of the spilled bytes go out, half come back
     sram_bits = {
         "reads": counts["sram_ifmap_reads"] * widths.activation * read["ifmap"]
         + counts["sram_filter_reads"] * widths.weight * read["filter"]
@@ -64,8 +65,9 @@ def layer_energy(
         "writes": final * widths.output * write["ofmap"]
         + counts["sram_psum_reads"] * widths.accumulator * write["ofmap"],
         "fills": 8 * dram_bytes["dram_ifmap_bytes"] * write["ifmap"]
-        + 8 * (dram_bytes["dram_weight_bytes"] + dram_bytes["dram_index_bytes"]) * write["filter"],
-        "drains": 8 * (dram_bytes["dram_ofmap_bytes"] + dram_bytes["dram_psum_bytes"]) * read["ofmap"],
+        + 8 * (dram_bytes["dram_weight_bytes"] + dram_bytes["dram_index_bytes"]) * write["filter"]
+        + psum_bits * write["ofmap"],
+        "drains": (8 * dram_bytes["dram_ofmap_bytes"] + psum_bits) * read["ofmap"],
     }
     mac = array.arithmetic_pj(counts, table, widths.weight, widths.activation)
     index = counts["sram_index_bits"] * read["filter"] + counts["decodes"] * table.figures["decode_pj"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from accelsim.baseline import dense_machine, dense_workload
@@ -87,8 +87,15 @@ def compare(
                 progress(f"{name} on {machine.name}")
             report = simulate(workload, machine, verify=verify)
             dense = _dense_report(uncompressed, workload, machine, known)
-            runs.append(Run(name, machine.name, report, dense, ppr(dense, report)))
+            ratio = ppr(dense, report)
+            runs.append(Run(name, machine.name, report, dense, unpruned(ratio) if workload is uncompressed else ratio))
     return runs
+
+
+def unpruned(ratio: PPR) -> PPR:
+    """The ratio of the uncompressed network: α is 1, for the zeros that rounding left are bits and no pruning."""
+    conv = unpruned(ratio.conv) if ratio.conv else None
+    return replace(ratio, alpha=1.0, alpha_macs=1.0, conv=conv)
 
 
 def _dense_report(uncompressed: Workload, workload: Workload, machine: Accelerator, known: dict[str, Report]) -> Report:

@@ -11,28 +11,28 @@ Summary = Mapping[str, Any]
 ASSUMED_PPR = (2.7, 3.5)  # 001 §VI: synthesis results of non-structured accelerators
 
 
-def storage_bits(run: Summary) -> int:
-    """Weights and indices as the run's machine holds them."""
-    return int(run["storage_weight_bits"] + run["storage_index_bits"])
-
-
-def verdict(runs: Sequence[Summary], accuracy: Mapping[str, float], tolerance: float = 0.005) -> str:
+def verdict(
+    runs: Sequence[Summary], storage: Sequence[Summary], accuracy: Mapping[str, float], tolerance: float = 0.005
+) -> str:
     """Winners by storage, by time and by energy among networks within `tolerance` of the first one's accuracy.
 
-    `runs` are `Run.summary()` dicts; times of machines with different clocks compare in seconds. TraceError where
-    no compressed network is within the tolerance.
+    `runs` are `Run.summary()` dicts, `storage` the rows of `storage_rows`; times of machines with different clocks
+    compare in seconds, storage in the best format of each network. TraceError where no compressed network is within
+    the tolerance.
     """
     base, *others = accuracy
     equal = [name for name in others if accuracy[base] - accuracy[name] <= tolerance + 1e-9]
     allowed = [run for run in runs if run["network"] in equal]
     if not allowed:
         raise TraceError(f"no compressed network is within {100 * tolerance:g} points of {base!r}; nothing to compare")
-    dense = [run for run in runs if run["network"] == base]
-    small, fast, cheap = (_best(allowed, key) for key in (storage_bits, _seconds, _energy))
+    dense, whole = ([row for row in rows if row["network"] == base] for rows in (runs, storage))
+    small = _best([row for row in storage if row["network"] in equal], _bits)
+    fast, cheap = _best(allowed, _seconds), _best(allowed, _energy)
     points = f"{100 * accuracy[base]:.2f} %, within {100 * tolerance:g} points"
     return (
         f"At {base} accuracy ({points}): "
-        f"smallest is {_place(small)} ({storage_bits(small) / 8000:.2f} KB, {_gain(dense, small, storage_bits)}), "
+        f"smallest is {small['network']} "
+        f"({_bits(small) / 8000:.2f} KB as {small['format']}, {_gain(whole, small, _bits)}), "
         f"fastest is {_place(fast)} ({fast['cycles']:,} cycles, {_gain(dense, fast, _seconds)}), "
         f"least energy is {_place(cheap)} ({cheap['energy_pj'] / 1e6:.2f} µJ, {_gain(dense, cheap, _energy)}); "
         "each against uncompressed at its best."
@@ -41,6 +41,10 @@ def verdict(runs: Sequence[Summary], accuracy: Mapping[str, float], tolerance: f
 
 def _place(run: Summary) -> str:
     return f"{run['network']} on {run['hardware']}"
+
+
+def _bits(row: Summary) -> float:
+    return float(row["value_bits"] + row["index_bits"])
 
 
 def _seconds(run: Summary) -> float:
@@ -52,9 +56,10 @@ def _energy(run: Summary) -> float:
 
 
 def _best(runs: Sequence[Summary], key: Any) -> Summary:
-    return min(runs, key=lambda run: (key(run), run["network"], run["hardware"]))
+    """The least by `key`; ties go to the first by network and machine or format."""
+    return min(runs, key=lambda run: (key(run), list(run.values())[:2]))
 
 
 def _gain(dense: Sequence[Summary], run: Summary, key: Any) -> str:
-    """Against the best that the uncompressed network reaches on any of the machines."""
+    """Against the best that the uncompressed network reaches."""
     return f"{key(_best(dense, key)) / key(run):.1f}x less" if dense else "no uncompressed run"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,6 @@ from accelsim.hardware import Accelerator, load_hardware
 from accelsim.storage import storage_rows
 from accelsim.study import Study, compare
 from accelsim.verdict import verdict
-from accelsim.workload import Workload
 from explore.cli_output import energy, print_table, size
 from explore.networks import Trained, train_networks
 
@@ -47,8 +46,9 @@ def run_demo(out: Path, fast: bool, seed: int, console: Console) -> Study:
         machines = [load_hardware(name) for name in MACHINES]
         runs = compare(networks, machines, progress=show.run)
     study = Study(runs, {n.name: n.accuracy for n in trained}, _provenance(trained, machines, fast, seed))
-    sentence = verdict(study.summaries(), study.accuracy, TOLERANCE[fast])
-    _write(out, study, networks, sentence)
+    storage = storage_rows(networks)
+    sentence = verdict(study.summaries(), storage, study.accuracy, TOLERANCE[fast])
+    _write(out, study, storage, sentence)
     _tell(console, study, sentence, out)
     return study
 
@@ -72,7 +72,7 @@ def _training(network: Trained) -> dict[str, Any]:
     }
 
 
-def _write(out: Path, study: Study, networks: Mapping[str, Workload], sentence: str) -> None:
+def _write(out: Path, study: Study, storage: list[dict[str, Any]], sentence: str) -> None:
     """Every file of the demo, each whole or not at all."""
     import pandas as pd
 
@@ -80,7 +80,7 @@ def _write(out: Path, study: Study, networks: Mapping[str, Workload], sentence: 
         "accuracy": dict(study.accuracy),
         "verdict": sentence,
         "runs": study.summaries(),
-        "storage": storage_rows(networks),
+        "storage": storage,
         "provenance": dict(study.provenance),
     }
     write_json(out / "report.json", content)

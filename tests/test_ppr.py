@@ -69,6 +69,14 @@ def test_the_uncompressed_network_on_its_dense_machine_has_ppr_one():
     assert figures["baseline", "csr"].alpha == 1.0
 
 
+def test_zeros_that_rounding_left_in_the_uncompressed_network_are_no_pruning():
+    x, a, _, _ = layers()
+    a[0] = 0
+    (only,) = compare({"baseline": Workload("w", [GemmTrace("a", weight=a, activation=x)])}, [load_hardware(OS)])
+    assert only.report.rows[0]["weights_nonzero"] < a.size
+    assert only.ppr.ppr == 1.0
+
+
 def test_the_dense_baseline_has_the_same_peak_dram_and_bits():
     machine = load_hardware("sparse/csr-rows-16x16")
     dense = dense_machine(machine)
@@ -83,11 +91,12 @@ def test_the_dense_baseline_has_the_same_peak_dram_and_bits():
     ]
 
 
-def run(network, hardware, bits, cycles, energy):
-    return {
-        "network": network, "hardware": hardware, "storage_weight_bits": bits, "storage_index_bits": 0,
-        "cycles": cycles, "seconds": cycles / 5e8, "energy_pj": energy,
-    }  # fmt: skip
+def run(network, hardware, cycles, energy):
+    return {"network": network, "hardware": hardware, "cycles": cycles, "seconds": cycles / 5e8, "energy_pj": energy}
+
+
+def stored(network, form, bits):
+    return {"network": network, "format": form, "value_bits": bits - 10, "index_bits": 10}
 
 
 ACCURACY = {"baseline": 0.992, "structured": 0.991, "nonstructured": 0.990}
@@ -95,21 +104,20 @@ ACCURACY = {"baseline": 0.992, "structured": 0.991, "nonstructured": 0.990}
 
 @pytest.mark.parametrize(("small", "fast"), [("structured", "nonstructured"), ("nonstructured", "structured")])
 def test_opposite_winners_are_named(small, fast):
-    runs = [
-        run("baseline", "os", 80_000, 4000, 9e6),
-        run(small, "csr", 8_000, 900, 2e6),
-        run(fast, "os", 16_000, 500, 3e6),
-    ]
-    said = verdict(runs, ACCURACY)
-    assert f"smallest is {small} on csr (1.00 KB, 10.0x less)" in said
+    runs = [run("baseline", "os", 4000, 9e6), run(small, "csr", 900, 2e6), run(fast, "os", 500, 3e6)]
+    storage = [stored("baseline", "dense", 80_000), stored("baseline", "csr_relative", 99_000)]
+    storage += [stored(small, "csr_relative", 8_000), stored(small, "dense", 80_000), stored(fast, "dense", 16_000)]
+    said = verdict(runs, storage, ACCURACY)
+    assert f"smallest is {small} (1.00 KB as csr_relative, 10.0x less)" in said
     assert f"fastest is {fast} on os (500 cycles, 8.0x less)" in said
     assert f"least energy is {small} on csr (2.00 µJ, 4.5x less)" in said
 
 
 def test_a_network_that_lost_accuracy_wins_nothing():
-    runs = [run("baseline", "os", 8, 8, 8.0), run("structured", "os", 1, 1, 1.0), run("nonstructured", "os", 4, 4, 4.0)]
-    said = verdict(runs, ACCURACY | {"structured": 0.95})
-    assert said.count("is nonstructured on os") == 3
+    runs = [run("baseline", "os", 8, 8.0), run("structured", "os", 1, 1.0), run("nonstructured", "os", 4, 4.0)]
+    storage = [stored(r["network"], "dense", 1000 * r["cycles"]) for r in runs]
+    said = verdict(runs, storage, ACCURACY | {"structured": 0.95})
+    assert said.count("is nonstructured") == 3
     assert "is structured" not in said
     with pytest.raises(TraceError, match="no compressed network"):
-        verdict(runs, ACCURACY | {"structured": 0.9, "nonstructured": 0.9})
+        verdict(runs, storage, ACCURACY | {"structured": 0.9, "nonstructured": 0.9})
