@@ -1,4 +1,4 @@
-.PHONY: demo test test-slow lint bench shapes clean
+.PHONY: demo docs test test-slow lint bench shapes clean
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -10,6 +10,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)          ## the main job: train, compress, simulate, report -> out/demo
 	$(VENV)/bin/accelsim demo --out out/demo
+
+docs: demo              ## the README's figure, from a fresh demo
+	mkdir -p docs/figures
+	cp out/demo/figures/cycles.png docs/figures/
 
 test: $(STAMP) lint     ## everything but the tests marked slow
 	$(PY) -m pytest -n 2 --dist loadgroup

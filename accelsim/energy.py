@@ -34,9 +34,10 @@ def buffer_bytes(machine: Accelerator, dram_bytes: Mapping[str, int]) -> dict[st
 
 @dataclass(frozen=True)
 class Widths:
-    """Operand widths in bits that energy and area depend on."""
+    """Operand widths in bits that energy depends on; `stored_weight` is the width in the filter buffer."""
 
     weight: int
+    stored_weight: int
     activation: int
     output: int
     accumulator: int
@@ -54,13 +55,14 @@ def layer_energy(
     """pJ by component of a layer that ran on `array`: counted actions times their figures, DRAM bits, and leakage."""
     table, scale = default_table(), energy_scale(machine.technology_nm)
     sizes = buffer_bytes(machine, dram_bytes)
+    sizes["filter"] /= array.filter_banks
     read = {part: table.sram_bit("read_pj", size) for part, size in sizes.items()}
     write = {part: table.sram_bit("write_pj", size) for part, size in sizes.items()}
     final = counts["sram_ofmap_writes"] - counts["sram_psum_reads"]
     psum_bits = 4 * dram_bytes["dram_psum_bytes"]  # half of the spilled bytes go out, half come back
     sram_bits = {
         "reads": counts["sram_ifmap_reads"] * widths.activation * read["ifmap"]
-        + counts["sram_filter_reads"] * widths.weight * read["filter"]
+        + counts["sram_filter_reads"] * widths.stored_weight * read["filter"]
         + counts["sram_psum_reads"] * widths.accumulator * read["ofmap"],
         "writes": final * widths.output * write["ofmap"]
         + counts["sram_psum_reads"] * widths.accumulator * write["ofmap"],

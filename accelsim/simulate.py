@@ -112,9 +112,8 @@ class _Layers:
         more: Row,
     ) -> Row:
         compute, counts, dram = schedule.compute_cycles, schedule.counts, schedule.dram_bytes()
-        widths = energy.Widths(
-            trace.weight_bits, trace.activation_bits, programs[0].output_bits, array.accumulator_bits
-        )
+        stored, output = programs[0].stored_weight_bits, programs[0].output_bits
+        widths = energy.Widths(trace.weight_bits, stored, trace.activation_bits, output, array.accumulator_bits)
         pj = energy.layer_energy(self.machine, array, counts, dram, widths, self.leak_uw, run.cycles)
         additive: Row = {
             "cycles": run.cycles,

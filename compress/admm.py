@@ -55,8 +55,9 @@ class ADMMPruner(Compressor):
     def _hold_what_is_zero(self) -> None:
         for name in self.constraints:
             module = layer(self.model, name)
-            if not bool(module.weight.all()):
-                hold_zeros(module, "weight", module.weight.detach() != 0)
+            alive = module.weight.detach() != 0
+            if bool(alive.any()) and not bool(alive.all()):  # a layer that starts at 0 altogether is not pruned
+                hold_zeros(module, "weight", alive)
 
     def penalty(self) -> torch.Tensor:
         """Σ ρ/2·‖W − Z + U‖² over the pruned layers (001 §IV-B Eq 2); 0 once hardened."""

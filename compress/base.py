@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import torch
@@ -67,6 +67,3 @@ class Compressor(ABC):
         Layers not named are saved as 8-bit integers.
         """
         return {}
-
-
-Factory = Callable[..., Compressor]  # (model, example_input=..., **settings)

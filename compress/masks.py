@@ -23,10 +23,10 @@ class Mask(nn.Module):
 
 def hold_zeros(module: nn.Module, name: str, keep: torch.Tensor) -> None:
     """Hold `module.<name>` at 0 wherever `keep` is False, in addition to any mask that it already has."""
-    for held in _masks(module, name):
-        held.keep.logical_and_(keep)
-        return
-    parametrize.register_parametrization(module, name, Mask(keep))
+    if held := _masks(module, name):
+        held[0].keep.logical_and_(keep)
+    else:
+        parametrize.register_parametrization(module, name, Mask(keep))
 
 
 def _masks(module: nn.Module, name: str) -> list[Mask]:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from compress.graph import BatchNorm, Consumer, Flow, flows
-from compress.layers import Layer, layer, weighted_layers
+from compress.layers import Layer, layer
 from compress.masks import release
 
 
@@ -102,8 +102,3 @@ def _take_norm(norm: nn.Module, kept: torch.Tensor) -> None:
         if getattr(norm, name) is not None:
             setattr(norm, name, getattr(norm, name)[kept])
     norm.num_features = len(kept)
-
-
-def parameters(model: nn.Module) -> int:
-    """How many weights (not biases) the conv and linear layers hold."""
-    return sum(module.weight.numel() for module in weighted_layers(model).values())

@@ -33,7 +33,8 @@ EXAMPLE_IMAGES = 16
 CALIBRATION_IMAGES = 1000
 AUGMENT = Affine(degrees=15, scale=0.15, shear=0.2, shift=0.15)
 
-Progress = Callable[[str, int, int], None]  # (network and stage, epochs done of all networks, epochs in all)
+# (network and stage, epochs done of all networks, epochs in all); called from any training thread, one call at a time
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _lines(
 
 
 FULL = Budget(
-    baseline_epochs=25,
+    baseline_epochs=38,
     rounds={
         "nonstructured": (
             Round(_elements(220, 2600, 20000, 1800), iterations=4, epochs_per_iteration=2, retrain_epochs=4),
@@ -112,7 +113,7 @@ FULL = Budget(
     },
 )
 FAST = Budget(
-    baseline_epochs=14,
+    baseline_epochs=18,
     rounds={
         "nonstructured": (
             Round(_elements(250, 3600, 20000, 1500), iterations=3, epochs_per_iteration=1, retrain_epochs=7, rho=1e-2),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plots.numbers import compact, digits
+from plots.numbers import counted, digits
 from plots.ratio_axis import ratio_axis
 from plots.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, stacked
 from plots.style import BLACK, BLUE, ORANGE, styled
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def draw(data: StudyData) -> Figure:
     """A row a run: cycles on the left (compute, then stall), PPR of total time on the right with 001's band."""
     rows = run_rows(data)
-    figure, (bars, ratios) = panels(rows, (2.3, 1.2))
+    figure, (bars, ratios) = panels(rows, (2.1, 1.2))
     compute, stall = rows.values("compute_cycles"), rows.values("stall_cycles")
     stacked(bars, rows, [("compute", BLUE, compute), ("stall", ORANGE, stall)], _ends(rows))
     label_x(bars, "cycles of the array's clock")
@@ -32,7 +32,7 @@ def draw(data: StudyData) -> Figure:
 
 def _ends(rows: Rows) -> list[str]:
     return [
-        f"{compact(run['cycles'])} ({100 * run['stall_cycles'] / max(1, run['cycles']):.0f} % stall)"
+        f"{counted(run['cycles'])} ({100 * run['stall_cycles'] / max(1, run['cycles']):.0f} % stall)"
         for run in rows.items
     ]
 

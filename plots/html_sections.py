@@ -15,6 +15,8 @@ from plots.saving import rendered
 from plots.storage import format_label
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from plots.data import StudyData
 
 
@@ -119,17 +121,23 @@ def _networks(data: StudyData) -> list[Row]:
 
 
 def _rates(data: StudyData, network: str) -> dict[str, Any]:
-    """Uncompressed weights ÷ nonzero weights, and the bits, from the layers of the network's first run."""
-    run = data.runs_of(network)[0]
-    rows = data.layers[(data.layers["network"] == network) & (data.layers["hardware"] == run["hardware"])]
-    conv = rows[rows["kind"] == "conv"]
-    nonzero = float(conv["weights_nonzero"].sum())
+    """Weights ÷ nonzero weights (1 for the uncompressed network, as in its α), and the bits, of the first run."""
+    run, rows = data.runs_of(network)[0], _first_layers(data, network)
+    uncompressed = _first_layers(data, data.baseline if data.baseline in data.networks else network)
+    weights = float(uncompressed.loc[uncompressed["kind"] == "conv", "weights_dense"].sum())
+    nonzero = float(rows.loc[rows["kind"] == "conv", "weights_nonzero"].sum())
     widths = rows[["weight_bits", "activation_bits"]].drop_duplicates().sort_values(["weight_bits", "activation_bits"])
     return {
-        "conv": float(conv["weights_dense"].sum()) / nonzero if nonzero else None,
+        "conv": 1.0 if network == data.baseline else weights / nonzero if nonzero else None,
         "whole": run.get("alpha"),
         "bits": ", ".join(f"{w} / {a}" for w, a in widths.itertuples(index=False)),
     }
+
+
+def _first_layers(data: StudyData, network: str) -> pd.DataFrame:
+    hardware = data.runs_of(network)[0]["hardware"]
+    rows: pd.DataFrame = data.layers[(data.layers["network"] == network) & (data.layers["hardware"] == hardware)]
+    return rows
 
 
 def figures_section(data: StudyData) -> str:
@@ -144,7 +152,7 @@ def figures_section(data: StudyData) -> str:
 
 def runs_section(data: StudyData) -> str:
     """Every run with its totals, and which layers ran on a fallback array."""
-    rows = [{**run, "accuracy": data.accuracy[run["network"]]} for run in data.runs]
+    rows = [{**run, "accuracy": data.accuracy[name]} for name in data.networks for run in data.runs_of(name)]
     return f"<p>{escape(_fallback(data))}</p>\n{table('Every network on every machine', RUNS, rows)}"
 
 
@@ -188,11 +196,17 @@ def provenance_section(data: StudyData) -> str:
 
 
 def _nested(value: Any) -> str:
-    if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
+    """A mapping of plain values as a table, one of mappings folded away, anything else as JSON."""
+    if not isinstance(value, Mapping):
         return _text(value)
-    return "\n".join(
-        f"<details><summary>{escape(str(name))}</summary>{_text(entry)}</details>" for name, entry in value.items()
-    )
+    if all(isinstance(entry, Mapping) for entry in value.values()):
+        return "\n".join(
+            f"<details><summary>{escape(str(name))}</summary>{_text(entry)}</details>" for name, entry in value.items()
+        )
+    if any(isinstance(entry, Mapping | list) for entry in value.values()):
+        return _text(value)
+    rows = (f'<tr><th scope="row">{escape(str(k))}</th><td>{escape(str(v))}</td></tr>' for k, v in value.items())
+    return f"<table>{''.join(rows)}</table>"
 
 
 def _text(value: Any) -> str:

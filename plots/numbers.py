@@ -18,23 +18,31 @@ def digits(value: float, count: int = 3) -> str:
         return "n/a"
     if value == 0:
         return "0"
-    places = max(0, count - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text and abs(value) < 1 else text
+    exponent = int(f"{value:.{count - 1}e}".split("e")[1])  # after rounding, so that 9.996 is 10.0
+    return f"{value:,.{max(0, count - 1 - exponent)}f}"
 
 
-def compact(value: float) -> str:
-    """Three digits and k, M, G or T; whole numbers below a thousand as they are."""
+def counted(count: float) -> str:
+    """A count with three digits and k, M, G or T; below a thousand as it is."""
     for factor, prefix in PREFIXES:
-        if value >= factor * 0.9995:
-            return f"{value / factor:.3g}{prefix}" if value < factor * 999.5 else f"{value / factor:.0f}{prefix}"
-    return f"{value:.3g}"
+        if count >= factor * 0.9995:
+            return f"{digits(count / factor)}{prefix}"
+    return f"{count:.0f}"
+
+
+def tick(value: float) -> str:
+    """The number at a tick: no more digits than it needs, and k, M, G or T."""
+    for factor, prefix in PREFIXES:
+        if value >= factor:
+            return f"{value / factor:g}{prefix}"
+    return f"{value:g}"
 
 
 def unit_of(values: Iterable[float], units: Sequence[tuple[float, str]]) -> tuple[float, str]:
-    """The largest unit in which the largest value is at least 1, as (factor, name)."""
-    largest = max(values, default=0.0)
-    return next(((factor, name) for factor, name in units if largest >= factor), units[-1])
+    """The largest unit in which the middle value is at least 1, as (factor, name)."""
+    ordered = sorted(values)
+    middle = ordered[len(ordered) // 2] if ordered else 0.0
+    return next(((factor, name) for factor, name in units if middle >= factor), units[-1])
 
 
 def is_wide(values: Iterable[float]) -> bool:

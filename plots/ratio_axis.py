@@ -26,7 +26,7 @@ def ratio_axis(axis: Axes, values: Iterable[float], room: float = 0.06) -> None:
     low, high = min(known), max(known)
     if is_wide(known):
         axis.set_xscale("log")
-        log_ticks(axis, decades=(1.0, 3.0) if high / low < 100 else (1.0,))
+        log_ticks(axis)
         axis.set_xlim(low / (high / low) ** 0.06, high * (high / low) ** room)
     else:
         ticks(axis)

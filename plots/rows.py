@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from plots.numbers import compact, is_wide
+from plots.numbers import is_wide, tick
 from plots.style import GREY, PALE, ROW_IN, WIDTH_IN
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def panels(rows: Rows, width_ratios: Sequence[float]) -> tuple[Figure, list[Axes
     """A figure as high as its rows with panels side by side, row labels on the left one."""
     figure = Figure(figsize=(WIDTH_IN, rows.height * ROW_IN + FRAME_IN), layout="constrained")
     axes = list(figure.subplots(1, len(width_ratios), sharey=True, squeeze=False, width_ratios=width_ratios)[0])
-    ticks = sorted([*zip(rows.ys, rows.labels, strict=True), *rows.headings])
-    axes[0].set_yticks([y for y, _ in ticks], [text for _, text in ticks])
+    lines = sorted([*zip(rows.ys, rows.labels, strict=True), *rows.headings])
+    axes[0].set_yticks([y for y, _ in lines], [text for _, text in lines])
     axes[0].set_ylim(rows.height - 0.1, -0.8)
     headed = {y for y, _ in rows.headings}
-    for tick, (y, _) in zip(axes[0].get_yticklabels(), ticks, strict=True):
-        tick.set_fontweight("bold" if y in headed else "normal")
+    for label, (y, _) in zip(axes[0].get_yticklabels(), lines, strict=True):
+        label.set_fontweight("bold" if y in headed else "normal")
     for axis in axes:
         axis.tick_params(axis="y", length=0)
         for y in sorted(headed)[1:]:
@@ -146,12 +146,12 @@ def scale(axis: Axes, totals: Sequence[float], splits: Sequence[float] = (), roo
 def ticks(axis: Axes) -> None:
     """A few plain ticks with k, M and G."""
     axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
 
 
-def log_ticks(axis: Axes, decades: Sequence[float] = (1.0,)) -> None:
-    """Ticks at powers of ten (times `decades`), written out; unlabelled ones between them."""
-    axis.xaxis.set_major_locator(LogLocator(10, subs=tuple(decades), numticks=7))
+def log_ticks(axis: Axes) -> None:
+    """Ticks at powers of ten, written out; unlabelled ones between them."""
+    axis.xaxis.set_major_locator(LogLocator(10, numticks=7))
     axis.xaxis.set_minor_locator(LogLocator(10, subs=tuple(range(2, 10)), numticks=12))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axis.xaxis.set_minor_formatter(NullFormatter())

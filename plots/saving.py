@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -47,7 +48,8 @@ def rendered(data: StudyData) -> Mapping[str, bytes]:
 def render(figure: Figure) -> dict[str, bytes]:
     """The figure as `png` and `svg`, laid out once."""
     contents = {}
-    with style():
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name's sign; the page shows it
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for kind, metadata in METADATA.items():

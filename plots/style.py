@@ -51,6 +51,7 @@ SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "accelsim",
     "figure.dpi": 100,
     "figure.constrained_layout.h_pad": 0.04,
+    "figure.constrained_layout.wspace": 0.05,
     "figure.constrained_layout.w_pad": 0.06,
 }
 

@@ -12,6 +12,7 @@ from accelsim.errors import FileFormatError
 from accelsim.formats.files import read_json
 
 MOST_BARS = 600  # more are no longer told apart in a figure
+ENOUGH_BARS = 40  # from here on more of them do not say more
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Timeline:
 
 
 def read_timeline(path: Path, run: object = None) -> Timeline | None:
-    """The longest layer whose bars can still be told apart; None where there is no file or no bar in it.
+    """The layer that shows most: many bars, as long as they are told apart, then a long time.
 
+    None where there is no file or no bar in it.
     `run` is a mapping with `network` and `hardware`, or nothing. FileFormatError where the file is no Chrome trace.
     """
     if not path.exists():
@@ -54,7 +56,11 @@ def read_timeline(path: Path, run: object = None) -> Timeline | None:
     if not layers:
         return None
     clear = [layer for layer in layers if len(layer.bars) <= MOST_BARS]
-    chosen = max(clear, key=_length_us) if clear else min(layers, key=lambda layer: len(layer.bars))
+    chosen = (
+        max(clear, key=lambda layer: (min(len(layer.bars), ENOUGH_BARS), _length_us(layer)))
+        if clear
+        else min(layers, key=lambda layer: len(layer.bars))
+    )
     start = min(bar.start_us for bar in chosen.bars)
     bars = tuple(Bar(bar.track, bar.start_us - start, bar.length_us) for bar in chosen.bars)
     return Timeline(chosen.layer, _run_name(run), bars)

@@ -92,6 +92,11 @@ class PEArray(Part, ABC):
         """MACs a cycle of the dense array that this one is fairly compared with; its own peak unless it says more."""
         return self.peak_macs
 
+    @property
+    def filter_banks(self) -> int:
+        """Equal SRAMs that the filter buffer is made of; each word is read from and written to one of them."""
+        return 1
+
     @abstractmethod
     def program(self, trace: GemmTrace) -> Program:
         """The array set up for a one-group trace. Raises UnsupportedLayerError where it cannot run it."""
@@ -154,16 +159,23 @@ class Program(ABC):
         return self.trace.touched_ifmap(m0, m1, k0, k1) * self.trace.activation_bits
 
     @property
+    def stored_weight_bits(self) -> int:
+        """Bits of one weight in the filter buffer, for its reads; its index is not among them."""
+        return self.trace.weight_bits
+
+    @property
     def output_bits(self) -> int:
         """Bits of one finished output."""
         return int(self.array.output_bits or self.trace.activation_bits)
 
     def effectual_macs(self) -> int:
         """Σ_k nnz(X[:, k]) · nnz(W[:, k]); a shape counts as all nonzero."""
-        x = self.trace.activation_nonzeros().astype(np.int64)
-        weight = self.trace.weight
+        trace, weight = self.trace, self.trace.weight
+        if weight is None and trace.activation_operand is None and trace.conv is None:
+            return trace.M * trace.N * trace.K
+        x = trace.activation_nonzeros().astype(np.int64)
         if weight is None:
-            return int(x.sum()) * self.trace.N
+            return int(x.sum()) * trace.N
         return int(x @ np.count_nonzero(weight, axis=0))
 
     def weights_nonzero(self) -> int:

@@ -105,7 +105,7 @@ class CsrRowsProgram(Program):
         words = one.services * passes
         psums = m * n if tile.k0 > 0 else 0
         index_bits = (nonzeros * COLUMN_BITS + extents * EXTENT_BITS) * passes
-        operands = nonzeros * passes * (self._entry_bits + array.vector_width * self.trace.activation_bits)
+        operands = nonzeros * passes * (self.stored_weight_bits + array.vector_width * self.trace.activation_bits)
         return Counter(
             macs_executed=nonzeros * m,
             sram_ifmap_reads=words * array.vector_width,
@@ -119,7 +119,7 @@ class CsrRowsProgram(Program):
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Nonzeros at their own width, or at the codebook's."""
-        return self._nonzeros(n0, n1, k0, k1) * self._entry_bits
+        return self._nonzeros(n0, n1, k0, k1) * self.stored_weight_bits
 
     def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """A 6-bit column a nonzero and a 13-bit extent a (row, block)."""
@@ -150,8 +150,8 @@ class CsrRowsProgram(Program):
         return np.ascontiguousarray(pixels.reshape(passes, lanes, -1).transpose(0, 2, 1))
 
     @property
-    def _entry_bits(self) -> int:
-        """Bits of a stored weight without its index."""
+    def stored_weight_bits(self) -> int:
+        """A weight at its own width, or at the codebook's."""
         coding = self.trace.coding
         shared = coding.codebook_bits if coding.weight_coding == "codebook" else None
         return int(shared or coding.weight_bits)

@@ -46,6 +46,11 @@ class Eie(PEArray):
         """One entry a PE a cycle."""
         return self.pes
 
+    @property
+    def filter_banks(self) -> int:
+        """Each PE holds its own weights and pointers."""
+        return self.pes
+
     def program(self, trace: GemmTrace) -> EieProgram:
         """Any coding runs: the values are integers, looked up where the coding is a codebook."""
         shape = trace.weight_operand is None and trace.activation_operand is None
@@ -143,7 +148,7 @@ class EieProgram(Program):
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Values of all entries, the padding zeros' too, at their own width or at the codebook's."""
-        return self._entries(n0, n1, k0, k1) * self._value_bits
+        return self._entries(n0, n1, k0, k1) * self.stored_weight_bits
 
     def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """A distance an entry, and K + 1 pointers a PE."""
@@ -165,7 +170,8 @@ class EieProgram(Program):
         return out
 
     @property
-    def _value_bits(self) -> int:
+    def stored_weight_bits(self) -> int:
+        """An entry's value at its own width, or at the codebook's."""
         coding = self.trace.coding
         shared = coding.codebook_bits if coding.weight_coding == "codebook" else None
         return int(shared or coding.weight_bits)
@@ -173,7 +179,7 @@ class EieProgram(Program):
     @property
     def _word_entries(self) -> int:
         """Entries of a matrix word."""
-        return max(1, WORD_BITS // (self._value_bits + self.array.index_bits))
+        return max(1, WORD_BITS // (self.stored_weight_bits + self.array.index_bits))
 
     @cached_property
     def _pointer_bits(self) -> int:

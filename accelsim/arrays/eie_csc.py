@@ -62,7 +62,8 @@ class CscMatrix:
     def _prefix(self) -> Int64s:
         """Entries above and left of every corner of (one row of every PE) × (BLOCK columns)."""
         rows, columns = np.arange(0, self.kinds.shape[0], self.pes), np.arange(0, self.kinds.shape[1], BLOCK)
-        blocks = np.add.reduceat(np.add.reduceat(self.kinds != 0, columns, axis=1, dtype=np.int64), rows, axis=0)
+        by_rows = np.add.reduceat((self.kinds != 0).view(np.uint8), rows, axis=0, dtype=np.int32)
+        blocks = np.add.reduceat(by_rows, columns, axis=1, dtype=np.int64)
         prefix = np.zeros((len(rows) + 1, len(columns) + 1), np.int64)
         np.cumsum(blocks.cumsum(axis=0), axis=1, out=prefix[1:, 1:])
         return prefix
