@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accelsim import errors, formats, memory
+    from accelsim.comparison import compare_machines
     from accelsim.conv import ConvGeometry
     from accelsim.errors import AccelSimError
     from accelsim.hardware import Accelerator, config_names, load_hardware
@@ -34,6 +35,7 @@ _HOMES = {  # name -> the module that defines it
     "GemmTrace": "trace",
     "Report": "report",
     "Workload": "workload",
+    "compare_machines": "comparison",
     "config_names": "hardware",
     "load_hardware": "hardware",
     "ppr": "ppr",
@@ -48,6 +50,7 @@ __all__ = [
     "GemmTrace",
     "Report",
     "Workload",
+    "compare_machines",
     "config_names",
     "errors",
     "formats",

@@ -12,6 +12,13 @@ from accelsim.trace import GemmTrace
 from accelsim.workload import Workload
 
 
+def dense_pair(uncompressed: Workload, workload: Workload, machine: Accelerator) -> tuple[Workload, Accelerator]:
+    """What a run of `workload` on `machine` is measured against: shapes at its bits, and the dense machine."""
+    widest = max(workload.traces, key=lambda trace: trace.macs)
+    baseline = dense_machine(machine, widest.weight_bits, widest.activation_bits)
+    return dense_workload(uncompressed, workload), baseline
+
+
 def dense_machine(machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8) -> Accelerator:
     """`machine` with a systolic `os` array of as many MACs a cycle in place of its own, and no fallback."""
     array = dense_array(machine.array, weight_bits, activation_bits)

@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.baseline import dense_machine, dense_workload
+from accelsim.baseline import dense_pair
 from accelsim.errors import ConfigError, TraceError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.ppr import PPR, ppr
@@ -151,7 +151,7 @@ def compare_machines(
         if progress:
             progress(machine.name)
         report = simulate(workload, machine, verify=verify)
-        dense = _dense_report(original, workload, machine)
+        dense = simulate(*dense_pair(original, workload, machine))
         first = sides[0].report if sides else report
         sides.append(Side(report, dense, ppr(first, report), ppr(dense, report)))
     return Comparison(workload.name, sides, sizings)
@@ -181,12 +181,6 @@ def _uncompressed_layer(trace: GemmTrace) -> GemmTrace:
         trace.name, M=rows, N=filters, K=reduction, groups=trace.dense_groups, kind=trace.kind, conv=conv,
         repeat=trace.repeat, weight_bits=trace.weight_bits, activation_bits=trace.activation_bits,
     )  # fmt: skip
-
-
-def _dense_report(original: Workload, workload: Workload, machine: Accelerator) -> Report:
-    widest = max(workload.traces, key=lambda trace: trace.macs)
-    baseline = dense_machine(machine, widest.weight_bits, widest.activation_bits)
-    return simulate(dense_workload(original, workload), baseline)
 
 
 def _distinct(machines: Sequence[Accelerator]) -> list[Accelerator]:

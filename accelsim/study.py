@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from accelsim.baseline import dense_machine, dense_workload
+from accelsim.baseline import dense_pair
 from accelsim.hardware import Accelerator
 from accelsim.ppr import PPR, ppr
 from accelsim.report import Report
@@ -99,9 +99,7 @@ def unpruned(ratio: PPR) -> PPR:
 
 
 def _dense_report(uncompressed: Workload, workload: Workload, machine: Accelerator, known: dict[str, Report]) -> Report:
-    widest = max(workload.traces, key=lambda trace: trace.macs)
-    baseline = dense_machine(machine, widest.weight_bits, widest.activation_bits)
-    shapes = dense_workload(uncompressed, workload)
+    shapes, baseline = dense_pair(uncompressed, workload, machine)
     key = repr((baseline.to_dict(), [(t.name, t.weight_bits, t.activation_bits) for t in shapes.traces]))
     if key not in known:
         known[key] = simulate(shapes, baseline)

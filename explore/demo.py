@@ -13,6 +13,7 @@ import plots
 import workloads
 from accelsim.formats.files import make_folder, require_writable, write_json, write_text
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.report import Report
 from accelsim.storage import storage_rows
 from accelsim.study import Study, compare
 from accelsim.verdict import verdict
@@ -30,6 +31,7 @@ MACHINES = (
     "sparse/csr-rows-16x16-dynamic",
 )
 TOLERANCE = {False: 0.005, True: 0.02}  # of accuracy, by `fast`: what counts as the same
+TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
 PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")
 
 
@@ -57,6 +59,7 @@ def _provenance(trained: list[Trained], machines: list[Accelerator], fast: bool,
     return {
         "command": f"accelsim demo{' --fast' if fast else ''} --seed {seed}",
         "seed": seed,
+        "timeline": TIMELINE,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "networks": {n.name: _training(n) for n in trained},
         "machines": {machine.name: machine.to_dict() for machine in machines},
@@ -85,7 +88,15 @@ def _write(out: Path, study: Study, storage: list[dict[str, Any]], sentence: str
     }
     write_json(out / "report.json", content)
     write_text(out / "layers.csv", pd.DataFrame(study.layer_rows()).to_csv(index=False))
-    plots.save_all(plots.StudyData.from_folder(out), out)
+    _timeline(study).to_timeline(out / "timeline.json")
+    data = plots.StudyData.from_folder(out)
+    plots.save_all(data, out)
+    plots.write_report(data, out / "report.html")
+
+
+def _timeline(study: Study) -> Report:
+    """The run whose timeline is kept."""
+    return next(r.report for r in study.runs if {"network": r.network, "hardware": r.hardware} == TIMELINE)
 
 
 def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:

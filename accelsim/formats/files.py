@@ -97,7 +97,7 @@ def read_json(path: Path, what: str) -> Any:
     text = read_text(path, what, JSON_LIMIT_BYTES)
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{what} {str(path)!r} is not valid JSON: {error}") from error
 
 
