@@ -46,8 +46,9 @@ def test_a_schedule_by_hand():
     """Two jobs of 10 cycles; a request of 64 bytes takes a cycle; transfers under way are served in turn.
 
     ifmap 0 (4 requests), the weights (8) and the indices (2) start at 0: i w x i w x, so the indices are in at 6;
-    i w i, so ifmap 0 is in at 9, and ifmap 1 (4) joins behind the weights: w i w i w i w i w, which brings ifmap 1 at
-    17 and the weights at 18. The first job runs from 18 to 28, the second to 38; their outputs (3 and 5) leave at 31 and 43.
+    i w i, so ifmap 0 is in at 9, and ifmap 1 (4) joins behind the weights: w i w i w i w i w, which brings ifmap 1
+    at 17 and the weights at 18. The first job runs from 18 to 28, the second to 38; their outputs (3 and 5 requests)
+    leave at 31 and 43.
     """
     made = schedule(
         [10, 10],
