@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
 from math import lcm
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from accelsim.arrays.base import Program, Tile, ceil_div
 from accelsim.errors import MappingError
 from accelsim.hardware import BufferPart, Buffers
+from accelsim.tile_bytes import TileBytes, spans
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
 FEW_UNITS = 32
@@ -21,7 +21,6 @@ USUAL_TILES = 2048  # along one dimension; more are tried only where so many do 
 TILE_LIMIT = 200_000
 PIPELINE_TILES = 8  # where traffic ties, at least so many tiles let loading, computing and write-back overlap
 Bytes = NDArray[np.float64]  # exact below 2^53
-Span = tuple[int, int]
 BUFFER_PARTS: tuple[BufferPart, ...] = ("ifmap", "filter", "ofmap")
 
 
@@ -39,16 +38,6 @@ class Mapping:
     def sizes(self) -> dict[str, int]:
         """Tile size by dimension."""
         return {"M": self.m, "N": self.n, "K": self.k}
-
-
-def bytes_of(bits: int) -> int:
-    """Packed bytes of a tile: ⌈bits / 8⌉."""
-    return ceil_div(bits, 8)
-
-
-def spans(size: int, step: int) -> list[tuple[int, int]]:
-    """Tile edges along one dimension."""
-    return [(start, min(start + step, size)) for start in range(0, size, step)]
 
 
 def candidates(size: int, grain: int, most_tiles: int) -> list[int]:
@@ -79,13 +68,16 @@ def choose(program: Program, buffers: Buffers | None, overlap: bool) -> Mapping:
 
 
 class _Search:
-    """All candidate tilings of one GEMM with their traffic."""
+    """All candidate tilings of one GEMM with their traffic.
+
+    Halos make the ifmap's bytes dear to measure, so they are measured in the order of a lower bound (no halo) and only
+    while the bound is no worse than the best tiling found: what is left out cannot win or tie.
+    """
 
     def __init__(self, program: Program, buffers: Buffers | None, overlap: bool) -> None:
         self.program, self.buffers, self.overlap = program, buffers, overlap
-        self.measured: dict[tuple[str, int, int], tuple[int, int]] = {}
-        trace = program.trace
-        self.size = {"M": trace.M, "N": trace.N, "K": trace.K}
+        self.bytes = TileBytes(program)
+        self.size = self.bytes.size
         self.step = {"M": program.grain.m, "N": program.grain.n, "K": program.grain.k}
         self.room = {part: np.inf if buffers is None else buffers.tile_bytes(part) for part in BUFFER_PARTS}
 
@@ -95,118 +87,61 @@ class _Search:
         options["M"] = sorted({*options["M"], *self._whole_rows(most_tiles)}, reverse=True)
         if whole:
             options[self.program.grain.whole] = [self.size[self.program.grain.whole]]
-        options = self._fitting(options)
-        if not all(options.values()):
-            return None
-        return self._pick(options)
+        least = {d: options[d][-1] for d in "MNK"}
+        options = {d: [s for s in options[d] if self._may_fit(least | {d: s})] for d in "MNK"}
+        return self._pick(options) if all(options.values()) else None
 
     def _whole_rows(self, most_tiles: int) -> list[int]:
         """Tiles of whole output rows, which share the least halo."""
         conv = self.program.trace.conv
         return [] if conv is None else candidates(self.size["M"], lcm(self.step["M"], conv.out_width), most_tiles)
 
-    def _fitting(self, options: dict[str, list[int]]) -> dict[str, list[int]]:
-        """Drop the sizes that fit with no smallest partner: a cheap cut of the search."""
-        least = {d: options[d][-1] for d in "MNK"}
-        return {d: [s for s in options[d] if self._fits(**{**least, d: s})] for d in "MNK"}
-
-    def _fits(self, M: int, N: int, K: int) -> bool:
+    def _may_fit(self, tile: dict[str, int]) -> bool:
+        """Whether the first tile fits; where it does not, no larger one does."""
         if self.buffers is None:
             return True
-        need = self._need(M, N, K)
-        return all(need[part] <= room for part, room in self.room.items())
-
-    def _need(self, m: int, n: int, k: int) -> dict[str, int]:
-        """Bytes of the largest tile by operand."""
-        outputs = min(m, self.size["M"]) * min(n, self.size["N"])
-        return {
-            "ifmap": self._ifmap(m, k)[1],
-            "filter": self._filter(n, k)[1],
-            "ofmap": bytes_of(outputs * self._resident_bits(k)),
-        }
-
-    def _resident_bits(self, k: int) -> int:
-        return self.program.array.accumulator_bits if self.program.psums_leave(k) else self.program.output_bits
-
-    def _ifmap(self, m: int, k: int) -> tuple[int, int]:
-        """Bytes of all ifmap tiles and of the largest."""
-        if self.program.trace.conv is None:
-            return self._measure("M", m, k, True, lambda a, b: bytes_of(self.program.ifmap_bits(*a, *b)))
-        if ("M", m, k) not in self.measured:
-            self.measured["M", m, k] = self._ifmap_of_conv(m, k)
-        return self.measured["M", m, k]
-
-    def _ifmap_of_conv(self, m: int, k: int) -> tuple[int, int]:
-        trace, total, largest = self.program.trace, 0, 0
-        kinds = Counter(self._alike(*span) for span in spans(self.size["K"], k))
-        for span, count in kinds.items():
-            sizes = -(-trace.touched_by_tile(m, *span) * trace.activation_bits // 8)
-            total, largest = total + count * int(sizes.sum()), max(largest, int(sizes.max()))
-        return total, largest
-
-    def _alike(self, k0: int, k1: int) -> Span:
-        """The first span along K that reads the same taps of as many channels."""
-        conv = self.program.trace.conv
-        if conv is None or conv.columns is not None:
-            return k0, k1
-        shift = k0 // conv.taps * conv.taps
-        return k0 - shift, k1 - shift
-
-    def _filter(self, n: int, k: int) -> tuple[int, int]:
-        """Bytes of all filter tiles, indices included, and of the largest."""
-
-        def size(a: Span, b: Span) -> int:
-            return bytes_of(self.program.weight_bits(*a, *b)) + bytes_of(self.program.index_bits(*a, *b))
-
-        return self._measure("N", n, k, self.program.uniform_weights, size)
-
-    def _measure(
-        self, axis: str, step: int, k: int, uniform: bool, size: Callable[[Span, Span], int]
-    ) -> tuple[int, int]:
-        """Sum and maximum of a tile's bytes over the grid; where only sizes matter, one tile of each size is asked."""
-        if (axis, step, k) not in self.measured:
-            cut = _distinct if uniform else _each
-            tiles = product(cut(self.size[axis], step), cut(self.size["K"], k))
-            found = [(size(a, b), x * y) for (a, x), (b, y) in tiles]
-            self.measured[axis, step, k] = sum(s * n for s, n in found), max(s for s, _ in found)
-        return self.measured[axis, step, k]
-
-    def _outputs(self, m: int, n: int, bits: int) -> int:
-        """Bytes of all output tiles: at most four different sizes."""
-        parts = product(_distinct(self.size["M"], m), _distinct(self.size["N"], n))
-        return sum(x * y * bytes_of((a[1] - a[0]) * (b[1] - b[0]) * bits) for (a, x), (b, y) in parts)
+        m, n, k = tile["M"], tile["N"], tile["K"]
+        fits = self.bytes.first_ifmap(m, k) <= self.room["ifmap"] and self.bytes.filters(n, k)[1] <= self.room["filter"]
+        return fits and self.bytes.resident_output(m, n, k) <= self.room["ofmap"]
 
     def _pick(self, options: dict[str, list[int]]) -> Mapping | None:
-        """Traffic of every tiling and order at once, then the least."""
-        shape = tuple(len(options[d]) for d in "MNK")
+        """The least traffic over every tiling and order."""
         count = {d: np.array([ceil_div(self.size[d], s) for s in options[d]], float) for d in "MNK"}
         grid = dict(zip("MNK", np.meshgrid(*count.values(), indexing="ij"), strict=True))
-        ifmap, filters, ofmap, psum, fits = self._tables(options, shape)
-        total = np.stack([_traffic(order, grid, ifmap, filters, ofmap, psum) for order in ORDERS])
-        total[:, ~fits] = np.inf
-        if not np.isfinite(total).any():
-            return None
-        return self._break_tie(total, grid, options)
+        again, rest = self._without_ifmap(options, grid)
+        ifmap = self._measured_ifmap(options, again, rest)
+        total = ifmap[None, :, None, :] * again + rest
+        return self._break_tie(total, grid, options) if np.isfinite(total).any() else None
 
-    def _tables(
-        self, options: dict[str, list[int]], shape: tuple[int, ...]
-    ) -> tuple[Bytes, Bytes, Bytes, Bytes, NDArray[np.bool_]]:
-        """Bytes of one pass over each operand, by tiling, and whether the tiles fit."""
-        ifmap, filters, ofmap, psum = (np.zeros(shape) for _ in range(4))
-        fits = np.ones(shape, bool)
-        for c, k in enumerate(options["K"]):
-            for a, m in enumerate(options["M"]):
-                ifmap[a, :, c], largest = self._ifmap(m, k)
-                fits[a, :, c] &= largest <= self.room["ifmap"]
-            for b, n in enumerate(options["N"]):
-                filters[:, b, c], largest = self._filter(n, k)
-                fits[:, b, c] &= largest <= self.room["filter"]
+    def _without_ifmap(self, options: dict[str, list[int]], grid: dict[str, Bytes]) -> tuple[Bytes, Bytes]:
+        """By order and tiling: how often the ifmap is read, and the other bytes; infinite where a tile does not fit."""
+        shape = grid["M"].shape
+        filters, ofmap, psum = (np.zeros(shape) for _ in range(3))
+        for (b, n), (c, k) in product(enumerate(options["N"]), enumerate(options["K"])):
+            filters[:, b, c], largest = self.bytes.filters(n, k)
+            filters[:, b, c] += np.inf if largest > self.room["filter"] else 0
         for (a, m), (b, n) in product(enumerate(options["M"]), enumerate(options["N"])):
-            ofmap[a, b, :] = self._outputs(m, n, self.program.output_bits)
-            psum[a, b, :] = self._outputs(m, n, self.program.array.accumulator_bits)
-            need = np.array([bytes_of(m * n * self._resident_bits(k)) for k in options["K"]])
-            fits[a, b, :] &= need <= self.room["ofmap"]
-        return ifmap, filters, ofmap, psum, fits
+            need = np.array([self.bytes.resident_output(m, n, k) for k in options["K"]])
+            ofmap[a, b, :] = np.where(need <= self.room["ofmap"], self.bytes.outputs(m, n), np.inf)
+            psum[a, b, :] = self.bytes.psums(m, n)
+        again = np.stack([_repeats(order, "N", grid) for order in ORDERS])
+        rest = np.stack([_other_traffic(order, grid, filters, ofmap, psum) for order in ORDERS])
+        return again, rest
+
+    def _measured_ifmap(self, options: dict[str, list[int]], again: Bytes, rest: Bytes) -> Bytes:
+        """Bytes of one pass over the ifmap by (m, k); infinite where it does not fit or cannot be the best."""
+        least = np.array([self.bytes.ifmap_at_least(k) for k in options["K"]], float)
+        bound = (least * again + rest).min(axis=(0, 2))
+        exact, best = np.full(bound.shape, np.inf), np.inf
+        for at in np.argsort(bound, axis=None, kind="stable"):
+            a, c = (int(i) for i in np.unravel_index(int(at), bound.shape))
+            if bound[a, c] > best or not np.isfinite(bound[a, c]):
+                break
+            m, k = options["M"][a], options["K"][c]
+            if self.bytes.first_ifmap(m, k) <= self.room["ifmap"] and self.bytes.ifmap(m, k)[1] <= self.room["ifmap"]:
+                exact[a, c] = self.bytes.ifmap(m, k)[0]
+                best = min(best, (exact[a, c] * again[:, a, :, c] + rest[:, a, :, c]).min())
+        return exact
 
     def _break_tie(self, total: Bytes, grid: dict[str, Bytes], options: dict[str, list[int]]) -> Mapping:
         least = total.min()
@@ -234,29 +169,18 @@ class _Search:
         """What the smallest tile needs."""
         grain = self.program.grain
         m, n, k = (min(s, self.size[d]) for d, s in zip("MNK", (grain.m, grain.n, grain.k), strict=True))
-        need = self._need(m, n, k)
+        need = self.bytes.need(m, n, k)
         factor = 2 if self.buffers is not None and self.buffers.double else 1
         text = ", ".join(f"{part}_kib >= {ceil_div(size * factor, 1024)}" for part, size in need.items())
         told = f"layer {self.program.trace.name!r}: the smallest tile ({m} x {n} x {k}) does not fit the buffers"
         return f"{told}; {text} would"
 
 
-def _each(size: int, step: int) -> list[tuple[Span, int]]:
-    """Every tile along a dimension, once."""
-    return [(span, 1) for span in spans(size, step)]
-
-
-def _distinct(size: int, step: int) -> list[tuple[Span, int]]:
-    """One tile of each size along a dimension, and how many there are."""
-    step, full = min(step, size), size // min(step, size)
-    return [((0, step), full)] + [((full * step, size), 1)] * (size % step > 0)
-
-
-def _traffic(order: str, grid: dict[str, Bytes], ifmap: Bytes, filters: Bytes, ofmap: Bytes, psum: Bytes) -> Bytes:
-    """DRAM bytes under a loop order. An operand that a dimension does not index is fetched again for each step of
-    that dimension, unless nothing that indexes it moves inside."""
-    again_ifmap, again_filter, visits = (_repeats(order, free, grid) for free in "NMK")
-    return ifmap * again_ifmap + filters * again_filter + ofmap + 2 * psum * (visits - 1)
+def _other_traffic(order: str, grid: dict[str, Bytes], filters: Bytes, ofmap: Bytes, psum: Bytes) -> Bytes:
+    """DRAM bytes of filters, outputs and psums under a loop order. An operand that a dimension does not index is moved
+    again for each step of that dimension, unless nothing that indexes it moves inside."""
+    visits = _repeats(order, "K", grid)
+    return filters * _repeats(order, "M", grid) + ofmap + 2 * psum * (visits - 1)
 
 
 def _repeats(order: str, free: str, grid: dict[str, Bytes]) -> Bytes:

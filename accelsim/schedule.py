@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from accelsim.arrays.base import Program, Tile, Work
-from accelsim.mapping import Mapping, bytes_of, tiles_of
+from accelsim.mapping import Mapping, tiles_of
+from accelsim.tile_bytes import bytes_of
 
 STREAMS = ("ifmap", "weight", "index")
 

@@ -13,9 +13,10 @@ from accelsim import energy, engine
 from accelsim.arrays.base import PEArray, Program
 from accelsim.errors import TraceError, UnsupportedLayerError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.mapping import bytes_of, choose
+from accelsim.mapping import choose
 from accelsim.report import Report, check_row
 from accelsim.schedule import Schedule, build
+from accelsim.tile_bytes import bytes_of
 from accelsim.trace import GemmTrace
 from accelsim.verify import compare, exact_gemm
 from accelsim.workload import Workload

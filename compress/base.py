@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from compress.codes import LayerCode
+from compress.codes import ActivationCode, LayerCode
 from compress.layers import weight_shapes
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -26,7 +26,7 @@ class Compressor(ABC):
        the same loop to retrain; `penalty()` is then 0.
     5. `finalize()` returns the finished model, plain and with the original state_dict keys.
 
-    `codes(model)` and `columns_removed` say how `compress.save` stores the result.
+    `codes(model)`, `activation_codes()` and `columns_removed` say how `compress.save` stores the result.
     """
 
     second_order: ClassVar[bool] = False  # True where loss.backward needs create_graph=True
@@ -66,4 +66,8 @@ class Compressor(ABC):
 
         Layers not named are saved as 8-bit integers.
         """
+        return {}
+
+    def activation_codes(self) -> Mapping[str, ActivationCode]:
+        """How the inputs of the layers become integers where the method fixes it, by name; the others are calibrated."""
         return {}

@@ -33,15 +33,18 @@ class LayerCode:
 
 @dataclass(frozen=True)
 class ActivationCode:
-    """How a layer's input becomes integers: round(x / scale), clipped to two's complement of `bits`; 0 stays 0."""
+    """How a layer's input becomes integers: round(x / scale), clipped to two's complement of `bits`; 0 stays 0.
+
+    One bit is a sign: +1 where x > 0, else −1, and x ≈ sign · scale.
+    """
 
     scale: float
     bits: int = 8
 
     @property
     def largest(self) -> int:
-        """The largest integer, 127 at 8 bits."""
-        return (1 << (self.bits - 1)) - 1
+        """The largest integer, 127 at 8 bits and 1 at one bit."""
+        return max(1, (1 << (self.bits - 1)) - 1)
 
 
 def smallest_integers(values: np.ndarray) -> np.ndarray:

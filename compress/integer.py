@@ -52,6 +52,20 @@ def calibrate_activations(
     return {name: ActivationCode(seen / (2 ** (bits - 1) - 1) if seen else 1.0, bits) for name, seen in largest.items()}
 
 
+def input_codes(
+    activations: Mapping[str, ActivationCode], method: Compressor | None = None
+) -> dict[str, ActivationCode]:
+    """The calibrated codes of the layers' inputs, with the method's own in place of those where it fixes them."""
+    return {**activations, **(method.activation_codes() if method is not None else {})}
+
+
+def to_integers(values: torch.Tensor, code: ActivationCode) -> torch.Tensor:
+    """A layer's input as the integers of its code, float64."""
+    if code.bits == 1:
+        return torch.where(values > 0, 1.0, -1.0).double()
+    return (values.double() / code.scale).round().clamp(-code.largest - 1, code.largest)
+
+
 class IntegerLayer(nn.Module):
     """A conv or linear layer on integers: quantize the input, multiply and add exactly, scale the sums back.
 
@@ -81,8 +95,7 @@ class IntegerLayer(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The layer's output in real numbers, from exact integer sums; inputs float64."""
-        largest = self.activation.largest
-        self.ifmap = (inputs.detach() / self.activation.scale).round().clamp(-largest - 1, largest)
+        self.ifmap = to_integers(inputs.detach(), self.activation)
         layer = self.source
         if isinstance(layer, nn.Linear):
             return functional.linear(self.ifmap, self.ints, self.bias) * self.scale
@@ -124,8 +137,8 @@ class IntegerNetwork(nn.Module):
 def integer_network(
     model: nn.Module, activations: Mapping[str, ActivationCode], method: Compressor | None = None
 ) -> IntegerNetwork:
-    """`model` on integers: the method's weight codes (8 bits where it has none), the given activation codes."""
-    return IntegerNetwork(model, weight_codes(model, method), activations)
+    """`model` on integers: the method's codes of weights and inputs, 8 bits and the given ones where it has none."""
+    return IntegerNetwork(model, weight_codes(model, method), input_codes(activations, method))
 
 
 @torch.no_grad()

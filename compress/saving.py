@@ -22,7 +22,7 @@ from accelsim.formats.files import make_folder, require_writable, written_whole
 from compress.base import Compressor
 from compress.checkpoint import FORMAT, MANIFEST, TENSORS, VERSION
 from compress.codes import ActivationCode, LayerCode, smallest_integers
-from compress.integer import IntegerLayer, IntegerNetwork, calibrate_activations, weight_codes
+from compress.integer import IntegerLayer, IntegerNetwork, calibrate_activations, input_codes, weight_codes
 from compress.layers import weight_shapes
 from compress.shrinking import shrink
 
@@ -47,8 +47,8 @@ def save(
     """Write `model` to `folder` as `manifest.json` and `model.safetensors`, and return the folder.
 
     Weights become the method's integers, 8-bit ones where it only prunes (or is None). `activations` are the codes of
-    the layers' inputs (`calibrate_activations`), calibrated on `example_input` where not given; the example (default:
-    the method's own) runs through the integer network, and each layer's integer input is saved with it. Where the
+    the layers' inputs (`calibrate_activations`), calibrated on `example_input` where not given, and the method's where it
+    fixes them; the example (default: the method's own) runs through the integer network, and each layer's integer input is saved with it. Where the
     method prunes whole filters, channels and columns, those are removed. Layers that the example does not reach are
     left out. `provenance` is anything that JSON holds.
 
@@ -64,7 +64,8 @@ def save(
     removed = method is not None and method.columns_removed
     finished = shrink(model, example) if removed else model
     codes = weight_codes(finished, method)
-    runs = _runs(finished, codes, activations or calibrate_activations(finished, [example]), example)
+    inputs = input_codes(activations or calibrate_activations(finished, [example]), method)
+    runs = _runs(finished, codes, inputs, example)
     dense = method.dense_shapes if method is not None else weight_shapes(finished)
     tensors: dict[str, np.ndarray] = {}
     layers = []

@@ -104,7 +104,7 @@ FULL = Budget(
     rounds={
         "nonstructured": (
             Round(_elements(220, 2600, 20000, 1800), iterations=4, epochs_per_iteration=2, retrain_epochs=4),
-            Round(_elements(140, 980, 6000, 1000), iterations=4, epochs_per_iteration=2, retrain_epochs=12),
+            Round(_elements(150, 1050, 7000, 1200), iterations=4, epochs_per_iteration=2, retrain_epochs=14),
         ),
         "structured": (
             Round(_lines(20, 14, 150, 40, (400, 300)), iterations=4, epochs_per_iteration=2, retrain_epochs=4),

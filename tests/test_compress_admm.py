@@ -122,9 +122,11 @@ def test_training_with_admm_comes_near_the_constraint():
     model = made(Cnn)
     pruner = ADMMPruner(model, {"fc1": Unstructured(200)}, rho=0.05, rho_growth=1.5, steps_per_iteration=10)
     weight = model.fc1.weight
-    outside = [float((weight - Unstructured(200).project(weight.detach())).norm() / weight.norm())]
+    outside = [float((weight.detach() - Unstructured(200).project(weight.detach())).norm() / weight.detach().norm())]
     train(model, pruner, 100, learning_rate=3e-3)
-    outside.append(float((weight - Unstructured(200).project(weight.detach())).norm() / weight.norm()))
+    outside.append(
+        float((weight.detach() - Unstructured(200).project(weight.detach())).norm() / weight.detach().norm())
+    )
     assert outside[1] < 0.3 * outside[0]
 
 
