@@ -24,17 +24,30 @@ BufferPart = Literal["ifmap", "filter", "ofmap"]
 
 
 class Buffers(Part):
-    """On-chip SRAM by operand in KiB; a tile must fit half of a double buffer."""
+    """On-chip SRAM by operand in KiB; a tile must fit half of a double buffer.
+
+    `keep_on_chip`: where a layer's outputs and the next layer's ifmap both fit a tile's room, neither crosses to DRAM.
+    """
 
     ifmap_kib: Annotated[float, Field(gt=0, le=2**40)]
     filter_kib: Annotated[float, Field(gt=0, le=2**40)]
     ofmap_kib: Annotated[float, Field(gt=0, le=2**40)]
     double: bool = True
+    keep_on_chip: bool = False
 
     def tile_bytes(self, operand: BufferPart) -> int:
         """Bytes that one tile of the operand may take."""
         kib: float = getattr(self, f"{operand}_kib")
         return int(kib * 1024) // (2 if self.double else 1)
+
+
+class TileChoice(Part):
+    """Tile sizes along M, N and K and a loop order, outermost first; what is None is chosen for least traffic."""
+
+    m: Size | None = None
+    n: Size | None = None
+    k: Size | None = None
+    order: Literal["NMK", "NKM", "MNK", "MKN", "KNM", "KMN"] | None = None
 
 
 class Vector(Part):
@@ -83,6 +96,7 @@ class Accelerator(Part):
     array: Annotated[SerializeAsAny[PEArray], BeforeValidator(_array)]
     buffers: Buffers | None = None
     dram: Annotated[SerializeAsAny[DramPart], BeforeValidator(_dram)] = IdealDram()
+    mapping: TileChoice = TileChoice()
     vector: Vector = Vector()
     fallback: Annotated[SerializeAsAny[PEArray] | None, BeforeValidator(_fallback)] = None
 

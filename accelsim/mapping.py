@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from accelsim.arrays.base import Program, Tile, ceil_div
 from accelsim.errors import MappingError
-from accelsim.hardware import BufferPart, Buffers
+from accelsim.hardware import BufferPart, Buffers, TileChoice
 from accelsim.tile_bytes import TileBytes, spans
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
@@ -52,13 +52,20 @@ def candidates(size: int, grain: int, most_tiles: int) -> list[int]:
     return sorted((min(step * grain, size) for step in steps), reverse=True)
 
 
-def choose(program: Program, buffers: Buffers | None, overlap: bool) -> Mapping:
+def choose(
+    program: Program,
+    buffers: Buffers | None,
+    overlap: bool,
+    given: TileChoice | None = None,
+) -> Mapping:
     """The mapping of least DRAM traffic whose tiles fit; T stays whole where anything fits with it whole.
+
+    What `given` says is taken as it is: a size larger than the layer is the layer's, any other must lie on the grain.
 
     Ties go to the fewest tiles of at least PIPELINE_TILES where `overlap` matters (and cuts cost no cycles), else to
     the fewest tiles; then to the loop order in ORDERS. Raises MappingError, which says what would fit.
     """
-    search = _Search(program, buffers, overlap)
+    search = _Search(program, buffers, overlap, given or TileChoice())
     for most_tiles in (USUAL_TILES, TILE_LIMIT):
         for whole in (True, False):
             found = search.best(whole, most_tiles)
@@ -74,11 +81,15 @@ class _Search:
     while the bound is no worse than the best tiling found: what is left out cannot win or tie.
     """
 
-    def __init__(self, program: Program, buffers: Buffers | None, overlap: bool) -> None:
+    def __init__(self, program: Program, buffers: Buffers | None, overlap: bool, given: TileChoice) -> None:
         self.program, self.buffers, self.overlap = program, buffers, overlap
+        self.orders = (given.order,) if given.order else ORDERS
         self.bytes = TileBytes(program)
         self.size = self.bytes.size
         self.step = {"M": program.grain.m, "N": program.grain.n, "K": program.grain.k}
+        self.given = {
+            d: self._on_grain(d, size) for d, size in zip("MNK", (given.m, given.n, given.k), strict=True) if size
+        }
         self.room = {part: np.inf if buffers is None else buffers.tile_bytes(part) for part in BUFFER_PARTS}
 
     def best(self, whole: bool, most_tiles: int) -> Mapping | None:
@@ -87,9 +98,20 @@ class _Search:
         options["M"] = sorted({*options["M"], *self._whole_rows(most_tiles)}, reverse=True)
         if whole:
             options[self.program.grain.whole] = [self.size[self.program.grain.whole]]
+        options |= {d: [size] for d, size in self.given.items()}
         least = {d: options[d][-1] for d in "MNK"}
         options = {d: [s for s in options[d] if self._may_fit(least | {d: s})] for d in "MNK"}
         return self._pick(options) if all(options.values()) else None
+
+    def _on_grain(self, dimension: str, size: int) -> int:
+        """A given tile size, no larger than the layer; MappingError where it is no multiple of the array's grain."""
+        step = self.step[dimension]
+        if size < self.size[dimension] and size % step:
+            raise MappingError(
+                f"mapping.{dimension.lower()} is {size}; a multiple of {step} is expected for layer "
+                f"{self.program.trace.name!r} on {self.program.array.kind}, such as {ceil_div(size, step) * step}"
+            )
+        return min(size, self.size[dimension])
 
     def _whole_rows(self, most_tiles: int) -> list[int]:
         """Tiles of whole output rows, which share the least halo."""
@@ -124,8 +146,8 @@ class _Search:
             need = np.array([self.bytes.resident_output(m, n, k) for k in options["K"]])
             ofmap[a, b, :] = np.where(need <= self.room["ofmap"], self.bytes.outputs(m, n), np.inf)
             psum[a, b, :] = self.bytes.psums(m, n)
-        again = np.stack([_repeats(order, "N", grid) for order in ORDERS])
-        rest = np.stack([_other_traffic(order, grid, filters, ofmap, psum) for order in ORDERS])
+        again = np.stack([_repeats(order, "N", grid) for order in self.orders])
+        rest = np.stack([_other_traffic(order, grid, filters, ofmap, psum) for order in self.orders])
         return again, rest
 
     def _measured_ifmap(self, options: dict[str, list[int]], again: Bytes, rest: Bytes) -> Bytes:
@@ -155,7 +177,7 @@ class _Search:
         sizes = {"M": options["M"][a], "N": options["N"][b], "K": options["K"][c]}
         t = self.program.grain.whole
         cuts = ceil_div(self.size[t], sizes[t]) - 1
-        return Mapping(sizes["M"], sizes["N"], sizes["K"], ORDERS[order], int(least), cuts)
+        return Mapping(sizes["M"], sizes["N"], sizes["K"], self.orders[order], int(least), cuts)
 
     def _preference(self, tiles: Bytes, grid: dict[str, Bytes]) -> Bytes:
         """Cuts that cost compute cycles first, then too few tiles to overlap, then the number of tiles."""
@@ -168,7 +190,8 @@ class _Search:
     def complaint(self) -> str:
         """What the smallest tile needs."""
         grain = self.program.grain
-        m, n, k = (min(s, self.size[d]) for d, s in zip("MNK", (grain.m, grain.n, grain.k), strict=True))
+        smallest = {"M": grain.m, "N": grain.n, "K": grain.k} | self.given
+        m, n, k = (min(smallest[d], self.size[d]) for d in "MNK")
         need = self.bytes.need(m, n, k)
         factor = 2 if self.buffers is not None and self.buffers.double else 1
         text = ", ".join(f"{part}_kib >= {ceil_div(size * factor, 1024)}" for part, size in need.items())

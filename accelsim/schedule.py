@@ -60,26 +60,37 @@ class Schedule:
         return total
 
 
-def build(parts: Iterable[tuple[Program, Mapping]]) -> Schedule:
+@dataclass(frozen=True)
+class OnChip:
+    """Which activations never cross to DRAM: the ifmap, left by the layer before, and the ofmap, for the next."""
+
+    ifmap: bool = False
+    ofmap: bool = False
+
+
+def build(parts: Iterable[tuple[Program, Mapping]], on_chip: OnChip | None = None) -> Schedule:
     """The schedule of a layer's groups, each with its mapping. Tiles of equal work are computed once."""
-    schedule = Schedule()
+    schedule, builders = Schedule(), dict[int, _Builder]()
     for program, mapping in parts:
-        _Builder(schedule, program, mapping).run()
+        if id(program) not in builders:
+            builders[id(program)] = _Builder(schedule, program, mapping, on_chip or OnChip())
+        builders[id(program)].run()
     return schedule
 
 
 class _Builder:
     """Appends one group's jobs to a schedule; a group begins with empty buffers."""
 
-    def __init__(self, schedule: Schedule, program: Program, mapping: Mapping) -> None:
-        self.schedule, self.program, self.mapping = schedule, program, mapping
-        self.held: dict[str, tuple[int, ...] | None] = dict.fromkeys((*STREAMS, "output"))
+    def __init__(self, schedule: Schedule, program: Program, mapping: Mapping, on_chip: OnChip) -> None:
+        self.schedule, self.program, self.mapping, self.on_chip = schedule, program, mapping, on_chip
+        self.held: dict[str, tuple[int, ...]] = {}
         self.current: dict[str, Fetch | None] = {}
         self.known: dict[object, Work] = {}
         self.sizes: dict[tuple[str, tuple[int, ...]], int] = {}
 
     def run(self) -> None:
         """One job a tile."""
+        self.held.clear()
         for tile in tiles_of(self.program, self.mapping):
             job = len(self.schedule.cycles)
             self._compute(tile)
@@ -97,7 +108,7 @@ class _Builder:
         self.schedule.counts.update(work.counts)
 
     def _fetch(self, name: str, part: tuple[int, int, int, int], job: int) -> None:
-        if self.held[name] != part:
+        if self.held.get(name) != part:
             self.held[name], self.current[name] = part, None
             size = self._bytes(name, part)
             if size:
@@ -110,12 +121,12 @@ class _Builder:
     def _bytes(self, name: str, part: tuple[int, int, int, int]) -> int:
         if (name, part) not in self.sizes:
             bits = getattr(self.program, f"{name}_bits")(*part)
-            self.sizes[name, part] = bytes_of(bits)
+            self.sizes[name, part] = 0 if name == "ifmap" and self.on_chip.ifmap else bytes_of(bits)
         return self.sizes[name, part]
 
     def _output(self, tile: Tile, job: int) -> None:
         place = (tile.m0, tile.m1, tile.n0, tile.n1)
-        if self.held["output"] != place:
+        if self.held.get("output") != place:
             self.held["output"] = place
             psum = self._psum_bytes(tile) if tile.k0 else 0
             self.schedule.visits.append(Visit(job, job, psum, 0, 0))
@@ -123,7 +134,8 @@ class _Builder:
         visit.last = job
         finished = tile.k1 == self.program.trace.K
         outputs = (tile.m1 - tile.m0) * (tile.n1 - tile.n0)
-        visit.ofmap_bytes = bytes_of(outputs * self.program.output_bits) if finished else 0
+        leaves = finished and not self.on_chip.ofmap
+        visit.ofmap_bytes = bytes_of(outputs * self.program.output_bits) if leaves else 0
         visit.psum_write_bytes = 0 if finished else self._psum_bytes(tile)
 
     def _psum_bytes(self, tile: Tile) -> int:

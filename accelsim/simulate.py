@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from accelsim.errors import TraceError, UnsupportedLayerError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping import choose
 from accelsim.report import Report, check_row
-from accelsim.schedule import Schedule, build
+from accelsim.schedule import OnChip, Schedule, build
 from accelsim.tile_bytes import bytes_of
 from accelsim.trace import GemmTrace
 from accelsim.verify import compare, exact_gemm
@@ -42,7 +43,8 @@ def simulate(
     widths = max((t.weight_bits for t in traces), default=8), max((t.activation_bits for t in traces), default=8)
     area = energy.machine_area(machine, *widths)
     layers = _Layers(machine, energy.machine_leakage_uw(machine, area))
-    rows = [layers.row(trace) for trace in traces]
+    kept = _kept_on_chip(traces, machine)
+    rows = [layers.row(trace, here) for trace, here in zip(traces, kept, strict=True)]
     outputs = {trace.name: _verified(trace, machine) for trace in traces} if verify else {}
     return Report(name, machine.to_dict(), rows, area, layers.spans, outputs)
 
@@ -81,26 +83,25 @@ class _Layers:
         self.seen: dict[object, tuple[Row, list[engine.Span]]] = {}
         self.spans: dict[str, list[engine.Span]] = {}
 
-    def row(self, trace: GemmTrace) -> Row:
+    def row(self, trace: GemmTrace, on_chip: OnChip) -> Row:
         """The report's row of one layer."""
-        key = _shape_key(trace)
-        if key is None or key not in self.seen:
-            found = self._simulate(trace)
-            self.seen[key or trace.name] = found
-        row, self.spans[trace.name] = self.seen[key or trace.name]
+        key = on_chip, _shape_key(trace) or trace.name
+        if key not in self.seen:
+            self.seen[key] = self._simulate(trace, on_chip)
+        row, self.spans[trace.name] = self.seen[key]
         return {**row, "name": trace.name}
 
-    def _simulate(self, trace: GemmTrace) -> tuple[Row, list[engine.Span]]:
+    def _simulate(self, trace: GemmTrace, on_chip: OnChip) -> tuple[Row, list[engine.Span]]:
         array, programs = select_array(self.machine, trace)
         timed = self.machine.dram.kernel(self.machine.clock_mhz)
-        mappings = {id(p): choose(p, self.machine.buffers, overlap=timed is not None) for p in programs}
-        schedule = build((p, mappings[id(p)]) for p in programs)
+        mappings = {id(p): choose(p, self.machine.buffers, timed is not None, self.machine.mapping) for p in programs}
+        schedule = build(((p, mappings[id(p)]) for p in programs), on_chip)
         slots = 1 if self.machine.buffers is not None and not self.machine.buffers.double else 2
         run = engine.run(schedule, timed, slots)
         cuts = sum(mappings[id(p)].t_cuts for p in programs)
         memory_cycles = timed.busy_cycles if timed is not None else 0
         row = self._row(trace, array, programs, schedule, run, {"t_cuts": cuts, "memory_cycles": memory_cycles})
-        check_row(row, array.peak_macs, trace.repeat * sum(_compulsory(p) for p in programs))
+        check_row(row, array.peak_macs, trace.repeat * sum(_compulsory(p, on_chip) for p in programs))
         return row, run.spans
 
     def _row(
@@ -158,14 +159,29 @@ def _bound(compute_cycles: int, dram: Mapping[str, int], memory_cycles: int) -> 
     return "index" if max(dram, key=lambda part: dram[part]) == "dram_index_bytes" else "memory"
 
 
-def _compulsory(program: Program) -> int:
-    """Bytes that must cross once: encoded weights, indices, touched ifmap, ofmap."""
+def _kept_on_chip(traces: Sequence[GemmTrace], machine: Accelerator) -> list[OnChip]:
+    """Which activations stay between one layer and the next, in the order in which the workload lists them."""
+    stays = [_stays(a, b, machine) for a, b in pairwise(traces)]
+    return [OnChip(before, after) for before, after in zip([False, *stays], [*stays, False], strict=True)]
+
+
+def _stays(trace: GemmTrace, following: GemmTrace, machine: Accelerator) -> bool:
+    buffers = machine.buffers
+    if buffers is None or not buffers.keep_on_chip or trace.repeat * following.repeat > 1:
+        return False
+    outputs = trace.groups * trace.M * trace.N * (machine.array.output_bits or trace.activation_bits)
+    inputs = following.groups * following.touched_ifmap(0, following.M, 0, following.K) * following.activation_bits
+    return bytes_of(outputs) <= buffers.tile_bytes("ofmap") and bytes_of(inputs) <= buffers.tile_bytes("ifmap")
+
+
+def _compulsory(program: Program, on_chip: OnChip) -> int:
+    """Bytes that must cross once: encoded weights, indices, touched ifmap, ofmap, less what stays on chip."""
     t = program.trace
     once = (
         program.weight_bits(0, t.N, 0, t.K),
         program.index_bits(0, t.N, 0, t.K),
-        program.ifmap_bits(0, t.M, 0, t.K),
-        t.M * t.N * program.output_bits,
+        0 if on_chip.ifmap else program.ifmap_bits(0, t.M, 0, t.K),
+        0 if on_chip.ofmap else t.M * t.N * program.output_bits,
     )
     return sum(bytes_of(bits) for bits in once)
 

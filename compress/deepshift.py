@@ -12,6 +12,7 @@ from compress.base import Compressor
 from compress.codes import LayerCode
 from compress.layers import layer, require_finite, require_layers, weighted_layers
 from compress.pow2 import PowersOfTwo, exponents, pow2_code
+from compress.straight_through import straight_through
 
 
 class Shifted(nn.Module):
@@ -24,7 +25,7 @@ class Shifted(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """The shifted weight, on the grid below its largest one."""
         grid = PowersOfTwo.of(weight, self.bits)
-        return weight + (grid.nearest_exponent(weight.detach()) - weight.detach())
+        return straight_through(weight, grid.nearest_exponent(weight.detach()))
 
 
 class DeepShiftQ(Compressor):

@@ -86,9 +86,11 @@ class INQ(Compressor):
             zeros = self._zeros[name]
             due = zeros + round(portion * (weight.numel() - zeros)) - int(held.fixed.sum())
             size = weight.abs().masked_fill(held.fixed, -1.0).flatten()
-            chosen = size.sort(descending=True, stable=True).indices[: max(due, 0)]
-            held.values.view(-1)[chosen] = self.grids[name].nearest(weight.flatten()[chosen])
-            held.fixed.view(-1)[chosen] = True
+            chosen = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+            chosen[size.sort(descending=True, stable=True).indices[: max(due, 0)]] = True
+            chosen = chosen.view(weight.shape)
+            held.values = torch.where(chosen, self.grids[name].nearest(weight), held.values)
+            held.fixed = held.fixed | chosen
 
     def harden(self) -> None:
         """Fix every weight that is still free."""

@@ -144,3 +144,42 @@ def test_a_tile_that_fits_nowhere_is_one_line_that_says_what_would():
     }
     with pytest.raises(MappingError, match=r"ifmap_kib >= 1.*ofmap_kib >="):
         accelsim.simulate(GemmTrace("t", M=100, N=90, K=80), hardware)
+
+
+def test_a_given_mapping_is_taken_as_it_is():
+    array = {"kind": "systolic", "rows": 8, "cols": 8}
+    hardware = {"name": "t", "array": array, "mapping": {"m": 16, "n": 24, "k": 10, "order": "KMN"}}
+    program = load_hardware(hardware).array.program(GemmTrace("t", M=50, N=30, K=20))
+    found = choose(program, None, overlap=False, given=load_hardware(hardware).mapping)
+    assert (found.m, found.n, found.k, found.order, found.t_cuts) == (16, 24, 10, "KMN", 1)
+    assert accelsim.simulate(GemmTrace("t", M=50, N=30, K=20), hardware).dram_bytes == found.dram_bytes
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "said"),
+    [
+        ({"m": 5}, MappingError, r"mapping\.m is 5; a multiple of 8 .* such as 8"),
+        ({"order": "XYZ"}, accelsim.errors.ConfigError, r"mapping\.order"),
+        ({"m": 64, "k": 80}, MappingError, "ifmap_kib >= 10"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_one_line(mapping, error, said):
+    hardware = {
+        "name": "t", "array": {"kind": "systolic", "rows": 8, "cols": 8}, "mapping": mapping,
+        "buffers": {"ifmap_kib": 4, "filter_kib": 4, "ofmap_kib": 4},
+    }  # fmt: skip
+    with pytest.raises(error, match=said):
+        accelsim.simulate(GemmTrace("t", M=100, N=20, K=80), hardware)
+
+
+def test_outputs_stay_on_chip_where_both_sides_fit():
+    layers = [GemmTrace("a", M=10, N=30, K=20), GemmTrace("b", M=10, N=8, K=30), GemmTrace("c", M=900, N=50, K=8)]
+    buffers = {"ifmap_kib": 4, "filter_kib": 4, "ofmap_kib": 4}
+    hardware = {"name": "t", "array": {"kind": "systolic", "rows": 8, "cols": 8}, "buffers": buffers}
+    apart = accelsim.simulate(layers, hardware)
+    kept = accelsim.simulate(layers, accelsim.load_hardware(hardware, **{"buffers.keep_on_chip": True}))
+    a, b, c = kept.rows
+    assert (a["dram_ifmap_bytes"], a["dram_ofmap_bytes"]) == (200, 0)
+    assert (b["dram_ifmap_bytes"], b["dram_ofmap_bytes"]) == (0, 80)
+    assert c["dram_bytes"] == apart.rows[2]["dram_bytes"]
+    assert kept.dram_bytes == apart.dram_bytes - 300 - 300

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _FILES = {  # name -> the module in this folder whose build() makes it
     "lenet5": "lenet5",
+    "lenet5_xnor": "lenet5_xnor",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "lenet5": (1, 28, 28),
+    "lenet5_xnor": (1, 28, 28),
 }
 FOLDER = Path(__file__).parent
 
