@@ -1,4 +1,4 @@
-.PHONY: demo docs test test-slow lint bench shapes clean
+.PHONY: demo docs validation test test-slow lint bench shapes clean
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -31,6 +31,9 @@ bench: $(STAMP)         ## speed as ratios to a naive reference, in one run
 
 shapes: $(STAMP)        ## the zoo's layer shapes from its torch models -> workloads/shapes/*.json
 	$(PY) -m workloads.shapes
+
+validation: $(STAMP)    ## docs/validation.md: every reference row beside ours
+	$(PY) -m tests.validation
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

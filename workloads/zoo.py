@@ -9,6 +9,7 @@ from accelsim.errors import ConfigError, InternalError, unknown_name
 from accelsim.workload import Workload
 from workloads.changes import changed, randomized
 from workloads.models import list_models
+from workloads.shapes.entries import restored
 
 BATCH_LIMIT = 2**20
 SEED_LIMIT = 2**32
@@ -46,7 +47,9 @@ def shapes(name: str) -> Workload:
     file = files("workloads") / "shapes" / f"{name}.json"
     if not file.is_file():
         raise InternalError(f"the shapes of {name!r} are not shipped; run python -m workloads.shapes")
-    return Workload.from_manifest(json.loads(file.read_text(encoding="utf-8")), {}, f"shapes of {name!r}")
+    shipped = json.loads(file.read_text(encoding="utf-8"))
+    source = {"source": "zoo", "model": name, "input": shipped["input"]}
+    return Workload(name, map(restored, shipped["layers"]), source)
 
 
 def _require(field: str, value: int, least: int, most: int) -> None:

@@ -1,4 +1,7 @@
-"""The zoo: networks by name. A new one is one file here with a `build()`, and one line in `_FILES`."""
+"""The zoo: networks by name. A new one is a file here, and one line in `_BUILDERS`.
+
+Where torchvision has the network, its state_dict has torchvision's names and shapes, so that its checkpoints load.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,27 @@ from accelsim.errors import unknown_name
 if TYPE_CHECKING:
     from torch import nn
 
-_FILES = {  # name -> the module in this folder whose build() makes it
-    "lenet5": "lenet5",
-    "lenet5_xnor": "lenet5_xnor",
+_BUILDERS = {  # name -> the module in this folder and its function that makes the network
+    "alexnet": "alexnet.build",
+    "densenet121": "densenet.densenet121",
+    "efficientnet_lite0": "efficientnet_lite.efficientnet_lite0",
+    "googlenet": "googlenet.build",
+    "lenet5": "lenet5.build",
+    "mobilenet_v1": "mobilenet_v1.build",
+    "mobilenet_v2": "mobilenet_v2.build",
+    "resnet18": "resnet.resnet18",
+    "resnet34": "resnet.resnet34",
+    "resnet50": "resnet.resnet50",
+    "resnet56": "resnet_cifar.resnet56",
+    "squeezenet1_0": "squeezenet.squeezenet1_0",
+    "vgg16": "vgg.vgg16",
+    "vgg19": "vgg.vgg19",
 }
 
 
 def list_models() -> list[str]:
     """The names that `model` knows, sorted. Loads no torch."""
-    return sorted(_FILES)
+    return sorted(_BUILDERS)
 
 
 def model(name: str) -> nn.Module:
@@ -26,7 +41,8 @@ def model(name: str) -> nn.Module:
 
     Raises UnknownNameError, with the nearest name, where no network has this one.
     """
-    if name not in _FILES:
-        raise unknown_name("model", name, _FILES)
-    built: nn.Module = import_module(f"{__name__}.{_FILES[name]}").build()
+    if name not in _BUILDERS:
+        raise unknown_name("model", name, _BUILDERS)
+    file, function = _BUILDERS[name].split(".")
+    built: nn.Module = getattr(import_module(f"{__name__}.{file}"), function)()
     return built

@@ -1,0 +1,110 @@
+"""docs/validation.md: every reference row beside ours. `python -m tests.validation` writes it; a test checks it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import accelsim
+from accelsim import GemmTrace
+from accelsim.energy_table import default_table
+from accelsim.formats.files import write_text
+from tests import test_eie, test_golden_dense
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "validation.md"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a reference beside ours."""
+
+    where: str
+    figure: str
+    reference: float
+    ours: float
+
+    @property
+    def error(self) -> float:
+        """Relative, signed."""
+        return (self.ours - self.reference) / self.reference if self.reference else float(self.ours != 0)
+
+
+def dense() -> Iterator[Row]:
+    """Cycles and SRAM counts; SCALE-Sim's last zero-based cycle plus one, its os slip taken off."""
+    for row in test_golden_dense.ROWS:
+        m, n, k = test_golden_dense.shape(row)
+        array = {"kind": "systolic", "rows": int(row["array_rows"]), "cols": int(row["array_cols"])}
+        array["dataflow"] = row["dataflow"]
+        if row["sparsity_NM"]:
+            array["nm"] = row["sparsity_NM"]
+        ours = accelsim.simulate(GemmTrace(row["layer"], M=m, N=n, K=k), {"name": "golden", "array": array}).rows[0]
+        where = " ".join(filter(None, (row["run"], row["layer"], row["sparsity_NM"])))
+        yield Row(where, "cycles", int(row["compute_cycles"]) + 1, ours["compute_cycles"])
+        if not row["sparsity_NM"]:
+            for figure, count in test_golden_dense.expected_counts(row, m, n).items():
+                yield Row(where, figure, count, ours[figure])
+
+
+def eie() -> Iterator[Row]:
+    """Cycles, and the entries that the busiest PE works off."""
+    for row in test_eie.golden_rows():
+        sizes = int(row["inputs"]), int(row["outputs"])
+        trace = test_eie.golden_layer(*sizes, float(row["weight_density"]), float(row["activation_density"]))
+        ran = test_eie.program(trace, pes=int(row["npe"]), fifo_depth=int(row["fifo"]))
+        work = ran.work(test_eie.whole(trace))
+        where = f"{row['layer']} FIFO {row['fifo']}"
+        yield Row(where, "cycles", int(row["cycles"]), work.cycles)
+        for figure, column in (("entries", "entries"), ("padding", "pad"), ("work", "work"), ("max_pe", "max_pe")):
+            yield Row(where, figure, int(row[column]), work.counts[f"eie_{figure}"])
+
+
+def sram() -> Iterator[Row]:
+    """The power laws on the 45 nm rows that they were fitted to."""
+    with (GOLDEN / "sram_cacti.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["technology_nm"] == "45":
+                for figure, law in default_table().sram.items():
+                    where = f"{row['kind']} {row['bytes']} B, {row['width_bits']} bits"
+                    yield Row(where, figure, float(row[figure]), law.at(float(row["bytes"]), float(row["width_bits"])))
+
+
+TABLES: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
+    "Dense systolic arrays": ("SCALE-Sim 3.0.0, CALC mode (tests/golden/scalesim_dense.csv)", dense),
+    "EIE": ("a register-transfer simulator of EIE (tests/golden/eie_rtl.csv)", eie),
+    "SRAM": ("CACTI, 45 nm (tests/golden/sram_cacti.csv); a fit, not a prediction", sram),
+}
+
+
+def document() -> str:
+    """The whole page."""
+    parts = [
+        "# Validation",
+        "",
+        "Made by `make validation`. Every reference row beside ours; the error is relative.",
+        "",
+    ]
+    sections = {title: (source, list(rows())) for title, (source, rows) in TABLES.items()}
+    parts += ["| against | figures | exact | worst |", "|---|---|---|---|"]
+    for title, (_, rows) in sections.items():
+        exact = sum(row.error == 0 for row in rows)
+        parts.append(f"| {title} | {len(rows)} | {exact} | {100 * max(abs(row.error) for row in rows):.2f} % |")
+    for title, (source, rows) in sections.items():
+        parts += [
+            "",
+            f"## {title}",
+            f"Reference: {source}.",
+            "",
+            "| row | figure | reference | ours | error |",
+            "|---|---|---|---|---|",
+        ]
+        parts += [
+            f"| {r.where} | {r.figure} | {r.reference:.10g} | {r.ours:.10g} | {100 * r.error:+.2f} % |" for r in rows
+        ]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    write_text(DOCUMENT, document())
