@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import csr_rows, engine, systolic
+from benchmarks import csr_rows, engine, scalesim, systolic
 
-BENCHMARKS = {"systolic": systolic.measure, "csr_rows": csr_rows.measure, "engine": engine.measure}
+BENCHMARKS = {
+    "systolic": systolic.measure,
+    "csr_rows": csr_rows.measure,
+    "engine": engine.measure,
+    "scalesim": scalesim.measure,
+}
 
 
 def main() -> None:
