@@ -13,7 +13,10 @@ from accelsim.errors import CompressionError, UnknownNameError
 from compress.base import Compressor
 from tests.compress_networks import Cnn, images, made
 
-NAMES = [method.name for method in compress.methods()]
+FAMILIES = {method.name: method.family for method in compress.methods()}
+NAMES = list(FAMILIES)
+PRUNING = {"regularized_pruning", "criterion", "fine_grained", "schedule"}
+QUANTIZING = {"quantizer", "pow2", "binary_ternary"}
 STRUCTURED = {"admm_filter": 0, "admm_channel": 1, "admm_column": 1, "admm_combined": 1}
 
 
@@ -52,6 +55,11 @@ class TestEveryMethod:
         self.check_effect(name, saved)
 
     def check_effect(self, name, saved):
+        if FAMILIES[name] in QUANTIZING:
+            sizes = [(len(np.unique(layer.weight)), 2**layer.weight_bits) for layer in saved.layers]
+            assert any(2 <= levels <= most <= 256 for levels, most in sizes)
+        if FAMILIES[name] not in PRUNING:
+            return
         gone = [1 - np.count_nonzero(layer.weight) / np.prod(layer.dense_shape[1:]) for layer in saved.layers]
         assert max(gone) >= 0.2
         if name in STRUCTURED:
@@ -65,7 +73,12 @@ class TestEveryMethod:
         method = compress.create(name, model, example_input=images(2))
         method.harden()
         finished = method.finalize()
-        assert max(1 - int(p.count_nonzero()) / p.numel() for p in finished.parameters() if p.ndim > 1) >= 0.2
+        weights = [p.detach() for p in finished.parameters() if p.ndim > 1]
+        if FAMILIES[name] in PRUNING:
+            assert max(1 - int(w.count_nonzero()) / w.numel() for w in weights) >= 0.2
+        if FAMILIES[name] in QUANTIZING:
+            rows = [row for w in weights for row in (w, *w) if row.numel() > 100]
+            assert any(len(row.unique()) <= min(256, row.numel() // 2) for row in rows)
 
     def test_has_a_record(self, name):
         record = next(method for method in compress.methods() if method.name == name)

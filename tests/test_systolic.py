@@ -24,10 +24,7 @@ def cases(draw):
     return x, w, draw(st.integers(1, 5)), draw(st.integers(1, 5))
 
 
-@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(case=cases(), clipped=st.booleans(), hidden=st.booleans())
-def test_cycles_and_values_equal_the_register_model(dataflow, case, clipped, hidden):
+def check_against_the_register_model(dataflow, case, clipped, hidden):
     x, w, rows, cols = case
     clocks, out = reference_systolic.run(x, w, rows, cols, dataflow, clipped, hidden)
     folds = "clipped" if clipped else "full"
@@ -35,6 +32,21 @@ def test_cycles_and_values_equal_the_register_model(dataflow, case, clipped, hid
     assert report.compute_cycles == clocks
     assert np.array_equal(report.outputs["layer"], out)
     assert np.array_equal(out, x @ w.T)
+
+
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(case=cases(), clipped=st.booleans(), hidden=st.booleans())
+def test_cycles_and_values_equal_the_register_model(dataflow, case, clipped, hidden):
+    check_against_the_register_model(dataflow, case, clipped, hidden)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+@settings(max_examples=2000, deadline=None)
+@given(case=cases(), clipped=st.booleans(), hidden=st.booleans())
+def test_many_more_cases_equal_the_register_model(dataflow, case, clipped, hidden):
+    check_against_the_register_model(dataflow, case, clipped, hidden)
 
 
 @pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
