@@ -94,7 +94,9 @@ class _Layers:
     def _simulate(self, trace: GemmTrace, on_chip: OnChip) -> tuple[Row, list[engine.Span]]:
         array, programs = select_array(self.machine, trace)
         timed = self.machine.dram.kernel(self.machine.clock_mhz)
-        mappings = {id(p): choose(p, self.machine.buffers, timed is not None, self.machine.mapping) for p in programs}
+        different = {id(p): p for p in programs}
+        overlap, given = timed is not None, self.machine.mapping
+        mappings = {key: choose(p, self.machine.buffers, overlap, given) for key, p in different.items()}
         schedule = build(((p, mappings[id(p)]) for p in programs), on_chip)
         slots = 1 if self.machine.buffers is not None and not self.machine.buffers.double else 2
         run = engine.run(schedule, timed, slots)

@@ -69,7 +69,7 @@ def test_the_command_runs_elsewhere(installed):
     assert all(name in listed for name in config_names())
     report = json.loads(run(command, "run", "lenet5", "--hw", "dense/os-32x32", "--json", cwd=installed))
     assert report["cycles"] > 0
-    assert run(command, "workload", "list", cwd=installed).count("lenet5") == 1
+    assert run(command, "workload", "list", cwd=installed).count(" lenet5 ") == 1
 
 
 def test_the_digits_and_the_models_come_along(installed):

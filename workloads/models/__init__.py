@@ -19,6 +19,7 @@ _BUILDERS = {  # name -> the module in this folder and its function that makes t
     "efficientnet_lite0": "efficientnet_lite.efficientnet_lite0",
     "googlenet": "googlenet.build",
     "lenet5": "lenet5.build",
+    "lenet5_xnor": "lenet5_xnor.build",
     "mobilenet_v1": "mobilenet_v1.build",
     "mobilenet_v2": "mobilenet_v2.build",
     "resnet18": "resnet.resnet18",

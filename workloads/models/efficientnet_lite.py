@@ -53,12 +53,12 @@ class InvertedResidual(nn.Module):
         """(B, filters, H/stride, W/stride) of (B, inputs, H, W)."""
         out = self.relu1(self.bn1(self.conv_pw(x)))
         out = self.relu2(self.bn2(self.conv_dw(out)))
-        out = self.bn3(self.conv_pwl(out))
-        return x + out if self.residual else out
+        narrow: torch.Tensor = self.bn3(self.conv_pwl(out))
+        return x + narrow if self.residual else narrow
 
 
 class EfficientNetLite0(nn.Module):
-    """Takes (B, 3, 224, 224), returns (B, 1000) logits. 4,652,008 parameters, 384,971,712 MACs an image.
+    """Takes (B, 3, 224, 224), returns (B, 1000) logits. 4,652,008 parameters, 385,187,552 MACs an image.
 
     Source: `models/official/efficientnet/lite` of tensorflow/tpu, after Tan and Le, arXiv 1905.11946, table 1.
     torchvision has none; the names in its state_dict and its even padding are those of timm's efficientnet_lite0.

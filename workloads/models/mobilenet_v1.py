@@ -27,7 +27,8 @@ class Separable(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, filters, H/stride, W/stride) of (B, inputs, H, W)."""
         x = self.relu1(self.bn1(self.conv_dw(x)))
-        return self.relu2(self.bn2(self.conv_pw(x)))
+        out: torch.Tensor = self.relu2(self.bn2(self.conv_pw(x)))
+        return out
 
 
 class MobileNetV1(nn.Module):

@@ -35,7 +35,8 @@ class BasicBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, width, H/stride, W/stride) of (B, inputs, H, W)."""
         out = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.bn2(self.conv2(out)) + self.downsample(x))
+        joined: torch.Tensor = self.relu2(self.bn2(self.conv2(out)) + self.downsample(x))
+        return joined
 
 
 class Bottleneck(nn.Module):
@@ -58,7 +59,17 @@ class Bottleneck(nn.Module):
         """(B, 4 · width, H/stride, W/stride) of (B, inputs, H, W)."""
         out = self.relu1(self.bn1(self.conv1(x)))
         out = self.relu2(self.bn2(self.conv2(out)))
-        return self.relu3(self.bn3(self.conv3(out)) + self.downsample(x))
+        joined: torch.Tensor = self.relu3(self.bn3(self.conv3(out)) + self.downsample(x))
+        return joined
+
+
+Kind = type[BasicBlock] | type[Bottleneck]
+
+
+def _stage(block: Kind, inputs: int, width: int, depth: int, stride: int) -> nn.Sequential:
+    """`depth` blocks, the first of which takes `inputs` channels and has the stride."""
+    rest = (block(width * block.expansion, width, 1) for _ in range(depth - 1))
+    return nn.Sequential(block(inputs, width, stride), *rest)
 
 
 class ResNet(nn.Module):
@@ -68,19 +79,17 @@ class ResNet(nn.Module):
     ResNet-50: 25,557,032 and 4,089,184,256. Source: He et al., arXiv 1512.03385, table 1, as in torchvision.
     """
 
-    def __init__(self, block: type[BasicBlock] | type[Bottleneck], depths: Sequence[int]) -> None:
+    def __init__(self, block: Kind, depths: Sequence[int]) -> None:
         super().__init__()
         self.conv1, self.bn1, self.relu = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        inputs = 64
-        for i, (width, depth) in enumerate(zip(WIDTHS, depths, strict=True)):
-            outputs = width * block.expansion
-            first = block(inputs, width, 1 if i == 0 else 2)
-            rest = [block(outputs, width, 1) for _ in range(depth - 1)]
-            self.add_module(f"layer{i + 1}", nn.Sequential(first, *rest))
-            inputs = outputs
+        wide = [width * block.expansion for width in WIDTHS]
+        self.layer1 = _stage(block, 64, WIDTHS[0], depths[0], 1)
+        self.layer2 = _stage(block, wide[0], WIDTHS[1], depths[1], 2)
+        self.layer3 = _stage(block, wide[1], WIDTHS[2], depths[2], 2)
+        self.layer4 = _stage(block, wide[2], WIDTHS[3], depths[3], 2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(inputs, 1000)
+        self.fc = nn.Linear(wide[3], 1000)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, 1000) of images (B, 3, 224, 224)."""

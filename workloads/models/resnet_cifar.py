@@ -6,8 +6,6 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-WIDTHS = (16, 32, 64)  # filters of each stage
-
 
 class PaddedShortcut(nn.Module):
     """Every `stride`-th pixel, with `extra` channels of zeros, half of them in front (option A of the paper)."""
@@ -36,7 +34,13 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, width, H/stride, W/stride) of (B, inputs, H, W)."""
         out = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.bn2(self.conv2(out)) + self.shortcut(x))
+        joined: torch.Tensor = self.relu2(self.bn2(self.conv2(out)) + self.shortcut(x))
+        return joined
+
+
+def _stage(inputs: int, width: int, depth: int, stride: int) -> nn.Sequential:
+    """`depth` blocks, the first of which takes `inputs` channels and has the stride."""
+    return nn.Sequential(Block(inputs, width, stride), *(Block(width, width, 1) for _ in range(depth - 1)))
 
 
 class CifarResNet(nn.Module):
@@ -49,13 +53,11 @@ class CifarResNet(nn.Module):
     def __init__(self, depth: int) -> None:
         super().__init__()
         self.conv1, self.bn1, self.relu = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
-        inputs = 16
-        for i, width in enumerate(WIDTHS):
-            first = Block(inputs, width, 1 if i == 0 else 2)
-            self.add_module(f"layer{i + 1}", nn.Sequential(first, *(Block(width, width, 1) for _ in range(depth - 1))))
-            inputs = width
+        self.layer1 = _stage(16, 16, depth, 1)
+        self.layer2 = _stage(16, 32, depth, 2)
+        self.layer3 = _stage(32, 64, depth, 2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.linear = nn.Linear(inputs, 10)
+        self.linear = nn.Linear(64, 10)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, 10) of images (B, 3, 32, 32)."""

@@ -14,6 +14,7 @@ INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "efficientnet_lite0": (3, 224, 224),
     "googlenet": (3, 224, 224),
     "lenet5": (1, 28, 28),
+    "lenet5_xnor": (1, 28, 28),
     "mobilenet_v1": (3, 224, 224),
     "mobilenet_v2": (3, 224, 224),
     "resnet18": (3, 224, 224),
