@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import accelsim
-from accelsim import GemmTrace
-from accelsim.conv import ConvGeometry
+import workloads
 from benchmarks.timing import seconds
 
-LAYERS = (
-    GemmTrace("conv", N=256, conv=ConvGeometry(1, 128, 28, 28, (3, 3), padding=(1, 1))),
-    GemmTrace("pointwise", N=512, conv=ConvGeometry(1, 256, 28, 28, (1, 1))),
-    GemmTrace("fc", M=16, N=1000, K=2048),
-)
+
+def machine(rows: int, dataflow: str, kib: int) -> accelsim.Accelerator:
+    """A square array with three equal buffers and a DRAM of 64 GB/s."""
+    values: dict[str, Any] = {
+        "name": f"{dataflow} {rows}x{rows}",
+        "array": {"kind": "systolic", "rows": rows, "cols": rows, "dataflow": dataflow},
+        "buffers": {"ifmap_kib": kib, "filter_kib": kib, "ofmap_kib": kib},
+        "dram": {"model": "bandwidth", "gbps": 64.0},
+    }
+    return accelsim.load_hardware(values)
 
 
 def measure() -> str:
-    """Three layers on os 32x32 with 64 KiB buffers: bandwidth DRAM against ideal DRAM, reports included."""
-    whole = accelsim.load_hardware("dense/os-32x32")
-    ideal = accelsim.load_hardware(whole, dram={"model": "ideal"})
-    timed, free = (seconds(lambda hw=hw: accelsim.simulate(LAYERS, hw)) for hw in (whole, ideal))
-    return f"3 layers, os 32x32: {1000 * timed:.3g} ms, with ideal DRAM {1000 * free:.3g} ms, ratio {timed / free:.2f}x"
+    """ResNet-50 on os 128x128 with 1 MiB buffers and AlexNet on ws 32x32 with 64 KiB: bandwidth DRAM against ideal."""
+    lines = []
+    for name, hardware in (("resnet50", machine(128, "os", 1024)), ("alexnet", machine(32, "ws", 64))):
+        workload = workloads.load(name)
+        ideal = accelsim.load_hardware(hardware, dram={"model": "ideal"})
+        timed, free = (seconds(lambda w=workload, hw=hw: accelsim.simulate(w, hw).layers) for hw in (hardware, ideal))
+        lines.append(f"{name} on {hardware.name}: {1000 * timed:.3g} ms, {timed / free:.2f}x the run with ideal DRAM")
+    return "; ".join(lines)
