@@ -69,6 +69,15 @@ def select_array(machine: Accelerator, trace: GemmTrace) -> tuple[PEArray, list[
         return machine.fallback, _programs(machine.fallback, trace)
 
 
+def runs_natively(machine: Accelerator, trace: GemmTrace) -> bool:
+    """Whether the machine's own array runs the layer, without its fallback."""
+    try:
+        machine.array.program(trace.group(0))
+    except UnsupportedLayerError:
+        return False
+    return True
+
+
 def _programs(array: PEArray, trace: GemmTrace) -> list[Program]:
     if trace.weight_operand is None and trace.activation_operand is None:
         return [array.program(trace.group(0))] * trace.groups

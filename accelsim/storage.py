@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from accelsim.errors import TraceError
 from accelsim.formats import encode
+from accelsim.operands import Ints
+from accelsim.trace import GemmTrace
 from accelsim.workload import Workload
 
 COMPARED = ("dense", "csr_absolute", "csr_relative")
@@ -20,12 +24,27 @@ def storage_rows(networks: Mapping[str, Workload], formats: Sequence[str] = COMP
     return [_row(name, workload, kind) for name, workload in networks.items() for kind in formats]
 
 
+def stored_codes(trace: GemmTrace) -> Ints:
+    """What memory holds for the weights, (groups·N, K): the integers, or sign · (exponent + 1) of powers of two.
+
+    TraceError where a pow2 weight is a sum of several powers, which takes a code a term.
+    """
+    weight = np.asarray(trace.weight)
+    if trace.weight_coding != "pow2":
+        return weight
+    magnitude = np.abs(weight.astype(np.int64))
+    if (magnitude & (magnitude - 1)).any():
+        raise TraceError(f"weight of {trace.name!r} holds sums of powers of two; storage of one term a weight is known")
+    exponent = np.frexp(magnitude.astype(np.float64))[1]  # of 2^e: e + 1; of 0: 0
+    return np.asarray(np.sign(weight) * exponent, dtype=np.int64)
+
+
 def _row(name: str, workload: Workload, kind: str) -> dict[str, Any]:
     encoded = []
     for trace in workload.traces:
         if trace.weight is None:
             raise TraceError(f"layer {trace.name!r} of {name!r} is a shape; storage needs integer weights")
-        encoded.append(encode(trace.weight, kind, value_bits=trace.weight_bits))
+        encoded.append(encode(stored_codes(trace), kind, value_bits=trace.weight_bits))
     return {
         "network": name,
         "format": kind,

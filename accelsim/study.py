@@ -10,7 +10,7 @@ from accelsim.baseline import dense_pair
 from accelsim.hardware import Accelerator
 from accelsim.ppr import PPR, ppr
 from accelsim.report import Report
-from accelsim.simulate import simulate
+from accelsim.simulate import runs_natively, simulate
 from accelsim.workload import Workload
 
 Progress = Callable[[str], None]
@@ -77,12 +77,18 @@ def compare(
     verify: bool = False,
     progress: Progress | None = None,
 ) -> list[Run]:
-    """Every network on every machine; the first network is the uncompressed one. Dense baselines are simulated once."""
+    """Every network on every machine that it fits; the first network is the uncompressed one.
+
+    A network fits where the machine's own array, and not only its fallback, runs a layer of it. Dense baselines are
+    simulated once.
+    """
     uncompressed = next(iter(networks.values()))
     known: dict[str, Report] = {}
     runs = []
     for machine in machines:
         for name, workload in networks.items():
+            if not any(runs_natively(machine, trace) for trace in workload.traces):
+                continue
             if progress:
                 progress(f"{name} on {machine.name}")
             report = simulate(workload, machine, verify=verify)
