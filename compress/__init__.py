@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from compress.checkpoint import Checkpoint, LayerRecord, read
     from compress.codes import ActivationCode, LayerCode
     from compress.constraints import Channels, Columns, Combined, Filters, Unstructured
+    from compress.deepshift import DeepShiftQ
+    from compress.inq import IncrementalQuantizer
     from compress.integer import calibrate_activations, integer_network
+    from compress.recipe import Recipe, load_recipe
     from compress.saving import save
     from compress.shrinking import shrink
     from compress.training import fit
+    from compress.xnor_net import XnorNet
 
 _HOMES = {
     "ADMMPruner": "admm",
@@ -26,13 +30,18 @@ _HOMES = {
     "Columns": "constraints",
     "Combined": "constraints",
     "Compressor": "base",
+    "DeepShiftQ": "deepshift",
     "Filters": "constraints",
+    "IncrementalQuantizer": "inq",
     "LayerCode": "codes",
     "LayerRecord": "checkpoint",
+    "Recipe": "recipe",
     "Unstructured": "constraints",
+    "XnorNet": "xnor_net",
     "calibrate_activations": "integer",
     "fit": "training",
     "integer_network": "integer",
+    "load_recipe": "recipe",
     "read": "checkpoint",
     "save": "saving",
     "shrink": "shrinking",
@@ -46,15 +55,20 @@ __all__ = [
     "Columns",
     "Combined",
     "Compressor",
+    "DeepShiftQ",
     "Filters",
+    "IncrementalQuantizer",
     "LayerCode",
     "LayerRecord",
     "Method",
+    "Recipe",
     "Unstructured",
+    "XnorNet",
     "calibrate_activations",
     "create",
     "fit",
     "integer_network",
+    "load_recipe",
     "methods",
     "read",
     "save",

@@ -69,5 +69,5 @@ class Compressor(ABC):
         return {}
 
     def activation_codes(self) -> Mapping[str, ActivationCode]:
-        """How the inputs of the layers become integers where the method fixes it, by name; the others are calibrated."""
+        """How the layers' inputs become integers where the method fixes it, by name; others are calibrated."""
         return {}

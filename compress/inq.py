@@ -32,7 +32,7 @@ class Fixed(nn.Module):
         return torch.where(self.fixed, self.values, tensor)
 
 
-class INQ(Compressor):
+class IncrementalQuantizer(Compressor):
     """Incremental network quantization to signed powers of two (003 §4.2.2; Zhou et al., ICLR 2017).
 
     Each layer's grid {0, ±2^e_min ... ±2^e_max} comes from its largest weight at the start: `bits` code a sign and an

@@ -14,10 +14,10 @@ BITS = (2, 5)  # of a code: from ternary on, as INQ's networks (003 §4.2.2)
 
 
 def exponents(bits: int) -> int:
-    """How many exponents a code of `bits` tells apart: a sign, and 2^(bits-1) exponents less the one that means zero."""
+    """How many exponents a code of `bits` has: of sign and exponent, 2^(bits-1) exponents less one that means zero."""
     if isinstance(bits, bool) or not isinstance(bits, int) or not BITS[0] <= bits <= BITS[1]:
         raise CompressionError(f"bits is {bits!r}; expected an integer from {BITS[0]} to {BITS[1]}")
-    return 2 ** (bits - 1) - 1
+    return (1 << (bits - 1)) - 1
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class PowersOfTwo:
         return self._value(weight, power, weight.abs() >= 2.0 ** (self.e_min - 1))
 
     def nearest_exponent(self, weight: torch.Tensor) -> torch.Tensor:
-        """sign(w) · 2^round(log2|w|): the nearest exponent, 0 where that is below e_min (DeepShift; 003 §4.2.2 Eq 22)."""
+        """sign(w) · 2^round(log2|w|), 0 where that is below e_min (DeepShift; 003 §4.2.2 Eq 22)."""
         power = weight.abs().log2().clamp(min=self.e_min - 1).round()
         return self._value(weight, power, power >= self.e_min)
 

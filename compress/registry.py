@@ -35,7 +35,7 @@ _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, 
     Method("admm_combined", _PRUNING, "001", "IV-A; VI Fig 8 (columns then filters and their dead channels)"): (
         "admm_defaults:admm_combined"
     ),
-    Method("inq", "pow2", "003", "4.2.2"): "inq:INQ",
+    Method("inq", "pow2", "003", "4.2.2"): "inq:IncrementalQuantizer",
     Method("deepshift_q", "pow2", "003", "4.2.2 Eq 22"): "deepshift:DeepShiftQ",
     Method("xnor_net", "binary_ternary", "003", "4.2.3"): "xnor_net:XnorNet",
 }

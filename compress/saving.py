@@ -47,10 +47,10 @@ def save(
     """Write `model` to `folder` as `manifest.json` and `model.safetensors`, and return the folder.
 
     Weights become the method's integers, 8-bit ones where it only prunes (or is None). `activations` are the codes of
-    the layers' inputs (`calibrate_activations`), calibrated on `example_input` where not given, and the method's where it
-    fixes them; the example (default: the method's own) runs through the integer network, and each layer's integer input is saved with it. Where the
-    method prunes whole filters, channels and columns, those are removed. Layers that the example does not reach are
-    left out. `provenance` is anything that JSON holds.
+    the layers' inputs (`calibrate_activations`), calibrated on `example_input` where not given, and the method's own
+    where it fixes them. The example (default: the method's own) runs through the integer network, and each layer's
+    integer input is saved with it. Where the method prunes whole filters, channels and columns, those are removed.
+    Layers that the example does not reach are left out. `provenance` is anything that JSON holds.
 
     Raises CompressionError for a model or an accuracy that cannot be saved, OutputError where the folder cannot be.
     """

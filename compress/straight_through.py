@@ -26,12 +26,13 @@ class _Sign(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
         (tensor,) = ctx.saved_tensors
-        return grads[0] * (tensor.abs() <= 1)
+        passed: torch.Tensor = grads[0] * (tensor.abs() <= 1)
+        return passed
 
 
 def straight_through(tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """`values` exactly, whose whole gradient goes to `tensor` (003 §4.2.5)."""
-    result: torch.Tensor = _Replaced.apply(tensor, values)
+    result: torch.Tensor = _Replaced.apply(tensor, values)  # type: ignore[no-untyped-call]  # torch leaves it so
     return result
 
 
@@ -40,5 +41,5 @@ def binary_sign(tensor: torch.Tensor) -> torch.Tensor:
 
     0 is −1, so that the zeros of a ReLU stay apart from what it lets through.
     """
-    result: torch.Tensor = _Sign.apply(tensor)
+    result: torch.Tensor = _Sign.apply(tensor)  # type: ignore[no-untyped-call]  # torch leaves it so
     return result

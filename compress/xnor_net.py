@@ -81,7 +81,7 @@ class XnorNet(Compressor):
         for name in self.layers:
             module = layer(self.model, name)
             if parametrize.is_parametrized(module, "weight"):
-                module.parametrizations.weight.original.clamp_(-1, 1)  # type: ignore[union-attr, operator]  # untyped
+                module.parametrizations.weight.original.clamp_(-1, 1)  # type: ignore[union-attr, operator]  # torch types it as a tensor
 
     def harden(self) -> None:
         """Freeze the scales of the inputs; CompressionError where a filter is all 0 and has no sign, or NaN."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import accelsim
-from explore import cli_compare, cli_demo, cli_diff, cli_hw, cli_report, cli_run, cli_workload
+from explore import cli_compare, cli_compress, cli_demo, cli_diff, cli_hw, cli_report, cli_run, cli_workload
 from explore.cli_errors import OneLineErrors
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 # commands
 app.command("demo")(cli_demo.demo)
 app.command("run")(cli_run.run)
+app.command("compress")(cli_compress.compress)
 app.command("compare")(cli_compare.compare)
 app.command("diff")(cli_diff.diff)
 app.command("report")(cli_report.report)

@@ -18,7 +18,8 @@ from accelsim.storage import storage_rows
 from accelsim.study import Study, compare
 from accelsim.verdict import verdict
 from explore.cli_output import energy, print_table, size
-from explore.networks import Trained, train_networks
+from explore.network_training import Trained
+from explore.networks import train_networks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,9 @@ MACHINES = (
     "dense/ws-16x16",
     "dense/is-16x16",
     "sparse/csr-rows-16x16",
-    "sparse/csr-rows-16x16-dynamic",
+    "sparse/eie-64pe",
+    "lowbit/shift-16x16",
+    "lowbit/xnor-16x16x64",
 )
 TOLERANCE = {False: 0.005, True: 0.02}  # of accuracy, by `fast`: what counts as the same
 TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
@@ -36,7 +39,7 @@ PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")
 
 
 def run_demo(out: Path, fast: bool, seed: int, console: Console) -> Study:
-    """Train the networks, run each on every machine, and leave the report, tables and figures in `out`.
+    """Train the networks, run each on every machine that it fits, and leave the report, tables and figures in `out`.
 
     The networks are trained anew every time. Raises OutputError before any work where `out` cannot be written.
     """
@@ -132,12 +135,12 @@ class _Shown:
     """Progress as plain lines, one a stage."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self.stage = console, ""
+        self.console, self.seen = console, set[str]()
 
     def epochs(self, stage: str, done: int, total: int) -> None:
         """An epoch of training has ended."""
-        if stage != self.stage:
-            self.stage = stage
+        if stage not in self.seen:
+            self.seen.add(stage)
             self.console.print(f"training {stage}: epoch {done} of {total} in all", markup=False)
 
     def run(self, what: str) -> None:

@@ -6,6 +6,8 @@ import torch
 
 import compress
 from explore import networks
+from explore.lowbit_networks import BinaryPlan, LowBitBudget, Pow2Plan
+from explore.network_training import EXAMPLE_IMAGES
 from explore.networks import FAST, FULL, Budget, Round
 from workloads.datasets import Digits, digits
 
@@ -21,17 +23,18 @@ TINY = Budget(
         name: tuple(Round(r.keep, iterations=1, epochs_per_iteration=1, retrain_epochs=1) for r in rounds)
         for name, rounds in FAST.rounds.items()
     },
+    low_bit=LowBitBudget(Pow2Plan(portions=(0.5,), retrain_epochs=1), BinaryPlan(real_epochs=1, epochs=1)),
 )
 
 
 def train(out, seed=0, progress=None):
-    return networks._train(networks._Study(TINY, few(), out, seed, progress))
+    return networks._train(TINY, few(), out, seed, progress)
 
 
 def test_networks_are_saved_with_their_structure_and_the_same_seed_repeats(tmp_path):
     told = []
     trained = train(tmp_path / "a", progress=lambda stage, done, of: told.append((done, of)))
-    assert [t.name for t in trained] == ["baseline", "nonstructured", "structured"]
+    assert [t.name for t in trained] == ["baseline", "nonstructured", "structured", "pow2", "binary"]
     assert told == [(i + 1, TINY.epochs) for i in range(TINY.epochs)]
     saved = {t.name: compress.read(t.folder) for t in trained}
     for t in trained:
@@ -42,7 +45,7 @@ def test_networks_are_saved_with_their_structure_and_the_same_seed_repeats(tmp_p
         assert t.whole_rate == pytest.approx(dense / sum(np.count_nonzero(layer.weight) for layer in layers))
         conv = sum(np.count_nonzero(layer.weight) for layer in layers[:2])
         assert t.conv_rate == pytest.approx(25_500 / conv)
-        assert len(layers[0].ifmap) == networks.EXAMPLE_IMAGES
+        assert len(layers[0].ifmap) == EXAMPLE_IMAGES
         assert saved[t.name].accuracy == t.accuracy
         assert set(t.epochs) == set(t.seconds)
     assert saved["nonstructured"].layers[1].weight.shape == (50, 20, 5, 5)

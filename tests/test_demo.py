@@ -30,17 +30,17 @@ def test_networks_keep_their_accuracy_and_lose_their_weights(demo):
     assert next(iter(accuracy)) == "baseline"
     assert accuracy["baseline"] >= 0.97
     for name, facts in report["provenance"]["networks"].items():
-        assert accuracy[name] >= accuracy["baseline"] - 0.02
-        assert facts["conv_rate"] >= (5 if name != "baseline" else 1)
+        assert accuracy[name] >= accuracy["baseline"] - (0.1 if name == "binary" else 0.02)
+        assert facts["conv_rate"] >= (5 if "structured" in name else 1)
 
 
 def test_every_network_ran_on_every_machine_and_the_parts_add_up(demo):
     out, report, _ = demo
     layers = pd.read_csv(out / "layers.csv")
     machines = {accelsim.load_hardware(name).name for name in MACHINES}
-    assert {(r["network"], r["hardware"]) for r in report["runs"]} == {
-        (n, m) for n in report["accuracy"] for m in machines
-    }
+    only = {"shift-16x16": {"pow2"}, "xnor-16x16x64": {"binary"}}
+    fitting = {(n, m) for n in report["accuracy"] for m in machines if n in only.get(m, report["accuracy"])}
+    assert {(r["network"], r["hardware"]) for r in report["runs"]} == fitting
     for run in report["runs"]:
         rows = layers[(layers.network == run["network"]) & (layers.hardware == run["hardware"])]
         assert run["cycles"] == run["compute_cycles"] + run["stall_cycles"] == rows.cycles.sum()
@@ -69,7 +69,7 @@ def test_removed_structure_is_seen_in_the_shapes(demo):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_datapaths_compute_the_saved_integers_exactly(demo, machine):
     out, _, _ = demo
-    for name in ("structured", "nonstructured"):
+    for name in ("structured", "nonstructured", "pow2", "binary"):
         workload = workloads.from_checkpoint(out / "networks" / name)
         report = accelsim.simulate(workload, machine, verify=True)
         for trace in workload.traces:
@@ -82,7 +82,7 @@ def test_what_the_terminal_says_is_what_the_report_says(demo):
     assert report["verdict"] in said
     for what in ("smallest is", "fastest is", "least energy is"):
         assert what in report["verdict"]
-    assert "csr-rows-16x16-dynamic" in said
+    assert "xnor-16x16x64" in said
 
 
 def test_figures_are_there_twice_and_nothing_is_half_written(demo):
@@ -90,4 +90,7 @@ def test_figures_are_there_twice_and_nothing_is_half_written(demo):
     names = {path.stem for path in (out / "figures").glob("*.png")}
     assert "cycles" in names
     assert names == {path.stem for path in (out / "figures").glob("*.svg")}
+    assert (out / "report.html").read_text().count("<svg") >= 5
+    events = json.loads((out / "timeline.json").read_text())["traceEvents"]
+    assert {"array", "weight read"} <= {event.get("cat") for event in events}
     assert not [path for path in out.rglob(".*") if path.is_file()]
