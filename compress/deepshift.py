@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 
 from compress.base import Compressor
 from compress.codes import LayerCode
-from compress.layers import layer, require_finite, require_layers, weighted_layers
+from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.pow2 import PowersOfTwo, exponents, pow2_code
 from compress.straight_through import straight_through
 
@@ -59,9 +59,7 @@ class DeepShiftQ(Compressor):
     def finalize(self) -> nn.Module:
         """The model with plain weights, each 0 or a signed power of two, and its original state_dict keys."""
         self.harden()
-        for name in self.layers:
-            if parametrize.is_parametrized(layer(self.model, name), "weight"):
-                parametrize.remove_parametrizations(layer(self.model, name), "weight", leave_parametrized=True)
+        make_plain(self.model, self.layers)
         return self.model
 
     def codes(self, model: nn.Module) -> Mapping[str, LayerCode]:

@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from accelsim.errors import CompressionError
 from compress.base import Compressor
 from compress.codes import LayerCode
-from compress.layers import layer, require_finite, require_layers, weighted_layers
+from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.pow2 import PowersOfTwo, pow2_code
 
 
@@ -101,9 +101,7 @@ class IncrementalQuantizer(Compressor):
         """The model with plain weights, each 0 or a signed power of two, and its original state_dict keys."""
         if not self.hardened:
             self.harden()
-        for name in self.layers:
-            if parametrize.is_parametrized(layer(self.model, name), "weight"):
-                parametrize.remove_parametrizations(layer(self.model, name), "weight", leave_parametrized=True)
+        make_plain(self.model, self.layers)
         return self.model
 
     def codes(self, model: nn.Module) -> Mapping[str, LayerCode]:

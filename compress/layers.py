@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError, unknown_name
 
@@ -43,3 +44,11 @@ def require_finite(model: nn.Module, names: Iterable[str], when: str) -> None:
             raise CompressionError(
                 f"layer {name!r} holds NaN or infinite weights {when}; lower the learning rate or rho"
             )
+
+
+@torch.no_grad()
+def make_plain(model: nn.Module, names: Iterable[str]) -> None:
+    """Put the value that each layer's parametrized weight has now in its place, as a plain parameter."""
+    for name in names:
+        if parametrize.is_parametrized(layer(model, name), "weight"):
+            parametrize.remove_parametrizations(layer(model, name), "weight", leave_parametrized=True)

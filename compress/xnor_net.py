@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from accelsim.errors import CompressionError
 from compress.base import Compressor
 from compress.codes import ActivationCode, LayerCode
-from compress.layers import layer, require_finite, require_layers, weighted_layers
+from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.straight_through import binary_sign
 
 MOMENTUM = 0.1  # of the running mean of an input's magnitude
@@ -95,9 +95,7 @@ class XnorNet(Compressor):
     def finalize(self) -> nn.Module:
         """The model with plain weights ±α and its original state_dict keys; its inputs' signs stay as pre-hooks."""
         self.harden()
-        for name in self.layers:
-            if parametrize.is_parametrized(layer(self.model, name), "weight"):
-                parametrize.remove_parametrizations(layer(self.model, name), "weight", leave_parametrized=True)
+        make_plain(self.model, self.layers)
         return self.model
 
     def codes(self, model: nn.Module) -> Mapping[str, LayerCode]:

@@ -116,6 +116,8 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
         ">α",
         ">β",
         ">PPR",
+        ">compute",
+        ">energy",
     ]
     rows = [
         (
@@ -123,10 +125,14 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
             f"{100 * run['stall_cycles'] / run['cycles']:.0f} %", energy(run["energy_pj"]), size(run["dram_bytes"]),
             f"{(run['storage_weight_bits'] + run['storage_index_bits']) / 8000:.2f} KB",
             f"{run['alpha']:.1f}x", f"{run['beta']:.2f}x", f"{run['ppr']:.2f}",
+            f"{run['ppr_compute']:.2f}", f"{run['ppr_energy']:.2f}",
         )
         for run in study.summaries()
     ]  # fmt: skip
-    caption = "α: weight reduction, β: speedup over the dense baseline with the same peak and DRAM, PPR = α/β"
+    caption = (
+        "α: weight reduction, β: speedup over the dense baseline with the same peak and DRAM, PPR = α/β; "
+        "compute and energy: PPR of those alone"
+    )
     print_table("Compression on hardware", columns, rows, caption)
     console.print(f"\n{sentence}\n\nreport, tables and figures: {out}", soft_wrap=True, markup=False)
 
