@@ -11,7 +11,7 @@ from accelsim.errors import InternalError
 from accelsim.hardware import Accelerator
 
 REFERENCE_NM = 45.0
-COMPONENTS = ("mac", "register", "sram", "index", "dram", "leakage")
+COMPONENTS = ("mac", "register", "sram", "index", "dram", "dram_io", "leakage")
 
 
 def energy_scale(technology_nm: float) -> float:
@@ -52,7 +52,10 @@ def layer_energy(
     leak_uw: float,
     cycles: int,
 ) -> dict[str, float]:
-    """pJ by component of a layer that ran on `array`: counted actions times their figures, DRAM bits, and leakage."""
+    """pJ by component of a layer that ran on `array`: counted actions times their figures, DRAM bits, and leakage.
+
+    The figure of a DRAM bit holds the core and the I/O; a DRAM model that knows them apart replaces both components.
+    """
     table, scale = default_table(), energy_scale(machine.technology_nm)
     sizes = buffer_bytes(machine, dram_bytes)
     sizes["filter"] /= array.filter_banks
@@ -79,6 +82,7 @@ def layer_energy(
         "sram": sum(sram_bits.values()) * scale,
         "index": index * scale,
         "dram": 8 * sum(dram_bytes.values()) * table.figures["dram_pj_per_bit"],
+        "dram_io": 0.0,
         "leakage": leak_uw * cycles / machine.clock_mhz,
     }
 

@@ -22,12 +22,13 @@ CAUSES = (*STREAMS, "psum", "ofmap")
 
 @dataclass(frozen=True)
 class Span:
-    """One bar of the timeline, in array cycles."""
+    """One bar of the timeline, in array cycles; a transfer's has its bytes."""
 
     track: str
     name: str
     start: int
     cycles: int
+    size_bytes: int = 0
 
 
 @dataclass
@@ -64,11 +65,11 @@ class _Dram:
         self.work = env.event()
         env.process(self._serve())
 
-    def transfer(self, operand: str, size_bytes: int, is_write: bool) -> simpy.Event:
+    def transfer(self, transfer: Transfer) -> simpy.Event:
         """An event that fires when the last byte has arrived."""
         done = self.env.event()
         self.waiting[self.issued] = done
-        self.kernel.submit(self.issued, Transfer(operand, size_bytes, is_write), int(self.env.now))
+        self.kernel.submit(self.issued, transfer, int(self.env.now))
         self.issued += 1
         if not self.work.triggered:
             self.work.succeed()
@@ -118,25 +119,27 @@ class _Engine:
         self.result.stalls["ofmap"] += self.result.cycles - busy - sum(self.result.stalls.values())
         return self.result
 
-    def _span(self, track: str, name: str, start: float) -> None:
-        self.result.spans.append(Span(track, name, int(start), int(self.env.now - start)))
+    def _span(self, track: str, name: str, start: float, size_bytes: int = 0) -> None:
+        self.result.spans.append(Span(track, name, int(start), int(self.env.now - start), size_bytes))
 
-    def _move(self, operand: str, number: int, size_bytes: int, is_write: bool) -> Process:
-        if size_bytes:
+    def _move(self, number: int, moved: Transfer) -> Process:
+        if moved.size_bytes:
             start = self.env.now
-            yield self.dram.transfer(operand, size_bytes, is_write)
-            self._span(f"{operand} {'write' if is_write else 'read'}", f"{operand} {number}: {size_bytes} B", start)
+            yield self.dram.transfer(moved)
+            way = "write" if moved.is_write else "read"
+            name = f"{moved.operand} {number}: {moved.size_bytes} B"
+            self._span(f"{moved.operand} {way}", name, start, moved.size_bytes)
 
     def _fetch(self, name: str, fetches: list[Fetch]) -> Process:
         for number, fetch in enumerate(fetches):
             yield self.slots[name].get(1)
-            yield from self._move(name, number, fetch.size_bytes, False)
+            yield from self._move(number, Transfer(name, fetch.size_bytes, False, fetch.address))
             self.ready[name][number].succeed()
 
     def _open_outputs(self) -> Process:
         for number, visit in enumerate(self.schedule.visits):
             yield self.slots["output"].get(1)
-            yield from self._move("psum", number, visit.psum_read_bytes, False)
+            yield from self._move(number, Transfer("psum", visit.psum_read_bytes, False, visit.psum_address))
             self.open[number].succeed()
 
     def _wait(self, event: simpy.Event, cause: str) -> Process:
@@ -168,5 +171,6 @@ class _Engine:
     def _write_back(self) -> Process:
         for number, visit in enumerate(self.schedule.visits):
             yield self.closed[number]
-            yield from self._move("ofmap" if visit.ofmap_bytes else "psum", number, visit.write_bytes, True)
+            operand, address = ("ofmap", visit.ofmap_address) if visit.ofmap_bytes else ("psum", visit.psum_address)
+            yield from self._move(number, Transfer(operand, visit.write_bytes, True, address))
             self.slots["output"].put(1)

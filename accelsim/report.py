@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from accelsim.engine import Span
 from accelsim.errors import InternalError
 from accelsim.formats.files import write_text, written_whole
+from accelsim.timeline import layer_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,31 +135,17 @@ class Report:
         return text
 
     def to_timeline(self, path: str | Path | None = None) -> str:
-        """Chrome-trace JSON for Perfetto: a process a layer, a thread a track, microseconds at the array's clock."""
+        """Chrome-trace JSON for Perfetto: a process a layer, a thread a track, DRAM bandwidth as a counter; µs."""
         events: list[dict[str, Any]] = []
         start = 0
         for pid, row in enumerate(self.rows):
-            events += self._layer_events(pid, row["name"], start)
+            spans = self.spans.get(row["name"], [])
+            events += layer_events(pid, row["name"], spans, start, row["cycles"], self.clock_mhz)
             start += row["cycles"]
         text = json.dumps({"displayTimeUnit": "ns", "traceEvents": events})
         if path is not None:
             write_text(Path(path), text + "\n")
         return text
-
-    def _layer_events(self, pid: int, layer: str, start: int) -> list[dict[str, Any]]:
-        spans = self.spans.get(layer, [])
-        tracks = {track: tid for tid, track in enumerate(dict.fromkeys(span.track for span in spans))}
-        named = [{"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": layer}}]
-        named += [
-            {"ph": "M", "name": "thread_name", "pid": pid, "tid": t, "args": {"name": n}} for n, t in tracks.items()
-        ]
-        return named + [
-            {
-                "ph": "X", "name": span.name, "cat": span.track, "pid": pid, "tid": tracks[span.track],
-                "ts": (start + span.start) / self.clock_mhz, "dur": span.cycles / self.clock_mhz,
-            }
-            for span in spans
-        ]  # fmt: skip
 
     def _repr_html_(self) -> str:
         totals = f"{self.cycles:,} cycles, {self.energy_pj / 1e6:,.3f} µJ, {self.dram_bytes:,} B of DRAM traffic"

@@ -11,15 +11,17 @@ from accelsim.mapping import Mapping, tiles_of
 from accelsim.tile_bytes import bytes_of
 
 STREAMS = ("ifmap", "weight", "index")
+TILE_ALIGNMENT = 128  # bytes between the starts of tiles in DRAM: the longest burst of the shipped devices
 
 
 @dataclass
 class Fetch:
-    """One tile of an operand: its bytes, and the first and last job that use it."""
+    """One tile of an operand: its bytes, the first and last job that use it, and where it lies in the operand."""
 
     size_bytes: int
     first: int
     last: int
+    address: int = 0
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Visit:
     psum_read_bytes: int
     psum_write_bytes: int
     ofmap_bytes: int
+    psum_address: int = 0
+    ofmap_address: int = 0
 
     @property
     def write_bytes(self) -> int:
@@ -46,6 +50,13 @@ class Schedule:
     fetches: dict[str, list[Fetch]] = field(default_factory=lambda: {name: [] for name in STREAMS})
     visits: list[Visit] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    extent: Counter[str] = field(default_factory=Counter)  # bytes of each operand that have an address
+
+    def place(self, operand: str, size_bytes: int) -> int:
+        """An address of its own for a tile, behind those that the operand already has."""
+        address = self.extent[operand]
+        self.extent[operand] += -(-size_bytes // TILE_ALIGNMENT) * TILE_ALIGNMENT
+        return address
 
     @property
     def compute_cycles(self) -> int:
@@ -87,10 +98,12 @@ class _Builder:
         self.current: dict[str, Fetch | None] = {}
         self.known: dict[object, Work] = {}
         self.sizes: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.places: dict[tuple[str, tuple[int, ...]], int] = {}
 
     def run(self) -> None:
         """One job a tile."""
         self.held.clear()
+        self.places.clear()
         for tile in tiles_of(self.program, self.mapping):
             job = len(self.schedule.cycles)
             self._compute(tile)
@@ -112,7 +125,7 @@ class _Builder:
             self.held[name], self.current[name] = part, None
             size = self._bytes(name, part)
             if size:
-                new = self.current[name] = Fetch(size, job, job)
+                new = self.current[name] = Fetch(size, job, job, self._address(name, part, size))
                 self.schedule.fetches[name].append(new)
         fetch = self.current[name]
         if fetch is not None:
@@ -123,6 +136,12 @@ class _Builder:
             bits = getattr(self.program, f"{name}_bits")(*part)
             self.sizes[name, part] = 0 if name == "ifmap" and self.on_chip.ifmap else bytes_of(bits)
         return self.sizes[name, part]
+
+    def _address(self, name: str, part: tuple[int, ...], size: int) -> int:
+        """The same for every fetch of a tile within its group."""
+        if (name, part) not in self.places:
+            self.places[name, part] = self.schedule.place(name, size)
+        return self.places[name, part]
 
     def _output(self, tile: Tile, job: int) -> None:
         place = (tile.m0, tile.m1, tile.n0, tile.n1)
@@ -137,6 +156,10 @@ class _Builder:
         leaves = finished and not self.on_chip.ofmap
         visit.ofmap_bytes = bytes_of(outputs * self.program.output_bits) if leaves else 0
         visit.psum_write_bytes = 0 if finished else self._psum_bytes(tile)
+        if finished:
+            visit.ofmap_address = self._address("ofmap", place, visit.ofmap_bytes)
+        if tile.k0 or not finished:
+            visit.psum_address = self._address("psum", place, self._psum_bytes(tile))
 
     def _psum_bytes(self, tile: Tile) -> int:
         return bytes_of((tile.m1 - tile.m0) * (tile.n1 - tile.n0) * self.program.array.accumulator_bits)

@@ -111,7 +111,12 @@ class _Layers:
         run = engine.run(schedule, timed, slots)
         cuts = sum(mappings[id(p)].t_cuts for p in programs)
         memory_cycles = timed.busy_cycles if timed is not None else 0
-        row = self._row(trace, array, programs, schedule, run, {"t_cuts": cuts, "memory_cycles": memory_cycles})
+        more = {"t_cuts": cuts, "memory_cycles": memory_cycles}
+        if timed is not None:
+            timed.close(run.cycles)
+            more |= timed.counts()
+        dram_pj = timed.energy_pj() if timed is not None else {}
+        row = self._row(trace, array, programs, schedule, run, more, dram_pj)
         check_row(row, array.peak_macs, trace.repeat * sum(_compulsory(p, on_chip) for p in programs))
         return row, run.spans
 
@@ -123,11 +128,13 @@ class _Layers:
         schedule: Schedule,
         run: engine.EngineRun,
         more: Row,
+        dram_pj: Mapping[str, float],
     ) -> Row:
         compute, counts, dram = schedule.compute_cycles, schedule.counts, schedule.dram_bytes()
         stored, output = programs[0].stored_weight_bits, programs[0].output_bits
         widths = energy.Widths(trace.weight_bits, stored, trace.activation_bits, output, array.accumulator_bits)
         pj = energy.layer_energy(self.machine, array, counts, dram, widths, self.leak_uw, run.cycles)
+        pj |= dram_pj
         additive: Row = {
             "cycles": run.cycles,
             "compute_cycles": compute,
@@ -154,7 +161,16 @@ class _Layers:
             "storage_weight_bits": sum(p.weight_bits(0, trace.N, 0, trace.K) for p in programs),
             "storage_index_bits": sum(p.index_bits(0, trace.N, 0, trace.K) for p in programs),
             **{name: value * trace.repeat for name, value in additive.items()},
+            **_dram_rates(additive, self.machine.clock_mhz),
         }
+
+
+def _dram_rates(row: Row, clock_mhz: float) -> Row:
+    """Bandwidth over the layer in 10⁹ bytes a second, and of a DRAM with banks the share of requests that hit a row."""
+    rates = {"dram_gbps": row["dram_bytes"] * clock_mhz / 1000 / row["cycles"] if row["cycles"] else 0.0}
+    if "dram_requests" in row:
+        rates["dram_row_hit_rate"] = row["dram_row_hits"] / row["dram_requests"] if row["dram_requests"] else 0.0
+    return rates
 
 
 def _identity(trace: GemmTrace, array: PEArray) -> Row:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import csr_rows, engine, scalesim, systolic
+from benchmarks import csr_rows, dram, engine, scalesim, systolic
 
 BENCHMARKS = {
     "systolic": systolic.measure,
     "csr_rows": csr_rows.measure,
     "engine": engine.measure,
+    "dram": dram.measure,
     "scalesim": scalesim.measure,
 }
 

@@ -18,7 +18,7 @@ MACHINES = (
     "sparse/eie-64pe", "lowbit/shift-16x16", "lowbit/xnor-16x16",
 )  # fmt: skip
 LAYERS = (("conv1", "conv", 500), ("conv2", "conv", 25000), ("fc1", "linear", 400000), ("fc2", "linear", 5000))
-COMPONENTS = ("mac", "register", "sram", "index", "dram", "leakage")
+COMPONENTS = ("mac", "register", "sram", "index", "dram", "dram_io", "leakage")
 OPERANDS = ("ifmap", "weight", "index", "ofmap", "psum")
 TRACKS = ("ifmap read", "weight read", "index read", "array", "ofmap write")
 

@@ -34,6 +34,7 @@ def test_a_2x2_systolic_array_by_hand():
         "sram": (32 + 32) * READ_BIT + 32 * WRITE_BIT + (32 + 32) * WRITE_BIT + 32 * READ_BIT,
         "index": 0.0,
         "dram": 3 * 32 * 1300 / 64,
+        "dram_io": 0.0,  # in the figure of a DRAM bit
         "leakage": (LEAK_UW + logic_um2 * 8e-6) * 4 / 1000,
     }
     assert row["cycles"] == 4

@@ -1,5 +1,7 @@
 """The tile-level model: closed forms, a schedule worked out by hand, and the bounds that memory sets."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from accelsim.engine import run
 from accelsim.memory.bandwidth import BandwidthKernel
 from accelsim.memory.kernel import Transfer
 from accelsim.schedule import Fetch, Schedule, Visit
+from accelsim.timeline import bandwidth_gbps
 
 BYTES_A_CYCLE = 64
 
@@ -161,3 +164,14 @@ def test_events_grow_with_tiles_and_not_with_folds(monkeypatch):
 def test_a_bandwidth_that_is_no_rate_is_refused(gbps):
     with pytest.raises(accelsim.errors.ConfigError, match=r"dram\.gbps"):
         accelsim.load_hardware(machine(gbps))
+
+
+def test_bandwidth_over_time_holds_every_byte_and_shows_in_the_timeline():
+    report = accelsim.simulate(LAYER, machine(8.0))
+    row = report.rows[0]
+    curve = bandwidth_gbps(report.spans["layer"], row["cycles"], 1000.0, bins=50)
+    assert curve.mean() * row["cycles"] == pytest.approx(row["dram_bytes"])
+    assert curve.max() <= 8.0 * 1.2  # bytes are spread evenly over each transfer, though the DRAM serves in turns
+    counters = [e for e in json.loads(report.to_timeline())["traceEvents"] if e["ph"] == "C"]
+    assert {e["name"] for e in counters} == {"DRAM bandwidth"}
+    assert max(e["args"]["GB/s"] for e in counters) > 4

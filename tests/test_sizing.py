@@ -106,7 +106,7 @@ def test_iso_area_is_of_the_widest_operands():
 
 
 def test_iso_bandwidth_gives_the_first_machines_dram_and_nothing_else():
-    first, csr = load_hardware(OS, **{"dram.gbps": 3.2}), load_hardware(CSR)
+    first, csr = load_hardware(OS, dram={"model": "bandwidth", "gbps": 3.2}), load_hardware(CSR)
     got = sized(csr, first, "bandwidth", layers())
     assert got.machine == csr.model_copy(update={"dram": first.dram})
     assert got.reached is None

@@ -11,7 +11,7 @@ import accelsim
 from accelsim import GemmTrace
 from accelsim.energy_table import default_table
 from accelsim.formats.files import write_text
-from tests import test_eie, test_golden_dense
+from tests import test_dram_golden, test_eie, test_golden_dense
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "validation.md"
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,6 +61,17 @@ def eie() -> Iterator[Row]:
             yield Row(where, figure, int(row[column]), work.counts[f"eie_{figure}"])
 
 
+def dram() -> Iterator[Row]:
+    """Clocks, row hits, commands and core energy of every trace."""
+    for row in test_dram_golden.ROWS:
+        got = test_dram_golden.replayed(row)
+        where = test_dram_golden.label(row)
+        named = {"cycles": "cycles", "row_hits": "row_hits", "activates": "acts", "precharges": "pres"}
+        for figure, column in named.items():
+            yield Row(where, figure, int(row[column]), getattr(got, figure))
+        yield Row(where, "energy_nj", float(row["e_total_nJ"]), float(f"{got.energy_pj / 1000:.6g}"))
+
+
 def sram() -> Iterator[Row]:
     """The power laws on the 45 nm rows that they were fitted to."""
     with (GOLDEN / "sram_cacti.csv").open(newline="") as file:
@@ -74,6 +85,7 @@ def sram() -> Iterator[Row]:
 TABLES: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "Dense systolic arrays": ("SCALE-Sim 3.0.0, CALC mode (tests/golden/scalesim_dense.csv)", dense),
     "EIE": ("a register-transfer simulator of EIE (tests/golden/eie_rtl.csv)", eie),
+    "DRAM": ("DRAMsim3, April 2021 (tests/golden/dram_dramsim3.csv); energy to the six digits that it prints", dram),
     "SRAM": ("CACTI, 45 nm (tests/golden/sram_cacti.csv); a fit, not a prediction", sram),
 }
 

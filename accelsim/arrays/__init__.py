@@ -11,7 +11,11 @@ KINDS = {
     "systolic": "accelsim.arrays.systolic:Systolic",
     "csr_rows": "accelsim.arrays.csr_rows:CsrRows",
     "eie": "accelsim.arrays.eie:Eie",
+    "cambricon_x": "accelsim.arrays.cambricon_x:CambriconX",
+    "scnn": "accelsim.arrays.scnn:Scnn",
     "shift": "accelsim.arrays.shift:Shift",
+    "nm_sparse": "accelsim.arrays.nm_sparse:NmSparse",
+    "sticker": "accelsim.arrays.sticker:Sticker",
     "xnor": "accelsim.arrays.xnor:Xnor",
 }
 

@@ -10,6 +10,7 @@ from accelsim.memory.kernel import DramPart
 MODELS = {
     "ideal": "accelsim.memory.ideal:IdealDram",
     "bandwidth": "accelsim.memory.bandwidth:BandwidthDram",
+    "bank": "accelsim.memory.bank:BankDram",
 }
 
 

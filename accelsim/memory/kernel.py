@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from accelsim.parts import Part
 
+OPERANDS = ("ifmap", "weight", "index", "psum", "ofmap")
+
 
 @dataclass(frozen=True)
 class Transfer:
-    """Bytes of one operand to or from DRAM."""
+    """Bytes of one operand to or from DRAM, from `address` on, which counts from where the operand begins."""
 
     operand: str
     size_bytes: int
     is_write: bool
+    address: int = 0
 
 
 class DramKernel(ABC):
@@ -31,6 +34,17 @@ class DramKernel(ABC):
     @abstractmethod
     def advance(self, limit: float) -> tuple[int, int] | None:
         """(cycle, number) of the next transfer done at a cycle <= `limit`, each reported once; else None."""
+
+    def close(self, cycle: int) -> None:  # noqa: B027 - most models hold nothing back
+        """Called once, at the layer's last cycle, before `counts` and `energy_pj` are asked for."""
+
+    def counts(self) -> dict[str, int]:
+        """What the model counted, by report column."""
+        return {}
+
+    def energy_pj(self) -> dict[str, float]:
+        """Energy of the components that the model knows better than a figure a bit."""
+        return {}
 
     @property
     @abstractmethod

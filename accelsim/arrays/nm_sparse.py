@@ -1,0 +1,130 @@
+"""nm_sparse: a systolic array that skips the zeros of N:M weights, an activation multiplexer in front of every MAC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from accelsim.arrays.base import PEArray, Size, Tile, Work
+from accelsim.arrays.nm import NM, compressed_length
+from accelsim.arrays.systolic import Systolic, SystolicProgram
+from accelsim.energy_table import EnergyTable
+from accelsim.errors import ConfigError
+from accelsim.operands import Ints
+from accelsim.trace import GemmTrace
+
+GroupSize = Annotated[int, Field(ge=1, le=1024)]
+SLICE_ELEMENTS = 2**22  # of activations handled at a time
+
+
+class NmSparse(PEArray):
+    """R rows × C cols of MACs for weights with at most n nonzeros in every m along K; `systolic.nm` is its alias.
+
+    Folds, cycles and buffer traffic are the systolic array's with K' = ⌊K/m⌋·n + min(n, K mod m) for K. A weight
+    travels and lies in the filter buffer as its value and its place in the group, n·⌈log2 m⌉ index bits a group; each
+    PE sees the m activations of the group and takes one of them by an m:1 multiplexer of activation_bits, m − 1
+    two-input ones a bit, which area and every executed MAC pay. n = m is dense: no index, no multiplexer. Source:
+    DESIGN section 4; 2:4 is the pattern of NVIDIA's sparse tensor cores (Mishra et al., arXiv:2104.08378, section 3).
+    """
+
+    kind: Literal["nm_sparse"] = "nm_sparse"
+    rows: Size = 16
+    cols: Size = 16
+    dataflow: Literal["os", "ws", "is"] = "os"
+    n: GroupSize = 2
+    m: GroupSize = 4
+
+    @model_validator(mode="after")
+    def _n_of_m(self) -> Self:
+        if self.n > self.m:
+            raise ConfigError(f"array.n is {self.n}; at most array.m is expected, which is {self.m}")
+        return self
+
+    @property
+    def peak_macs(self) -> int:
+        """One MAC a PE a cycle."""
+        return self.rows * self.cols
+
+    @property
+    def systolic(self) -> Systolic:
+        """The systolic array whose folds these are."""
+        return Systolic(
+            rows=self.rows,
+            cols=self.cols,
+            dataflow=self.dataflow,
+            nm=f"{self.n}:{self.m}",
+            accumulator_bits=self.accumulator_bits,
+            output_bits=self.output_bits,
+        )
+
+    def program(self, trace: GemmTrace) -> NmSparseProgram:
+        """Any coding runs at its bits; weights that break n:m raise TraceError with row and group."""
+        return NmSparseProgram(self.systolic, trace)
+
+    def multiplexer_gates(self, activation_bits: int) -> int:
+        """2:1 multiplexers of one bit that choose one of m activations; none where the weights are dense."""
+        return 0 if self.n == self.m else (self.m - 1) * activation_bits
+
+    def arithmetic_pj(
+        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
+    ) -> float:
+        """A multiplexer and a MAC an executed multiply-accumulate, for zeros that fill up a group too."""
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        return counts["macs_executed"] * (mac + table.gates(self.multiplexer_gates(activation_bits)))
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """The systolic array's, the group's activations and the weight's index in registers, and a multiplexer a PE."""
+        systolic = self.systolic.logic(weight_bits, activation_bits)
+        index_bits = 0 if self.n == self.m else (self.m - 1).bit_length()
+        group = self.peak_macs * (0 if self.n == self.m else (self.m - 1) * activation_bits + index_bits)
+        gates = float(self.peak_macs * self.multiplexer_gates(activation_bits))
+        return {**systolic, "register_bit": systolic["register_bit"] + group, "gate": gates}
+
+
+class NmSparseProgram(SystolicProgram):
+    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are told apart."""
+
+    def work(self, tile: Tile) -> Work:
+        """The fold table's cycles, and the slots of load, skew (fill and drain) and unoccupied edges of folds."""
+        work = super().work(tile)
+        rows, cols, peak = self.array.rows, self.array.cols, self.array.peak_macs
+        sr, sc, t = self._spans(tile.shape)
+        folds = sum(count for _, count in self._edges(sr, rows)) * sum(count for _, count in self._edges(sc, cols))
+        lost = {
+            "load": 0 if self.array.dataflow == "os" else folds * rows * peak,
+            "skew": folds * (rows + cols - 2) * peak,
+            "edge": folds * t * peak - work.counts["macs_executed"],
+        }
+        work.counts.update({f"nm_sparse_idle_{reason}": slots for reason, slots in lost.items()})
+        return work
+
+    def functional(self) -> NDArray[np.int64]:
+        """Slot by slot of the packed weights: the index picks one of the group's activations, a MAC takes both."""
+        trace = self.trace
+        values, columns = pack(trace.weight_tile(0, trace.N, 0, trace.K), self.nm)
+        out = np.empty((trace.M, trace.N), np.int64)
+        step = max(1, SLICE_ELEMENTS // trace.K)
+        for m0 in range(0, trace.M, step):
+            m1 = min(m0 + step, trace.M)
+            x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
+            for n in range(trace.N):
+                out[m0:m1, n] = x[:, columns[n]] @ values[n]
+        return out
+
+
+def pack(weight: Ints, nm: NM) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(values, columns) of weights (N, K) that keep to `nm`, both (N, K'): the hardware's n slots of every group.
+
+    A group's nonzeros come in rising k; slots that they leave free hold zeros of the group.
+    """
+    rows, k = weight.shape
+    groups = -(-k // nm.m)
+    order = np.full((rows, groups * nm.m), 2, np.int8)  # behind the last k there is nothing to place
+    order[:, :k] = weight == 0
+    places = order.reshape(rows, groups, nm.m).argsort(axis=2, kind="stable")[:, :, : nm.n]
+    columns = (places + nm.m * np.arange(groups)[:, None]).reshape(rows, -1)[:, : compressed_length(k, nm)]
+    return np.take_along_axis(weight, columns, axis=1).astype(np.int64), columns
