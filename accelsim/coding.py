@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.errors import TraceError
 
@@ -36,6 +37,17 @@ class Coding:
         if self.weight_coding == "pow2":
             return -(2**62), 2**62
         return (-1, 1) if self.weight_bits == 1 else (-(2 ** (self.weight_bits - 1)), 2 ** (self.weight_bits - 1) - 1)
+
+    def check_codebook(self, weight: NDArray[np.integer], name: str) -> None:
+        """TraceError where a codebook's weights hold more distinct nonzero values than it has entries."""
+        if self.weight_coding == "codebook" and self.codebook_bits is not None:
+            distinct = np.unique(weight)
+            entries, used = 2**self.codebook_bits, int(np.count_nonzero(distinct))
+            if used > entries:
+                raise TraceError(
+                    f"weight of {name!r} holds {used} distinct nonzero values; a codebook of {self.codebook_bits} bits "
+                    f"has {entries}"
+                )
 
     def activation_range(self) -> Range:
         """Two's complement; one bit is −1 and +1, with 0 for padding."""

@@ -94,6 +94,7 @@ class GemmTrace:
     def _check_values(self) -> None:
         if isinstance(self.weight_operand, ArrayOperand):
             check_range(self.weight_operand.values, f"weight of {self.name!r}", *self.coding.weight_range())
+            self.coding.check_codebook(self.weight_operand.values, self.name)
         if isinstance(self.activation_operand, ArrayOperand):
             check_range(self.activation_operand.values, f"activation of {self.name!r}", *self.coding.activation_range())
 

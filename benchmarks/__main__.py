@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import csr_rows, dram, engine, scalesim, systolic
+from benchmarks import csr_rows, dram, eie, engine, scalesim, scnn, systolic
 
 BENCHMARKS = {
     "systolic": systolic.measure,
     "csr_rows": csr_rows.measure,
     "engine": engine.measure,
     "dram": dram.measure,
+    "eie": eie.measure,
+    "scnn": scnn.measure,
     "scalesim": scalesim.measure,
 }
 

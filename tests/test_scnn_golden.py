@@ -73,6 +73,14 @@ def as_the_tool_groups(weight: np.ndarray, ifmap: np.ndarray, geometry: dict[str
     return Work(sum(work.cycles for work in works), counts)
 
 
+def simulated(layer: tuple[np.ndarray, np.ndarray, dict[str, int]]) -> dict[str, int]:
+    """The report's row of a layer, convolution groups apart."""
+    weight, ifmap, geometry = layer
+    groups = ifmap.shape[1] // weight.shape[1]
+    trace = GemmTrace.from_conv("layer", weight=weight, ifmap=ifmap, groups=groups, **geometry)
+    return accelsim.simulate(trace, {"name": "s", "array": {"kind": "scnn"}}).rows[0]
+
+
 @pytest.mark.parametrize("row", golden_rows(), ids=lambda row: f"{row['net']}-{row['Layer']}")
 def test_dnnsim_to_the_slot(row: dict[str, str]) -> None:
     """Cycles and all lost slots are exact once filters are grouped as in the tool, across convolution groups."""
@@ -85,10 +93,7 @@ def test_dnnsim_to_the_slot(row: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("row", golden_rows(), ids=lambda row: f"{row['net']}-{row['Layer']}")
 def test_dnnsim_with_convolution_groups_apart(row: dict[str, str]) -> None:
-    weight, ifmap, geometry = golden_layer(row)
-    groups = ifmap.shape[1] // weight.shape[1]
-    trace = GemmTrace.from_conv("layer", weight=weight, ifmap=ifmap, groups=groups, **geometry)
-    got = accelsim.simulate(trace, {"name": "s", "array": {"kind": "scnn"}}).rows[0]
+    got = simulated(golden_layer(row))
     spans = row["Layer"] in {"conv4", "conv5"}
     assert got["compute_cycles"] == pytest.approx(int(row["cycles"]), rel=0.01 if spans else 0)
     assert got["scnn_mults"] == int(row["mults"])

@@ -32,6 +32,10 @@ def test_a_shape_has_no_values():
         ({"M": 1, "N": 1, "K": 1, "weight_coding": "huffman"}, "weight_coding"),
         ({"M": 1, "N": 1, "K": 1, "groups": 0}, "groups"),
         ({"weight": np.ones((3, 3), int), "M": 1, "groups": 2}, "N of trace"),
+        (
+            {"weight": np.arange(1, 20)[None], "M": 1, "weight_coding": "codebook", "codebook_bits": 4},
+            "19 distinct nonzero values; a codebook of 4 bits has 16",
+        ),
     ],
 )
 def test_contradictions_are_one_clear_line(arguments, said):

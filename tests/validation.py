@@ -11,7 +11,7 @@ import accelsim
 from accelsim import GemmTrace
 from accelsim.energy_table import default_table
 from accelsim.formats.files import write_text
-from tests import test_dram_golden, test_eie, test_golden_dense
+from tests import test_dram_golden, test_eie, test_golden_dense, test_scnn_golden
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "validation.md"
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,6 +61,18 @@ def eie() -> Iterator[Row]:
             yield Row(where, figure, int(row[column]), work.counts[f"eie_{figure}"])
 
 
+def scnn() -> Iterator[Row]:
+    """Cycles and slots with filter groups across convolution groups, as the tool forms them; then cycles without."""
+    for row in test_scnn_golden.golden_rows():
+        layer = test_scnn_golden.golden_layer(row)
+        work = test_scnn_golden.as_the_tool_groups(*layer)
+        where = f"{row['net']} {row['Layer']}"
+        yield Row(f"{where}, grouped as the tool", "cycles", int(row["cycles"]), work.cycles)
+        for ours, theirs in test_scnn_golden.GOLDEN_COLUMNS.items():
+            yield Row(f"{where}, grouped as the tool", ours, int(row[theirs]), work.counts[ours])
+        yield Row(where, "cycles", int(row["cycles"]), test_scnn_golden.simulated(layer)["compute_cycles"])
+
+
 def dram() -> Iterator[Row]:
     """Clocks, row hits, commands and core energy of every trace."""
     for row in test_dram_golden.ROWS:
@@ -85,6 +97,7 @@ def sram() -> Iterator[Row]:
 TABLES: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "Dense systolic arrays": ("SCALE-Sim 3.0.0, CALC mode (tests/golden/scalesim_dense.csv)", dense),
     "EIE": ("a register-transfer simulator of EIE (tests/golden/eie_rtl.csv)", eie),
+    "SCNN": ("DNNsim's SCNN model (tests/golden/scnn_dnnsim.csv), whose filter groups ignore conv groups", scnn),
     "DRAM": ("DRAMsim3, April 2021 (tests/golden/dram_dramsim3.csv); energy to the six digits that it prints", dram),
     "SRAM": ("CACTI, 45 nm (tests/golden/sram_cacti.csv); a fit, not a prediction", sram),
 }
