@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from plots.data import StudyData
 
-LABELS = {"mac": "MAC", "sram": "SRAM", "dram": "DRAM"}
+LABELS = {"mac": "MAC", "sram": "SRAM", "dram": "DRAM", "dram_io": "DRAM I/O"}
 
 
 @styled

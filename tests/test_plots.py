@@ -113,7 +113,15 @@ def test_energy_shares_add_up() -> None:
     assert unit in totals.get_xlabel()
     assert bar_ends(totals)[0] == pytest.approx([pj / factor for pj in in_order(data, "energy_pj")])
     assert bar_ends(shares)[-1] == pytest.approx([100] * len(data.runs))
-    assert [str(c.get_label()) for c in shares.containers] == ["MAC", "register", "SRAM", "index", "DRAM", "leakage"]
+    assert [str(c.get_label()) for c in shares.containers] == [
+        "MAC",
+        "register",
+        "SRAM",
+        "index",
+        "DRAM",
+        "DRAM I/O",
+        "leakage",
+    ]
 
 
 def test_storage_shows_weights_indices_and_accuracy() -> None:
