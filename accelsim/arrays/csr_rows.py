@@ -27,7 +27,9 @@ class CsrRows(PEArray):
     ifmap buffer holds the V activations of column k and lies in bank k mod banks. Each cycle a bank reads one word, the
     one wanted by the PE that has waited longest (then by the lowest index), and all PEs that want it are served: V MACs
     each. Extents come a cycle ahead through a port of their own, so that a (row, block) takes at least one cycle.
-    Barrier at the end of a pass. The index is the one that ADMM-NN-S (001, section III-A) calls absolute.
+    Barrier at the end of a pass. `order: balanced` takes a tile's filters longest processing time first (cycles without
+    conflicts; ties in natural order), which evens out the PEs. The index is the one that ADMM-NN-S (001, section III-A)
+    calls absolute.
     """
 
     kind: Literal["csr_rows"] = "csr_rows"
@@ -35,6 +37,7 @@ class CsrRows(PEArray):
     vector_width: Size = 16
     assignment: Literal["static", "dynamic"] = "static"
     banks: Size | None = None
+    order: Literal["natural", "balanced"] = "natural"
 
     @property
     def peak_macs(self) -> int:
@@ -182,6 +185,14 @@ class CsrRowsProgram(Program):
         b0, b1, prefix = k0 // BLOCK, ceil_div(k1, BLOCK), self._prefix
         return int(prefix[n1, b1] - prefix[n0, b1] - prefix[n1, b0] + prefix[n0, b0])
 
+    def _ordered(self, n0: int, n1: int, b0: int, b1: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Starts and lengths of filters n0..n1−1 in the order in which they are handed out."""
+        starts, lengths = (table[n0:n1] for table in self._rows)
+        if self.array.order == "natural":
+            return starts, lengths
+        longest_first = np.argsort(-np.maximum(lengths[:, b0:b1], 1).sum(axis=1), kind="stable")
+        return starts[longest_first], lengths[longest_first]
+
     def _one_pass(self, n0: int, n1: int, k0: int, k1: int) -> Pass:
         """One pass over whole blocks of filters n0..n1−1, simulated once."""
         key = n0, n1, k0, k1
@@ -190,7 +201,8 @@ class CsrRowsProgram(Program):
 
             pes, banks = min(self.array.pes, n1 - n0), min(self.array.banks or self.array.pes, self.trace.K)
             blocks, dynamic = (k0 // BLOCK, ceil_div(k1, BLOCK)), self.array.assignment == "dynamic"
-            result = one_pass(*self._rows, self._encoded.columns, (n0, n1), blocks, pes, banks, dynamic)
+            rows = self._ordered(n0, n1, *blocks)
+            result = one_pass(*rows, self._encoded.columns, (0, n1 - n0), blocks, pes, banks, dynamic)
             self._passes[key] = Pass(*result)
         return self._passes[key]
 
