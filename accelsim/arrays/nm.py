@@ -30,6 +30,10 @@ class NM:
         """Bits that place the nonzeros of one group: n·⌈log2 m⌉, none where n = m."""
         return 0 if self.n == self.m else self.n * (self.m - 1).bit_length()
 
+    def multiplexer_gates(self, activation_bits: int) -> int:
+        """2:1 multiplexers of one bit that choose one of m activations; none where the weights are dense."""
+        return 0 if self.n == self.m else (self.m - 1) * activation_bits
+
 
 def compressed_length(k: int, nm: NM) -> int:
     """K' = ⌊K/m⌋·n + min(n, K mod m)."""

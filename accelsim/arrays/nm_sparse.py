@@ -65,24 +65,15 @@ class NmSparse(PEArray):
         """Any coding runs at its bits; weights that break n:m raise TraceError with row and group."""
         return NmSparseProgram(self.systolic, trace)
 
-    def multiplexer_gates(self, activation_bits: int) -> int:
-        """2:1 multiplexers of one bit that choose one of m activations; none where the weights are dense."""
-        return 0 if self.n == self.m else (self.m - 1) * activation_bits
-
     def arithmetic_pj(
         self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
     ) -> float:
         """A multiplexer and a MAC an executed multiply-accumulate, for zeros that fill up a group too."""
-        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
-        return counts["macs_executed"] * (mac + table.gates(self.multiplexer_gates(activation_bits)))
+        return self.systolic.arithmetic_pj(counts, table, weight_bits, activation_bits)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """The systolic array's, the group's activations and the weight's index in registers, and a multiplexer a PE."""
-        systolic = self.systolic.logic(weight_bits, activation_bits)
-        index_bits = 0 if self.n == self.m else (self.m - 1).bit_length()
-        group = self.peak_macs * (0 if self.n == self.m else (self.m - 1) * activation_bits + index_bits)
-        gates = float(self.peak_macs * self.multiplexer_gates(activation_bits))
-        return {**systolic, "register_bit": systolic["register_bit"] + group, "gate": gates}
+        return self.systolic.logic(weight_bits, activation_bits)
 
 
 class NmSparseProgram(SystolicProgram):

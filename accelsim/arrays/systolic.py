@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from math import lcm
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from pydantic import AfterValidator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.nm import NM, check_pattern, compressed_length
+from accelsim.energy_table import EnergyTable
 from accelsim.trace import GemmTrace
 
 
@@ -48,10 +50,29 @@ class Systolic(PEArray):
         """Any coding runs at its bits; weights that break `nm` raise TraceError with row and group."""
         return SystolicProgram(self, trace)
 
+    @property
+    def sparsity(self) -> NM:
+        """`nm` as numbers; 1:1 where the weights are dense."""
+        return NM.parse(self.nm) if self.nm else NM(1, 1)
+
+    def arithmetic_pj(
+        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
+    ) -> float:
+        """A MAC an executed multiply-accumulate and, with `nm`, the multiplexer that picks its activation."""
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        return counts["macs_executed"] * (mac + table.gates(self.sparsity.multiplexer_gates(activation_bits)))
+
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A MAC, two operand registers and an accumulator register a PE."""
+        """A MAC, two operand registers and an accumulator register a PE.
+
+        With `nm` also the m − 1 other activations of a group, the weight's index and an m:1 multiplexer.
+        """
+        nm = self.sparsity
         registers = weight_bits + activation_bits + self.accumulator_bits
-        return {"mac": self.peak_macs, "register_bit": float(self.peak_macs * registers)}
+        if nm.index_bits:
+            registers += (nm.m - 1) * activation_bits + nm.index_bits // nm.n
+        unit = {"mac": 1, "register_bit": registers, "gate": nm.multiplexer_gates(activation_bits)}
+        return {name: float(self.peak_macs * count) for name, count in unit.items()}
 
 
 class SystolicProgram(Program):
@@ -62,7 +83,7 @@ class SystolicProgram(Program):
 
     def __init__(self, array: Systolic, trace: GemmTrace) -> None:
         super().__init__(array, trace)
-        self.nm = NM.parse(array.nm) if array.nm else NM(1, 1)
+        self.nm = array.sparsity
         if array.nm and trace.weight_operand is not None:
             check_pattern(trace.weight_tile(0, trace.N, 0, trace.K), self.nm, trace.name)
 
