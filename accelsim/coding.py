@@ -30,6 +30,12 @@ class Coding:
         if self.weight_coding not in CODINGS:
             raise TraceError(f"weight_coding is {self.weight_coding!r}; one of {', '.join(CODINGS)} is expected")
 
+    @property
+    def stored_weight_bits(self) -> int:
+        """Bits of one weight where a codebook, if there is one, is looked up on the way to the MACs."""
+        shared = self.codebook_bits if self.weight_coding == "codebook" else None
+        return int(shared or self.weight_bits)
+
     def weight_range(self) -> Range:
         """Least and greatest integer of the format; a pow2 weight may be a sum of several terms."""
         if self.weight_coding in {"binary", "ternary"}:

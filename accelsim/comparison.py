@@ -57,8 +57,7 @@ class Side:
     @property
     def fallback_layers(self) -> list[str]:
         """Layers that ran on the machine's fallback array."""
-        kind = self.report.hardware["array"]["kind"]
-        return [row["name"] for row in self.report.rows if row["array"] != kind]
+        return self.report.fallback_layers
 
     def figures(self) -> dict[str, Any]:
         """Totals, energy by component and DRAM bytes by operand; units in the names."""

@@ -84,6 +84,11 @@ class Report:
         return sum(self.area.values())
 
     @property
+    def fallback_layers(self) -> list[str]:
+        """Layers that ran on the machine's fallback array."""
+        return [row["name"] for row in self.rows if row["array"] != self.hardware["array"]["kind"]]
+
+    @property
     def seconds(self) -> float:
         """cycles at the array's clock."""
         return self.cycles / (self.clock_mhz * 1e6)

@@ -26,12 +26,6 @@ class Run:
     dense: Report
     ppr: PPR
 
-    @property
-    def fallback_layers(self) -> list[str]:
-        """Layers that ran on the machine's fallback array."""
-        kind = self.report.hardware["array"]["kind"]
-        return [row["name"] for row in self.report.rows if row["array"] != kind]
-
     def summary(self) -> dict[str, Any]:
         """Totals, PPR, and storage as this machine holds the weights. Plain values, units in the names."""
         report, ratio = self.report, self.ppr
@@ -48,7 +42,7 @@ class Run:
         return {
             "network": self.network, "hardware": self.hardware, **totals, "area_um2": report.area_um2,
             "seconds": report.seconds, **ratios, **storage, "baseline_hardware": self.dense.name,
-            "fallback_layers": self.fallback_layers,
+            "fallback_layers": report.fallback_layers,
         }  # fmt: skip
 
 

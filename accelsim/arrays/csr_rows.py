@@ -155,9 +155,7 @@ class CsrRowsProgram(Program):
     @property
     def stored_weight_bits(self) -> int:
         """A weight at its own width, or at the codebook's."""
-        coding = self.trace.coding
-        shared = coding.codebook_bits if coding.weight_coding == "codebook" else None
-        return int(shared or coding.weight_bits)
+        return self.trace.coding.stored_weight_bits
 
     @cached_property
     def _encoded(self) -> CsrAbsolute:

@@ -172,9 +172,7 @@ class EieProgram(Program):
     @property
     def stored_weight_bits(self) -> int:
         """An entry's value at its own width, or at the codebook's."""
-        coding = self.trace.coding
-        shared = coding.codebook_bits if coding.weight_coding == "codebook" else None
-        return int(shared or coding.weight_bits)
+        return self.trace.coding.stored_weight_bits
 
     @property
     def _word_entries(self) -> int:
