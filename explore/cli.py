@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 import accelsim
-from explore import cli_compare, cli_compress, cli_demo, cli_diff, cli_hw, cli_report, cli_run, cli_workload
+from explore import (
+    cli_compare,
+    cli_compress,
+    cli_demo,
+    cli_diff,
+    cli_hw,
+    cli_report,
+    cli_reproduce,
+    cli_run,
+    cli_workload,
+)
 from explore.cli_errors import OneLineErrors
 
 app = typer.Typer(
@@ -29,6 +39,7 @@ app.command("compress")(cli_compress.compress)
 app.command("compare")(cli_compare.compare)
 app.command("diff")(cli_diff.diff)
 app.command("report")(cli_report.report)
+app.command("reproduce")(cli_reproduce.reproduce)
 app.add_typer(cli_hw.app, name="hw")
 app.add_typer(cli_workload.app, name="workload")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -39,11 +40,16 @@ def write_report(data: StudyData, path: str | Path) -> None:
 
 def page(data: StudyData) -> str:
     """The text of the page. Style, script and figures are inside, and its policy forbids it to fetch anything."""
-    links = "".join(f'<a href="#{name}">{name}</a>' for name in SECTIONS)
-    sections = "\n".join(
-        f'<section id="{name}">\n<h2>{name.capitalize()}</h2>\n'
-        f'<div class="{name}">\n{section(data)}\n</div>\n</section>'
-        for name, section in SECTIONS.items()
+    sections = {name: f'<div class="{name}">\n{section(data)}\n</div>' for name, section in SECTIONS.items()}
+    return document(TITLE, data.verdict, _extent(data), sections, WORDS)
+
+
+def document(title: str, verdict: str, extent: str, sections: Mapping[str, str], words: str) -> str:
+    """A whole page: what it found, its extent in a line, sections of HTML by name, and what its words mean."""
+    links = "".join(f'<a href="#{name}">{name}</a>' for name in sections)
+    body = "\n".join(
+        f'<section id="{name}">\n<h2>{name.capitalize()}</h2>\n{content}\n</section>'
+        for name, content in sections.items()
     )
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -51,21 +57,21 @@ def page(data: StudyData) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(TITLE)}</title>
+<title>{escape(title)}</title>
 <style>
 {_asset("report.css")}</style>
 </head>
 <body>
 <header>
-<h1>{escape(TITLE)}</h1>
-<p class="verdict">{escape(data.verdict)}</p>
-<p class="soft">{escape(_extent(data))}</p>
+<h1>{escape(title)}</h1>
+<p class="verdict">{escape(verdict)}</p>
+<p class="soft">{escape(extent)}</p>
 <nav aria-label="Sections">{links}</nav>
 </header>
 <main>
-{sections}
+{body}
 </main>
-<footer><p class="soft">{escape(WORDS)}</p></footer>
+<footer><p class="soft">{escape(words)}</p></footer>
 <script>
 {_asset("sort.js")}</script>
 </body>

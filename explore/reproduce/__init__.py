@@ -1,0 +1,35 @@
+"""The seed papers' tables recomputed: every cell published, ours, and whether it follows from the printed inputs.
+
+A table is a function that returns cells, and one line in `TABLES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from accelsim.errors import unknown_name
+from explore.reproduce.bsq import bsq_cells
+from explore.reproduce.cell import Cell
+from explore.reproduce.dmp import dmp_cells
+from explore.reproduce.iss import iss_cells
+from explore.reproduce.pruning_rates import rule_cells
+from explore.reproduce.storage_tables import published_tables, storage_table
+
+TABLES: dict[str, Callable[[], list[Cell]]] = {
+    **{number: partial(storage_table, number) for number in published_tables()},
+    "PPR": rule_cells,
+    "ISS": iss_cells,
+    "BSQ": bsq_cells,
+    "DMP": dmp_cells,
+}
+
+
+def reproduce(table: str | None = None) -> list[Cell]:
+    """The cells of one table, or of all; UnknownNameError for a name that is none."""
+    if table is None:
+        return [cell for cells in TABLES.values() for cell in cells()]
+    named = {name.lower(): cells for name, cells in TABLES.items()}
+    if table.lower() not in named:
+        raise unknown_name("table", table, TABLES)
+    return named[table.lower()]()

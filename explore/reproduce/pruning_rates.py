@@ -1,0 +1,49 @@
+"""The PPR rule of 001 (§VI, §VII-D) and the arithmetic of its motivating example."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+from explore.reproduce.cell import Cell, Interval, Printed
+from explore.reproduce.storage_tables import published_tables
+
+ASSUMED_PPR = Printed.read("2.7")
+PRINTED_RATIOS = ("40%", "87%")  # "ranges from 40% to 87%", §VII-D
+
+
+def rate_ratios() -> list[tuple[str, Interval, float]]:
+    """Structured ÷ non-structured pruning rate of each pair of ADMM-NN-S rows at the same accuracy, with its name."""
+    found = []
+    for number, table in published_tables().items():
+        rates: dict[int, dict[str, Printed]] = {}
+        for row in table["rows"]:
+            if "pair" in row:
+                rates.setdefault(row["pair"], {})[row["branch"]] = Printed.read(row["rate"])
+        for pair, branches in rates.items():
+            structured, sparse = branches["structured"], branches["non-structured"]
+            name = f"{number} {table['network']}" + (f" ({pair})" if len(rates) > 1 else "")
+            found.append((name, structured.interval / sparse.interval, structured.value / sparse.value))
+    return found
+
+
+def rule_cells() -> list[Cell]:
+    """The 37 % rule, the range of the rates' ratios, and 348× with 3 bits."""
+    least, most = (pick(rate_ratios(), key=lambda entry: entry[2]) for pick in (min, max))
+    threshold = Interval(1, 1) / ASSUMED_PPR.interval
+    return [
+        _cell("37 % rule", "structured / non-structured rate", "37%", threshold, 1 / 2.7, "1 / PPR of 2.7", "§VI"),
+        _cell("least ratio", "structured / non-structured rate", PRINTED_RATIOS[0], *least[1:], least[0], "§VII-D"),
+        _cell("greatest ratio", "structured / non-structured rate", PRINTED_RATIOS[1], *most[1:], most[0], "§VII-D"),
+        _cell(
+            "LeNet-5, 348×", "compression without indices", "3,712×", Interval(348, 348) * (32 / 3), 348 * 32 / 3,
+            "rate · 32 / b", "§VI-A",
+        ),
+        _cell(
+            "LeNet-5, 348×", "index bits at least", "9", Interval(ceil(log2(348)), ceil(log2(348))), ceil(log2(348)),
+            "⌈log2 rate⌉", "§VI-A",
+        ),
+    ]  # fmt: skip
+
+
+def _cell(row: str, column: str, printed: str, ours: Interval, value: float, rule: str, note: str) -> Cell:
+    return Cell("PPR", row, column, Printed.read(printed), ours, value, rule, note=note)
