@@ -18,6 +18,7 @@ from explore import (
     cli_report,
     cli_reproduce,
     cli_run,
+    cli_study,
     cli_workload,
 )
 from explore.cli_errors import OneLineErrors
@@ -39,6 +40,7 @@ app.command("compress")(cli_compress.compress)
 app.command("compare")(cli_compare.compare)
 app.command("diff")(cli_diff.diff)
 app.command("report")(cli_report.report)
+app.command("study")(cli_study.study)
 app.command("reproduce")(cli_reproduce.reproduce)
 app.add_typer(cli_hw.app, name="hw")
 app.add_typer(cli_workload.app, name="workload")

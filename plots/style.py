@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import matplotlib.style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from plots.data import StudyData
 
 WIDTH_IN = 5.4  # 8 pt type here is 11 pt across a page of 7.2 in and 5 pt in a column of 3.4 in
 ROW_IN = 0.145
@@ -55,14 +53,14 @@ SETTINGS: dict[str, Any] = {
     "figure.constrained_layout.w_pad": 0.06,
 }
 
-Draw = Callable[["StudyData"], "Figure"]
+Data = TypeVar("Data")
 
 
-def styled(draw: Draw) -> Draw:
+def styled(draw: Callable[[Data], Figure]) -> Callable[[Data], Figure]:
     """`draw` in this style alone, whatever the user's own matplotlib settings are."""
 
     @wraps(draw)
-    def drawn(data: StudyData) -> Figure:
+    def drawn(data: Data) -> Figure:
         with style():
             return draw(data)
 

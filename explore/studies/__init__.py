@@ -1,0 +1,1 @@
+"""Studies that ship: each is a module with its question, its points, its figures and its text."""

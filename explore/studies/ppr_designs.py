@@ -1,0 +1,87 @@
+"""The designs of the PPR study, what papers assume of each, and the machines that each is compared at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isqrt
+
+from accelsim.arrays.systolic import Systolic
+from accelsim.baseline import dense_machine
+from accelsim.energy import machine_area
+from accelsim.hardware import Accelerator, load_hardware
+
+BITS = 8
+BYTES_A_MAC = 1 / 16  # of DRAM traffic that a MAC of peak may have a cycle, in the comparison at equal bandwidth
+SHAPES_OF_NM = {1 / 2: (2, 4), 1 / 4: (1, 4), 1 / 8: (1, 8), 1 / 16: (1, 16), 1 / 32: (1, 32)}  # density -> N:M
+
+
+@dataclass(frozen=True)
+class Design:
+    """A sparse accelerator: its configuration, and the PPR that is assumed of it at low and high rates, with source.
+
+    `assumed` is None where nobody assumed one. `skips_activations`: zeros among the activations save time too, so that
+    PPR below 1 is legitimate. `pattern` of "n:m" means that only N:M densities run on it. `conv` and `linear` say what
+    it is studied on.
+    """
+
+    name: str
+    hardware: str
+    assumed: tuple[float, float] | None
+    source: str
+    skips_activations: bool = False
+    pattern: str = "bernoulli"
+    conv: bool = True
+    linear: bool = True
+
+    def machine(self, density: float) -> Accelerator:
+        """The machine for weights of a density: an N:M design is built for its N and M."""
+        if self.pattern != "n:m":
+            return load_hardware(self.hardware)
+        n, m = SHAPES_OF_NM.get(density, (1, 1))
+        return load_hardware(self.hardware, **{"array.n": n, "array.m": m})
+
+
+SYNTHESIS = "001 §VI: 2.7 to 3.5 in synthesis results"
+TAPEOUT = "001 §VI: close to 3 at low rates, above 4 at high ones, in the tapeout"
+DESIGNS = (
+    Design("csr_rows", "sparse/csr-rows-16x16", (2.7, 3.5), SYNTHESIS),
+    Design("cambricon_x", "sparse/cambricon-x-16x16", (2.7, 3.5), SYNTHESIS),
+    Design("scnn", "sparse/scnn-8x8", (2.7, 3.5), SYNTHESIS, skips_activations=True, linear=False),
+    Design("sticker", "sparse/sticker-16x16", (3.0, 4.0), TAPEOUT, skips_activations=True),
+    Design("eie", "sparse/eie-64pe", None, "001 assumes none", skips_activations=True, conv=False),
+    Design("nm_sparse", "sparse/nm-sparse-2-4-16x16", None, "001 assumes none", pattern="n:m"),
+)  # fmt: skip
+
+
+def design(name: str) -> Design:
+    """By its name."""
+    return next(found for found in DESIGNS if found.name == name)
+
+
+def at_equal_macs(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
+    """(dense, sparse): the dense `os` array of the same peak MACs a cycle, with the same DRAM (DESIGN section 1)."""
+    return dense_machine(machine, BITS, BITS), machine
+
+
+def at_equal_area(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
+    """The dense `os` array, as near a square as can be, that is as large as the sparse one; buffers and DRAM equal."""
+    dense = dense_machine(machine, BITS, BITS)
+    target = machine_area(machine, BITS, BITS)["array"]
+    side = isqrt(int(dense.array.peak_macs * target / machine_area(dense, BITS, BITS)["array"])) or 1
+    array = Systolic(rows=side, cols=side, dataflow="os", accumulator_bits=machine.array.accumulator_bits)
+    return dense.model_copy(update={"name": f"dense os {side}x{side}", "array": array}), machine
+
+
+def at_equal_bandwidth(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
+    """Both at equal MACs behind a DRAM of 1/16 byte a cycle a MAC: what every design, small or large, has as well."""
+    gbps = BYTES_A_MAC * machine.array.peak_macs * machine.clock_mhz * 1e6 / 1e9
+    scarce = load_hardware(machine, dram={"model": "bandwidth", "gbps": gbps, "latency_cycles": 60})
+    return dense_machine(scarce, BITS, BITS), scarce
+
+
+COMPARISONS: Mapping[str, Callable[[Accelerator], tuple[Accelerator, Accelerator]]] = {
+    "mac": at_equal_macs,
+    "area": at_equal_area,
+    "bandwidth": at_equal_bandwidth,
+}

@@ -1,0 +1,181 @@
+"""What the numbers say: a sentence a design, and the papers' conclusion with the measured PPR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from explore.reproduce.cell import Printed
+from explore.reproduce.storage_tables import published_tables
+from explore.studies.losses import CAUSES, DENSE, SKIPPED
+from explore.studies.ppr_curves import at_rate, break_even, curve, within
+from explore.studies.ppr_designs import DESIGNS, Design
+from explore.studies.ppr_layers import ACTIVATION_DENSITY
+
+Row = Mapping[str, Any]
+TOLD_RATES = (2.0, 10.0, 50.0)
+GAP_RATE = 10.0
+
+
+def layer_set(design: Design) -> str:
+    """What a design is judged on: conv layers where it runs them."""
+    return "conv" if design.conv else "fc"
+
+
+def finding(rows: Sequence[Row], design: Design) -> str:
+    """Is the assumed PPR supported, at which rates, and why not."""
+    points = curve(rows, design.name, layer_set(design))
+    values = ", ".join(f"{at_rate(points, rate, 'ppr'):.2f} at {rate:g}x" for rate in _rates(points))
+    told = f"{design.name} ({layer_set(design)} layers, equal MACs): measured PPR {values}"
+    return f"{told}; {_supported(points, design)}; {_why(points)}{_with_zeros(rows, design)}."
+
+
+def _rates(points: Sequence[Row]) -> list[float]:
+    return [rate for rate in TOLD_RATES if rate <= points[-1]["alpha"] * 1.05]
+
+
+def _supported(points: Sequence[Row], design: Design) -> str:
+    if design.assumed is None:
+        return "nobody assumes a value"
+    band = f"{design.assumed[0]:g} to {design.assumed[1]:g}"
+    inside = within(points, design.assumed)
+    pruned = [row for row in points if row["alpha"] > 1.05]
+    if inside:
+        rates = f"{inside[0]:.2g}x" if inside[0] == inside[1] else f"{inside[0]:.2g}x to {inside[1]:.2g}x"
+        return f"the assumed {band} is supported at {rates} only"
+    if all(row["ppr"] < design.assumed[0] for row in pruned):
+        return f"the assumed {band} is not supported at any rate: it is too high"
+    if all(row["ppr"] > design.assumed[1] for row in pruned):
+        return f"the assumed {band} is not supported at any rate: it is too low"
+    return f"the assumed {band} is passed between two measured rates and held at none"
+
+
+def _why(points: Sequence[Row]) -> str:
+    """The two largest parts of the gap at the measured rate nearest to ten."""
+    row = min(points, key=lambda point: abs(point["alpha"] - GAP_RATE))
+    parts = {cause: row[f"gap_{cause.replace(' ', '_')}"] for cause in CAUSES if cause not in {DENSE, SKIPPED}}
+    largest = sorted(parts, key=lambda cause: -parts[cause])[:2]
+    told = " and ".join(f"{cause} ({parts[cause]:+.2f})" for cause in largest if parts[cause] > 0.005)
+    return (
+        f"at {row['alpha']:.2g}x most is lost to {told}" if told else f"at {row['alpha']:.2g}x next to nothing is lost"
+    )
+
+
+def _with_zeros(rows: Sequence[Row], design: Design) -> str:
+    if not design.skips_activations:
+        return ""
+    points = curve(rows, design.name, layer_set(design), activation_density=ACTIVATION_DENSITY)
+    value = at_rate(points, GAP_RATE, "ppr")
+    saved = "; below 1 is legitimate there" if value < 1 else ""
+    told = (
+        f"; with activations at density {ACTIVATION_DENSITY:g}, whose zeros it also skips, {value:.2f} at {GAP_RATE:g}x"
+    )
+    return told + saved
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks of 001 at the same accuracy, on one design: rates, PPRs, and who is faster."""
+
+    name: str
+    design: str
+    sparse_rate: float
+    structured_rate: float
+    sparse_ppr: float
+    structured_ppr: float
+
+    @property
+    def ratio(self) -> float:
+        """Structured ÷ non-structured pruning rate."""
+        return self.structured_rate / self.sparse_rate
+
+    @property
+    def turns_at(self) -> float:
+        """The ratio above which structured pruning is faster: PPR_structured ÷ PPR_sparse (37 % by assumption)."""
+        return self.structured_ppr / self.sparse_ppr
+
+    @property
+    def structured_wins(self) -> bool:
+        """Whether the dense array with the structured network is faster than the design with the other."""
+        return self.ratio > self.turns_at
+
+
+def same_accuracy_pairs() -> list[tuple[str, float, float]]:
+    """(name, non-structured rate, structured rate) of every pair of ADMM-NN-S rows in Tables VIII to XIV."""
+    found = []
+    for number, table in published_tables().items():
+        rates: dict[int, dict[str, float]] = {}
+        for row in table["rows"]:
+            if "pair" in row:
+                rates.setdefault(row["pair"], {})[row["branch"]] = Printed.read(row["rate"]).value
+        for pair, of in rates.items():
+            name = f"{number} {table['network']}" + (f" ({pair})" if len(rates) > 1 else "")
+            found.append((name, of["non-structured"], of["structured"]))
+    return found
+
+
+def conclusion(rows: Sequence[Row], comparison: str = "mac") -> list[Pair]:
+    """The papers' same-accuracy pairs on every design that runs conv layers at any rate, with measured PPRs.
+
+    The PPRs are those of the study's conv layers at each pair's rates, weights alone being sparse.
+    """
+    structured = sorted((r for r in rows if r["pattern"] == "structured"), key=lambda row: row["alpha"])
+    found = []
+    for design in DESIGNS:
+        if not design.conv or design.pattern == "n:m":
+            continue
+        points = curve(rows, design.name, "conv", comparison)
+        for name, sparse, other in same_accuracy_pairs():
+            pprs = at_rate(points, sparse, "ppr"), at_rate(structured, other, "ppr")
+            found.append(Pair(name, design.name, sparse, other, *pprs))
+    return found
+
+
+def conclusion_sentence(pairs: Iterable[Pair]) -> str:
+    """Whether "structured wins at the same accuracy" stands, by design, and where it turns over."""
+    by_design: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_design.setdefault(pair.design, []).append(pair)
+    told = []
+    for name, of in by_design.items():
+        wins = sum(pair.structured_wins for pair in of)
+        turns = [pair.turns_at for pair in of]
+        told.append(
+            f"against {name} structured pruning is faster in {wins} of {len(of)} pairs, and would be from a rate of "
+            f"{100 * min(turns):.0f} to {100 * max(turns):.0f} % of the non-structured one on"
+        )
+    return "With the measured PPR " + "; ".join(told) + "; 001 assumes 37 % and concludes structured in all pairs."
+
+
+def break_evens(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The pruning rate from which each design beats the dense array in cycles, energy and storage, equal MACs."""
+    found = []
+    for design in DESIGNS:
+        points = curve(rows, design.name, layer_set(design))
+        rates = {gain: break_even(points, gain) for gain in ("cycles", "energy", "storage")}
+        found.append({"design": design.name, "workload": layer_set(design), **rates})
+    return found
+
+
+def same_accuracy_storage() -> list[dict[str, Any]]:
+    """Bits of both branches of each pair, from 001's printed weights and bits, with relative and absolute indices.
+
+    The non-structured network's bits are those of `explore.reproduce`: relative indices as the lower bound under
+    uniform sparsity, absolute ones in 64×64 blocks; structured networks store weights alone.
+    """
+    from explore.reproduce.storage_tables import storage_table
+
+    found = []
+    for number, table in published_tables().items():
+        cells = {(cell.row, cell.column): cell.value for cell in storage_table(number)}
+        for row in table["rows"]:
+            if "pair" in row and row["branch"] == "non-structured":
+                sparse, structured = (f"{branch}: {row['method']}" for branch in ("non-structured", "structured"))
+                lossy = f" ({row['pair']})" if any(r.get("pair", 1) > 1 for r in table["rows"]) else ""
+                found.append({
+                    "pair": f"{number} {table['network']}{lossy}",
+                    "relative_bits": cells[sparse, "relative"], "absolute_bits": cells[sparse, "absolute"],
+                    "structured_bits": cells[structured, "weight_store"],
+                })  # fmt: skip
+    return found

@@ -1,0 +1,129 @@
+"""One point of the PPR study: a workload on a design and on its dense baseline, and what of the gap has which cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from accelsim.baseline import dense_workload
+from accelsim.comparison import uncompressed
+from accelsim.hardware import Accelerator
+from accelsim.ppr import ppr
+from accelsim.report import Report
+from accelsim.workload import Workload
+from explore.cache import simulate_cached
+from explore.studies.losses import explains, gap_by_cause
+from explore.studies.ppr_designs import COMPARISONS, DESIGNS, SHAPES_OF_NM, Design, design
+from explore.studies.ppr_layers import ACTIVATION_DENSITY, Pattern, random_layers
+
+DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03, 0.02)
+QUICK_DENSITIES = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.02)
+SEEDS, ONE_SEED = (0, 1, 2), (0,)
+QUICK_COMPARISONS = ("mac", "area")
+
+
+class Measurable(Protocol):
+    """Anything that becomes a row of the study."""
+
+    def label(self) -> dict[str, Any]:
+        """What tells it from others; the first columns of its row."""
+
+    def measure(self) -> dict[str, Any]:
+        """Its figures."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Random layers of a set on one design, compared in one way."""
+
+    design: str
+    layer_set: str
+    comparison: str
+    pattern: Pattern
+    quick: bool = False
+
+    def measure(self) -> dict[str, Any]:
+        """α, β and PPR by compute, total and energy, the gap by cause, and storage."""
+        machine = design(self.design).machine(self.pattern.density)
+        return against_dense(self.workload(), *COMPARISONS[self.comparison](machine))
+
+    def workload(self) -> Workload:
+        """The layers with their patterns."""
+        return random_layers(self.layer_set, design(self.design), self.pattern, self.quick)
+
+    def label(self) -> dict[str, Any]:
+        """What tells this point from others; the first columns of its row."""
+        return {
+            "design": self.design, "workload": self.layer_set, "comparison": self.comparison, "pattern": "random",
+            "density": self.pattern.density, "activation_density": self.pattern.activation_density,
+        }  # fmt: skip
+
+
+def points(quick: bool = False) -> list[Point]:
+    """All points of the random sweep, the cheap ones of each design first."""
+    return [point for found in DESIGNS for point in _points_of(found, quick)]
+
+
+def _points_of(found: Design, quick: bool) -> Iterator[Point]:
+    for layer_set, studied in (("conv", found.conv), ("fc", found.linear)):
+        for comparison in _comparisons(quick) if studied else ():
+            seeds = ONE_SEED if quick or comparison == "bandwidth" else SEEDS
+            for density in _densities(found, quick):
+                for activation_density in (1.0, ACTIVATION_DENSITY) if found.skips_activations else (1.0,):
+                    pattern = Pattern(density, activation_density, seeds)
+                    yield Point(found.name, layer_set, comparison, pattern, quick)
+
+
+def _comparisons(quick: bool) -> Iterable[str]:
+    return QUICK_COMPARISONS if quick else COMPARISONS
+
+
+def _densities(found: Design, quick: bool) -> tuple[float, ...]:
+    if found.pattern == "n:m":
+        return (1.0, *SHAPES_OF_NM)
+    return QUICK_DENSITIES if quick else DENSITIES
+
+
+def measure(point: Measurable) -> dict[str, Any]:
+    """A point's row."""
+    return point.label() | point.measure()
+
+
+def against_dense(workload: Workload, dense: Accelerator, machine: Accelerator) -> dict[str, Any]:
+    """A workload on a machine, and its uncompressed layers at its bits on the dense one."""
+    now = simulate_cached(workload, machine)
+    before = simulate_cached(dense_workload(uncompressed(workload), workload), dense)
+    return figures(before, now, machine.array.peak_macs)
+
+
+def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
+    """PPR and its parts of two reports, with units in the names; ratios have none."""
+    ratio = ppr(dense, now)
+    kinds = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "ppr_compute", "ppr_energy")
+    clocks = dense.clock_mhz / now.clock_mhz
+    told = gap_by_cause(dense.rows, now.rows, peak_macs, clocks) if explains(now) else {}
+    storage: dict[str, Any] = {
+        key: sum(row[key] for row in now.rows) for key in ("storage_weight_bits", "storage_index_bits")
+    }
+    dense_bits = sum(row["storage_weight_bits"] for row in dense.rows)
+    return {
+        "hardware": now.name, "dense_hardware": dense.name,
+        **{kind: getattr(ratio, kind) for kind in kinds}, **seed_spread(dense, now),
+        "cycles": now.cycles, "compute_cycles": now.compute_cycles, "dense_cycles": dense.cycles,
+        "energy_pj": now.energy_pj, "dense_energy_pj": dense.energy_pj,
+        "area_um2": now.area_um2, "dense_area_um2": dense.area_um2,
+        **storage, "dense_weight_bits": dense_bits,
+        **{f"gap_{cause.replace(' ', '_')}": share for cause, share in told.items()},
+    }  # fmt: skip
+
+
+def seed_spread(dense: Report, now: Report) -> dict[str, float]:
+    """Least and greatest PPR of total time among the seeds, whose layers are `layer@seed`; nothing for other layers."""
+    seeds = sorted({row["name"].partition("@")[2] for row in now.rows} - {""})
+    found = [ppr(_of_seed(dense, seed), _of_seed(now, seed)).ppr for seed in seeds]
+    return {"ppr_least": min(found), "ppr_greatest": max(found)} if found else {}
+
+
+def _of_seed(report: Report, seed: str) -> Report:
+    return replace(report, rows=[row for row in report.rows if row["name"].partition("@")[2] == seed])

@@ -1,0 +1,76 @@
+"""Networks that were really pruned, and published per-layer rates, on every design that runs their layers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import workloads
+from accelsim.hardware import load_hardware
+from accelsim.simulate import runs_natively
+from accelsim.workload import Workload
+from explore.studies.ppr_designs import COMPARISONS, DESIGNS, design
+from explore.studies.ppr_layers import structured_layers
+from explore.studies.ppr_points import against_dense
+
+DENSE = "dense/os-16x16"
+STRUCTURED_RATES = (1.7, 2.5, 4.3, 5.1, 10.0, 20.0, 50.0, 59.8, 87.9)
+QUICK_RATES = (2.5, 10.0, 50.0)
+CHECKPOINTS: Mapping[str, Callable[[], Workload]] = {}
+PROFILES = {"alexnet": "admm_nn_s_nonstructured", "resnet18": "admm_nn_s_nonstructured"}
+
+
+@dataclass(frozen=True)
+class PrunedPoint:
+    """The layers of a pruned network that a design runs itself, compared at equal MACs."""
+
+    design: str
+    network: str
+
+    def label(self) -> dict[str, Any]:
+        """The first columns of its row."""
+        return {"design": self.design, "workload": self.network, "comparison": "mac", "pattern": "pruned"}
+
+    def measure(self) -> dict[str, Any]:
+        """PPR and the gap by cause; the conv layers alone beside it."""
+        machine = load_hardware(design(self.design).hardware)
+        whole = pruned_networks()[self.network]()
+        own = [trace for trace in whole.traces if runs_natively(machine, trace)]
+        found = against_dense(Workload(whole.name, own), *COMPARISONS["mac"](machine))
+        return found | {"layers": len(own), "layers_of": len(whole)}
+
+
+@dataclass(frozen=True)
+class StructuredPoint:
+    """Smaller shapes on the dense array."""
+
+    rate: float
+    quick: bool
+
+    def label(self) -> dict[str, Any]:
+        """The first columns of its row."""
+        return {"design": "dense os", "workload": "conv", "comparison": "mac", "pattern": "structured"}
+
+    def measure(self) -> dict[str, Any]:
+        """PPR of structured pruning."""
+        machine = load_hardware(DENSE)
+        return against_dense(structured_layers(self.rate, self.quick), machine, machine)
+
+
+def pruned_networks() -> dict[str, Callable[[], Workload]]:
+    """Every pruned network by name, made when it is called."""
+    published = {
+        f"{network}, {profile}": partial(workloads.load, network, profile=profile)
+        for network, profile in PROFILES.items()
+    }
+    return {**CHECKPOINTS, **published}
+
+
+def pruned_points(quick: bool) -> list[PrunedPoint | StructuredPoint]:
+    """The networks on the designs, then the structured shapes; the quick study leaves the large networks out."""
+    networks = list(CHECKPOINTS) if quick else list(pruned_networks())
+    runnable = [found for found in DESIGNS if found.pattern != "n:m"]
+    structured = [StructuredPoint(rate, quick) for rate in (QUICK_RATES if quick else STRUCTURED_RATES)]
+    return [*(PrunedPoint(found.name, network) for network in networks for found in runnable), *structured]
