@@ -1,11 +1,15 @@
 """The machines that ship, and how a machine is loaded and changed."""
 
+from importlib.resources import files
+
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import accelsim
 from accelsim.errors import ConfigError, FileFormatError, MissingFileError, UnknownNameError
 from accelsim.hardware import config_names
+from explore.cli import app
 
 BARE = {"name": "bare", "array": {"kind": "systolic", "rows": 4, "cols": 8, "dataflow": "os"}}
 
@@ -20,12 +24,19 @@ def test_each_machine_says_what_it_is_and_survives_its_own_dict(name):
     assert accelsim.load_hardware(yaml.safe_load(yaml.safe_dump(machine.to_dict()))) == machine
 
 
-@pytest.mark.parametrize("size", [16, 32])
-def test_dense_machines_are_what_their_names_say(size):
-    for name in (n for n in config_names() if n.startswith("dense/") and n.endswith(f"-{size}x{size}")):
-        array = accelsim.load_hardware(name).to_dict()["array"]
-        assert (array["rows"], array["cols"]) == (size, size)
-        assert f"dense/{array['dataflow']}-{size}x{size}" == name
+@pytest.mark.parametrize("name", [name for name in config_names() if name.startswith("dense/")])
+def test_dense_machines_are_what_their_names_say(name):
+    array = accelsim.load_hardware(name).to_dict()["array"]
+    called, size = name.removeprefix("dense/").split("-")
+    assert size == f"{array['rows']}x{array['cols']}"
+    assert called == array["dataflow"] or called in {"edge", "mobile", "server"}
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_the_command_validates_each_machine(name):
+    file = files("hwconfigs") / f"{name}.yaml"
+    result = CliRunner().invoke(app, ["hw", "validate", str(file)])
+    assert (result.exit_code, result.stdout.split(":")[0]) == (0, "ok")
 
 
 def test_a_machine_comes_from_a_name_a_file_a_dict_or_a_machine(tmp_path):
