@@ -1,4 +1,4 @@
-.PHONY: demo docs validation test test-slow lint bench shapes clean
+.PHONY: demo docs bench-compress fig7 docs-compression validation test test-slow lint bench shapes clean
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -31,6 +31,21 @@ bench: $(STAMP)         ## speed as ratios to a naive reference, in one run
 
 shapes: $(STAMP)        ## the zoo's layer shapes from its torch models -> workloads/shapes/*.json
 	$(PY) -m workloads.shapes
+
+docs-compression: $(STAMP)  ## docs/compression.md: every method with its settings, from the docstrings
+	$(PY) -m compress.documentation docs/compression.md
+
+bench-compress: $(STAMP)  ## LeNet-5's targets over 3 seeds beside the papers', the shipped checkpoints: an hour on 2 cores
+	$(PY) -m explore.bench_compress --out out/bench-compress --pack workloads/data/checkpoints
+	mkdir -p docs
+	cp out/bench-compress/lenet5-targets.md out/bench-compress/lenet5-targets.csv docs/
+
+fig7: $(STAMP)          ## docs/accuracy-rate.md: accuracy against pruning rate, seven ways, one seed: half an hour on 2 cores
+	$(PY) -m explore.accuracy_rate --out out/fig7
+	mkdir -p docs/figures
+	cp out/fig7/accuracy-rate.md docs/
+	cp out/fig7/accuracy_rate.csv docs/
+	cp out/fig7/figures/accuracy_rate.png docs/figures/
 
 validation: $(STAMP)    ## docs/validation.md: every reference row beside ours
 	$(PY) -m tests.validation

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from accelsim.conv import ConvGeometry
     from accelsim.errors import AccelSimError
     from accelsim.hardware import Accelerator, config_names, load_hardware
+    from accelsim.operator import Operator
     from accelsim.ppr import ppr
     from accelsim.report import Report
     from accelsim.simulate import simulate
@@ -33,6 +34,7 @@ _HOMES = {  # name -> the module that defines it
     "Accelerator": "hardware",
     "ConvGeometry": "conv",
     "GemmTrace": "trace",
+    "Operator": "operator",
     "Report": "report",
     "Workload": "workload",
     "compare_machines": "comparison",
@@ -48,6 +50,7 @@ __all__ = [
     "Accelerator",
     "ConvGeometry",
     "GemmTrace",
+    "Operator",
     "Report",
     "Workload",
     "compare_machines",

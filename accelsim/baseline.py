@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt
 
 from accelsim.arrays.base import PEArray
 from accelsim.arrays.systolic import Systolic
 from accelsim.errors import TraceError, suggestion
-from accelsim.hardware import Accelerator
+from accelsim.hardware import Accelerator, TileChoice
+from accelsim.operator import Operator
 from accelsim.trace import GemmTrace
 from accelsim.workload import Workload
 
@@ -20,12 +22,15 @@ def dense_pair(uncompressed: Workload, workload: Workload, machine: Accelerator)
 
 
 def dense_machine(machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8) -> Accelerator:
-    """`machine` with a systolic `os` array of as many MACs a cycle in place of its own, and no fallback."""
+    """`machine` with a systolic `os` array of as many MACs a cycle in place of its own, and no fallback.
+
+    Tile sizes that were given are for the array that is gone; the dense one's are chosen.
+    """
     array = dense_array(machine.array, weight_bits, activation_bits)
     if machine.array == array:
         return machine
     name = f"dense os {array.rows}x{array.cols}"
-    return machine.model_copy(update={"name": name, "array": array, "fallback": None})
+    return machine.model_copy(update={"name": name, "array": array, "mapping": TileChoice(), "fallback": None})
 
 
 def dense_array(array: PEArray, weight_bits: int, activation_bits: int) -> Systolic:
@@ -43,7 +48,9 @@ def dense_workload(uncompressed: Workload, compressed: Workload) -> Workload:
     """The uncompressed network's shapes at the bits of the compressed one, layer by layer.
 
     A dense array's time and traffic do not depend on values, so none are carried. A layer that compression removed
-    keeps its own bits; TraceError where a compressed layer is not in the uncompressed network.
+    keeps its own bits. The operators are the uncompressed network's, and none where the compressed one lists none:
+    both sides of a comparison run the same work. TraceError where a compressed layer is not in the uncompressed
+    network.
     """
     now = {trace.name: trace for trace in compressed.traces}
     known = [trace.name for trace in uncompressed.traces]
@@ -51,7 +58,16 @@ def dense_workload(uncompressed: Workload, compressed: Workload) -> Workload:
         if name not in known:
             raise TraceError(f"layer {name!r} is not in {uncompressed.name!r}; {suggestion(name, known)}")
     shapes = tuple(_shape(trace, now.get(trace.name, trace)) for trace in uncompressed.traces)
-    return Workload(f"{uncompressed.name} at the bits of {compressed.name}", shapes)
+    name = f"{uncompressed.name} at the bits of {compressed.name}"
+    return Workload(name, shapes, operators=_operators(uncompressed, compressed))
+
+
+def _operators(uncompressed: Workload, compressed: Workload) -> list[Operator]:
+    """The uncompressed network's operators at the bits of the compressed one's of the same names."""
+    if not compressed.operators:
+        return []
+    now = {operator.name: operator.activation_bits for operator in compressed.operators}
+    return [replace(o, activation_bits=now.get(o.name, o.activation_bits)) for o in uncompressed.operators]
 
 
 def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:

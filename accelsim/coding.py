@@ -15,12 +15,16 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class Coding:
-    """Widths of weight and activation in bits (1 to 32), and the weights' coding."""
+    """Widths of weight and activation in bits (1 to 32), and the weights' coding.
+
+    `filter_bits` says how many of the `weight_bits` each filter of uniform weights has, where they differ.
+    """
 
     weight_bits: int = 8
     activation_bits: int = 8
     weight_coding: str = "uniform"
     codebook_bits: int | None = None
+    filter_bits: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for field in ("weight_bits", "activation_bits"):
@@ -29,6 +33,11 @@ class Coding:
                 raise TraceError(f"{field} is {value!r}; an integer from 1 to 32 is expected")
         if self.weight_coding not in CODINGS:
             raise TraceError(f"weight_coding is {self.weight_coding!r}; one of {', '.join(CODINGS)} is expected")
+        if self.filter_bits is not None and self.weight_coding != "uniform":
+            raise TraceError(f"filter_bits of {self.weight_coding} weights are given; uniform weights are expected")
+        for n, bits in enumerate(self.filter_bits or ()):
+            if not isinstance(bits, int) or not 1 <= bits <= self.weight_bits:
+                raise TraceError(f"filter_bits of filter {n} is {bits!r}; 1 to {self.weight_bits} is expected")
 
     @property
     def stored_weight_bits(self) -> int:
@@ -43,6 +52,20 @@ class Coding:
         if self.weight_coding == "pow2":
             return -(2**62), 2**62
         return (-1, 1) if self.weight_bits == 1 else (-(2 ** (self.weight_bits - 1)), 2 ** (self.weight_bits - 1) - 1)
+
+    def check_filters(self, weight: NDArray[np.integer], name: str) -> None:
+        """TraceError where a filter, a row of `weight`, holds what its own bits cannot say."""
+        if self.filter_bits is None:
+            return
+        most = (np.int64(1) << (np.array(self.filter_bits, np.int64) - 1)) - 1
+        least, most = -most - 1, np.maximum(most, 1)  # one bit is −1 and +1
+        wrong = np.flatnonzero((weight.min(axis=1) < least) | (weight.max(axis=1) > most))
+        if len(wrong):
+            n = int(wrong[0])
+            raise TraceError(
+                f"weight of {name!r} holds {int(weight[n].min())} to {int(weight[n].max())} in filter {n}; "
+                f"its {self.filter_bits[n]} bits allow {int(least[n])} to {int(most[n])}"
+            )
 
     def check_codebook(self, weight: NDArray[np.integer], name: str) -> None:
         """TraceError where a codebook's weights hold more distinct nonzero values than it has entries."""

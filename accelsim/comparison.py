@@ -8,7 +8,7 @@ compare_machines(workload, ["dense/os-16x16", "sparse/csr-rows-16x16"], iso="are
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from math import isfinite
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.baseline import dense_pair
 from accelsim.errors import ConfigError, TraceError
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.operator import Operator
 from accelsim.ppr import PPR, ppr
 from accelsim.report import DRAM_PARTS, Report
 from accelsim.simulate import simulate
@@ -50,9 +51,11 @@ class Side:
 
     @property
     def utilization(self) -> float:
-        """Executed MACs ÷ (peak · compute cycles), over all layers, each with the peak of the array that ran it."""
-        busy = sum(row["utilization"] * row["compute_cycles"] for row in self.report.rows)
-        return float(busy / self.report.compute_cycles) if self.report.compute_cycles else 0.0
+        """Executed MACs ÷ (peak · compute cycles), over all GEMMs, each with the peak of the array that ran it."""
+        rows = [row for row in self.report.rows if row["kind"] != "vector"]
+        cycles = sum(row["compute_cycles"] for row in rows)
+        busy = sum(row["utilization"] * row["compute_cycles"] for row in rows)
+        return float(busy / cycles) if cycles else 0.0
 
     @property
     def fallback_layers(self) -> list[str]:
@@ -159,10 +162,24 @@ def compare_machines(
 def uncompressed(workload: Workload) -> Workload:
     """Shapes of the network before compression, from each trace's `dense_shape` and `dense_groups`.
 
-    Layers that were removed altogether are not known to the workload and stay away. TraceError where a conv layer's
-    dense shape has another M, or a K that its kernel does not divide.
+    Layers that were removed altogether are not known to the workload and stay away. Operators that are fused with a
+    layer have as many more elements as it has more filters, so that they still run with it; what others read is not
+    known, and they keep the smaller network's sizes. TraceError where a conv layer's dense shape has another M, or a K
+    that its kernel does not divide.
     """
-    return Workload(workload.name, [_uncompressed_layer(trace) for trace in workload.traces])
+    layers = [_uncompressed_layer(trace) for trace in workload.traces]
+    return Workload(workload.name, layers, operators=_uncompressed_operators(workload))
+
+
+def _uncompressed_operators(workload: Workload) -> Iterator[Operator]:
+    """Each operator with the filters that the layer which it is fused with had before: a whole number for each now."""
+    filters = {t.name: (t.dense_groups * t.dense_shape[1], t.groups * t.N) for t in workload.traces}
+    for operator in workload.operators:
+        if operator.fused and operator.after in filters:
+            before, now = filters[operator.name] = filters[operator.after]
+            sizes = {name: getattr(operator, name) for name in ("inputs", "outputs", "work", "parameters")}
+            operator = replace(operator, **{s: n * before // now for s, n in sizes.items() if n % now == 0})
+        yield operator
 
 
 def _uncompressed_layer(trace: GemmTrace) -> GemmTrace:

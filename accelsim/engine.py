@@ -1,7 +1,8 @@
 """The SimPy model between tiles: DMA engines, one DRAM, double-buffered SRAM, the array and write-back.
 
 An operand's DMA engine fetches its tiles one after another as buffer slots come free; the array computes a job when
-all its operands and an output slot are there; write-back competes for the same DRAM. n equal tiles of compute C and
+all its operands and an output slot are there; the vector unit works on what a job finished in its slot, job after job,
+while the array goes on; write-back competes for the same DRAM. n equal tiles of compute C and
 load L on an otherwise idle DRAM take L + max(L, C)·(n − 1) + C cycles.
 """
 
@@ -43,16 +44,35 @@ class EngineRun:
 def run(schedule: Schedule, kernel: DramKernel | None, slots: int) -> EngineRun:
     """Play a schedule. `kernel` None: data are always there. `slots`: buffer halves an operand, 2 where double."""
     if kernel is None:
-        return _without_dram(schedule)
+        return _without_dram(schedule, slots)
     return _Engine(schedule, kernel, slots).run()
 
 
-def _without_dram(schedule: Schedule) -> EngineRun:
-    result, now = EngineRun(schedule.compute_cycles), 0
+def _without_dram(schedule: Schedule, slots: int) -> EngineRun:
+    """Jobs back to back, but for output slots that are in the vector unit."""
+    result, now, drained, visit = EngineRun(0), 0, 0, 0
+    ends: list[int] = []  # of the vector unit's work, by visit
     for job, cycles in enumerate(schedule.cycles):
-        result.spans.append(Span("array", f"tile {job}", now, cycles))
-        now += cycles
+        free = ends[visit - slots] if visit >= slots else 0
+        start = max(now, free)
+        result.spans.append(Span(schedule.unit, f"tile {job}", start, cycles))
+        now = start + cycles
+        drained = _drain(result, schedule, job, max(now, drained))
+        if schedule.visits[visit].last == job:
+            ends.append(drained)
+            visit += 1
+    result.cycles = max(now, drained)
+    if schedule.vector_cycles:
+        result.stalls["vector"] = result.cycles - schedule.compute_cycles
     return result
+
+
+def _drain(result: EngineRun, schedule: Schedule, job: int, start: int) -> int:
+    """When the vector unit is done with what a job finished."""
+    cycles = schedule.drained[job] if schedule.drained else 0
+    if cycles:
+        result.spans.append(Span("vector", f"tile {job}", start, cycles))
+    return start + cycles
 
 
 class _Dram:
@@ -100,11 +120,20 @@ class _Engine:
     def __init__(self, schedule: Schedule, kernel: DramKernel, slots: int) -> None:
         self.env = simpy.Environment()
         self.dram = _Dram(self.env, kernel)
-        self.schedule = schedule
-        self.slots = {name: simpy.Container(self.env, slots, init=slots) for name in (*STREAMS, "output")}
+        self.schedule, self.outputs = schedule, slots
+        room = {name: len(schedule.fetches[name]) if name in schedule.resident else slots for name in STREAMS}
+        self.slots = {
+            name: simpy.Container(self.env, max(1, count), init=max(1, count))
+            for name, count in (room | {"output": slots}).items()
+        }
         self.ready = {name: [self.env.event() for _ in schedule.fetches[name]] for name in STREAMS}
         self.open = [self.env.event() for _ in schedule.visits]
         self.closed = [self.env.event() for _ in schedule.visits]
+        self.has_vector = schedule.vector_cycles > 0
+        self.finished = [self.env.event() for _ in schedule.visits] if self.has_vector else self.closed
+        self.done = [self.env.event() for _ in schedule.drained]
+        self.vector_ends: list[int] = []
+        self.array_end = 0
         self.result = EngineRun(0)
 
     def run(self) -> EngineRun:
@@ -113,8 +142,13 @@ class _Engine:
             self.env.process(self._fetch(name, self.schedule.fetches[name]))
         self.env.process(self._open_outputs())
         self.env.process(self._array())
+        if self.has_vector:
+            self.result.stalls["vector"] = 0
+            self.env.process(self._vector())
         self.env.run(self.env.process(self._write_back()))
         self.result.cycles = int(self.env.now)
+        if self.has_vector:
+            self.result.stalls["vector"] += max(0, self.vector_ends[-1] - self.array_end)
         busy = self.schedule.compute_cycles
         self.result.stalls["ofmap"] += self.result.cycles - busy - sum(self.result.stalls.values())
         return self.result
@@ -148,6 +182,18 @@ class _Engine:
             yield event
             self.result.stalls[cause] += int(self.env.now - start)
 
+    def _wait_for_slot(self, visit: int) -> Process:
+        """A wait for an output slot is the vector unit's as long as the tile in it was there."""
+        start = self.env.now
+        yield from self._wait(self.open[visit], cause := self._slot_cause(visit))
+        if self.has_vector and visit >= self.outputs:
+            ours = min(int(self.env.now), self.vector_ends[visit - self.outputs]) - int(start)
+            self.result.stalls["vector"] += max(0, ours)
+            self.result.stalls[cause] -= max(0, ours)
+
+    def _slot_cause(self, visit: int) -> str:
+        return "psum" if self.schedule.visits[visit].psum_read_bytes else "ofmap"
+
     def _array(self) -> Process:
         at = dict.fromkeys(STREAMS, 0)
         visit = 0
@@ -155,22 +201,35 @@ class _Engine:
             for name in STREAMS:
                 if at[name] < len(self.ready[name]) and self.schedule.fetches[name][at[name]].first <= job:
                     yield from self._wait(self.ready[name][at[name]], name)
-            cause = "psum" if self.schedule.visits[visit].psum_read_bytes else "ofmap"
-            yield from self._wait(self.open[visit], cause)
+            yield from self._wait_for_slot(visit)
             start = self.env.now
             yield self.env.timeout(cycles)
-            self._span("array", f"tile {job}", start)
+            self._span(self.schedule.unit, f"tile {job}", start)
             for name in STREAMS:
                 if at[name] < len(self.ready[name]) and self.schedule.fetches[name][at[name]].last == job:
                     self.slots[name].put(1)
                     at[name] += 1
+            if self.done:
+                self.done[job].succeed()
             if self.schedule.visits[visit].last == job:
                 self.closed[visit].succeed()
                 visit += 1
+        self.array_end = int(self.env.now)
+
+    def _vector(self) -> Process:
+        for number, visit in enumerate(self.schedule.visits):
+            for job in range(visit.first, visit.last + 1):
+                yield self.done[job]
+                if self.schedule.drained[job]:
+                    start = self.env.now
+                    yield self.env.timeout(self.schedule.drained[job])
+                    self._span("vector", f"tile {job}", start)
+            self.vector_ends.append(int(self.env.now))
+            self.finished[number].succeed()
 
     def _write_back(self) -> Process:
         for number, visit in enumerate(self.schedule.visits):
-            yield self.closed[number]
+            yield self.finished[number]
             operand, address = ("ofmap", visit.ofmap_address) if visit.ofmap_bytes else ("psum", visit.psum_address)
             yield from self._move(number, Transfer(operand, visit.write_bytes, True, address))
             self.slots["output"].put(1)

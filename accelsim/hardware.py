@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from accelsim.arrays import KINDS, array_class
 from accelsim.arrays.base import PEArray, Size
+from accelsim.energy_settings import energy_settings
 from accelsim.errors import ConfigError, suggestion, unknown_name
 from accelsim.formats.files import read_yaml
 from accelsim.memory import MODELS, model_class
@@ -86,18 +87,22 @@ def _by_key(value: object, key: str, known: Mapping[str, object], find: Any, par
 
 
 class Accelerator(Part):
-    """A machine. `buffers` None is unlimited; `fallback` runs the layers that `array` refuses."""
+    """A machine. `buffers` None is unlimited; `fallback` runs the layers that `array` refuses.
+
+    `energy` holds figures in place of the shipped table's, as in `energy: {mult_8_pj: 0.25}`.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     description: str = ""
     source: str = ""
-    technology_nm: Annotated[float, Field(gt=0, le=1000)] = 45.0
+    technology_nm: Annotated[float, Field(ge=1, le=1000)] = 45.0
     clock_mhz: Annotated[float, Field(gt=0, le=1e9)] = 1000.0
     array: Annotated[SerializeAsAny[PEArray], BeforeValidator(_array)]
     buffers: Buffers | None = None
     dram: Annotated[SerializeAsAny[DramPart], BeforeValidator(_dram)] = IdealDram()
     mapping: TileChoice = TileChoice()
     vector: Vector = Vector()
+    energy: Annotated[SerializeAsAny[Part] | None, BeforeValidator(energy_settings)] = None
     fallback: Annotated[SerializeAsAny[PEArray] | None, BeforeValidator(_fallback)] = None
 
     def to_dict(self) -> dict[str, Any]:

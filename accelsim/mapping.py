@@ -1,4 +1,7 @@
-"""Tile sizes and loop order: the ones that move the fewest bytes between DRAM and the buffers."""
+"""Tile sizes and loop order: the ones that move the fewest bytes between DRAM and the buffers.
+
+Where T must be cut, a cut also costs compute cycles, and bytes are weighed against them at the DRAM's best rate.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ ORDERS = tuple("".join(p) for p in permutations("NMK"))
 FEW_UNITS = 32
 USUAL_TILES = 2048  # along one dimension; more are tried only where so many do not fit
 TILE_LIMIT = 200_000
+FREE_BYTES = 2.0**20  # that stand for a cycle where DRAM is ideal: cuts count first, bytes decide between equals
 PIPELINE_TILES = 8  # where traffic ties, at least so many tiles let loading, computing and write-back overlap
 Bytes = NDArray[np.float64]  # exact below 2^53
 BUFFER_PARTS: tuple[BufferPart, ...] = ("ifmap", "filter", "ofmap")
@@ -57,15 +61,18 @@ def choose(
     buffers: Buffers | None,
     overlap: bool,
     given: TileChoice | None = None,
+    bytes_per_cycle: float = 0.0,
 ) -> Mapping:
     """The mapping of least DRAM traffic whose tiles fit; T stays whole where anything fits with it whole.
 
-    What `given` says is taken as it is: a size larger than the layer is the layer's, any other must lie on the grain.
+    Where T is cut, the sum of the traffic's time at `bytes_per_cycle` and of the cycles that the cuts add is the least;
+    at 0 traffic alone counts, and where it is infinite the cuts count first. What `given` says is taken as it is: a
+    size larger than the layer is the layer's, any other must lie on the grain.
 
     Ties go to the fewest tiles of at least PIPELINE_TILES where `overlap` matters (and cuts cost no cycles), else to
     the fewest tiles; then to the loop order in ORDERS. Raises MappingError, which says what would fit.
     """
-    search = _Search(program, buffers, overlap, given or TileChoice())
+    search = _Search(program, buffers, overlap, given or TileChoice(), min(bytes_per_cycle, FREE_BYTES))
     for most_tiles in (USUAL_TILES, TILE_LIMIT):
         for whole in (True, False):
             found = search.best(whole, most_tiles)
@@ -81,8 +88,11 @@ class _Search:
     while the bound is no worse than the best tiling found: what is left out cannot win or tie.
     """
 
-    def __init__(self, program: Program, buffers: Buffers | None, overlap: bool, given: TileChoice) -> None:
+    def __init__(
+        self, program: Program, buffers: Buffers | None, overlap: bool, given: TileChoice, bytes_per_cycle: float
+    ) -> None:
         self.program, self.buffers, self.overlap = program, buffers, overlap
+        self.cut_bytes = float(round(program.cut_cycles * bytes_per_cycle))  # that a cut of T is worth
         self.orders = (given.order,) if given.order else ORDERS
         self.bytes = TileBytes(program)
         self.size = self.bytes.size
@@ -131,9 +141,10 @@ class _Search:
         count = {d: np.array([ceil_div(self.size[d], s) for s in options[d]], float) for d in "MNK"}
         grid = dict(zip("MNK", np.meshgrid(*count.values(), indexing="ij"), strict=True))
         again, rest = self._without_ifmap(options, grid)
-        ifmap = self._measured_ifmap(options, again, rest)
-        total = ifmap[None, :, None, :] * again + rest
-        return self._break_tie(total, grid, options) if np.isfinite(total).any() else None
+        cuts = (grid[self.program.grain.whole] - 1) * self.cut_bytes
+        ifmap = self._measured_ifmap(options, again, rest + cuts)
+        total = ifmap[None, :, None, :] * again + rest + cuts
+        return self._break_tie(total, cuts, grid, options) if np.isfinite(total).any() else None
 
     def _without_ifmap(self, options: dict[str, list[int]], grid: dict[str, Bytes]) -> tuple[Bytes, Bytes]:
         """By order and tiling: how often the ifmap is read, and the other bytes; infinite where a tile does not fit."""
@@ -165,7 +176,9 @@ class _Search:
                 best = min(best, (exact[a, c] * again[:, a, :, c] + rest[:, a, :, c]).min())
         return exact
 
-    def _break_tie(self, total: Bytes, grid: dict[str, Bytes], options: dict[str, list[int]]) -> Mapping:
+    def _break_tie(
+        self, total: Bytes, cut_bytes: Bytes, grid: dict[str, Bytes], options: dict[str, list[int]]
+    ) -> Mapping:
         least = total.min()
         tiles = grid["M"] * grid["N"] * grid["K"]
         cost = np.broadcast_to(self._preference(tiles, grid), total.shape).copy()
@@ -177,7 +190,8 @@ class _Search:
         sizes = {"M": options["M"][a], "N": options["N"][b], "K": options["K"][c]}
         t = self.program.grain.whole
         cuts = ceil_div(self.size[t], sizes[t]) - 1
-        return Mapping(sizes["M"], sizes["N"], sizes["K"], self.orders[order], int(least), cuts)
+        moved = int(least - cut_bytes[a, b, c])
+        return Mapping(sizes["M"], sizes["N"], sizes["K"], self.orders[order], moved, cuts)
 
     def _preference(self, tiles: Bytes, grid: dict[str, Bytes]) -> Bytes:
         """Cuts that cost compute cycles first, then too few tiles to overlap, then the number of tiles."""

@@ -50,20 +50,30 @@ def ppr(dense: Report, pruned: Report) -> PPR:
     """Compare a pruned network's report with its dense baseline's; layers match by name, aggregates are Σ/Σ.
 
     A layer that the pruned report lacks was removed and takes no time; one that the dense report lacks raises
-    TraceError. Clocks may differ: times are seconds. Source: DESIGN's definition after 001 §I and §VI.
+    TraceError, unless it is an operator, which may run with a layer in one report and by itself in the other. GEMMs and
+    operators without weights count in β alone. Clocks may differ: times are seconds. Source: DESIGN's definition after
+    001 §I and §VI.
     """
-    known = {row["name"]: row for row in dense.rows}
+    rows = [*dense.rows, *_fused_before(dense, pruned)]
+    known = {row["name"]: row for row in rows}
     for row in pruned.rows:
         if row["name"] not in known:
             raise TraceError(f"layer {row['name']!r} is not in the dense report; {suggestion(row['name'], known)}")
-    conv = [row for row in dense.rows if row["kind"] == "conv"]
+    conv = [row for row in rows if row["kind"] == "conv"]
     by_name = {row["name"]: row for row in pruned.rows}
     clocks = dense.clock_mhz, pruned.clock_mhz
     return PPR(
-        *_figures(dense.rows, by_name, clocks),
+        *_figures(rows, by_name, clocks),
         conv=PPR(*_figures(conv, by_name, clocks), conv=None, layers=None) if conv else None,
-        layers=_table(dense.rows, by_name, clocks),
+        layers=_table(rows, by_name, clocks),
     )
+
+
+def _fused_before(dense: Report, pruned: Report) -> list[Row]:
+    """Empty rows of the operators that ran with a layer in the dense report and by themselves in the other."""
+    known = {row["name"] for row in dense.rows}
+    apart = [row for row in pruned.rows if row["kind"] == "vector" and row["name"] not in known]
+    return [{**row, "cycles": 0, "compute_cycles": 0, "energy_pj": 0.0} for row in apart]
 
 
 def _figures(
@@ -77,7 +87,7 @@ def _figures(
 
     alpha = _ratio(sum(row["weights_dense"] for row in dense), sum(row["weights_nonzero"] for row in now))
     weighted = sum(row["M"] * row["repeat"] * row["weights_nonzero"] for row in now)
-    alpha_macs = _ratio(sum(row["macs_dense"] for row in dense), weighted)
+    alpha_macs = _ratio(sum(row["macs_dense"] for row in dense if row["weights_dense"]), weighted)
     per_clock = (1 / clocks[0], 1 / clocks[1])
     return alpha, alpha_macs, gain("cycles", *per_clock), gain("compute_cycles", *per_clock), gain("energy_pj")
 

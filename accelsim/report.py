@@ -80,13 +80,14 @@ class Report:
 
     @property
     def area_um2(self) -> float:
-        """Array, fallback and buffers."""
+        """Array, fallback, vector unit and buffers."""
         return sum(self.area.values())
 
     @property
     def fallback_layers(self) -> list[str]:
-        """Layers that ran on the machine's fallback array."""
-        return [row["name"] for row in self.rows if row["array"] != self.hardware["array"]["kind"]]
+        """Layers that ran on the machine's fallback array; operators on the vector unit are none."""
+        own = {self.hardware["array"]["kind"], "vector"}
+        return [row["name"] for row in self.rows if row["array"] not in own]
 
     @property
     def seconds(self) -> float:

@@ -102,6 +102,11 @@ CHOICES: dict[str, Callable[[Accelerator, Accelerator, Workload], Sizing]] = {
 def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) -> Sizing:
     """The array size at which `figure` has the ratio to `like`'s nearest to 1; of equals the least change."""
     target = figure(like)
+    for one in (like, machine):
+        if not figure(one):
+            raise ConfigError(
+                f"iso-{iso}: the {iso} of {one.name}'s array is 0; figures above 0 are expected in `energy`"
+            )
     options = [machine.model_copy(update={"array": array}) for array in array_sizes(machine.array)]
     best = min(options, key=lambda option: abs(log(figure(option) / target)))
     sides = {side: getattr(best.array, side) for side in array_sides(best.array)}

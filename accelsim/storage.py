@@ -19,7 +19,8 @@ COMPARED = ("dense", "csr_absolute", "csr_relative")
 def storage_rows(networks: Mapping[str, Workload], formats: Sequence[str] = COMPARED) -> list[dict[str, Any]]:
     """One row a network and format: value and index bits summed over its layers, `csr_relative` at its best width.
 
-    TraceError where a layer is a shape. Source of the comparison: 001 §III-A, absolute against relative indices.
+    An attention GEMM stores nothing. TraceError where a layer is a shape. Source of the comparison: 001 §III-A,
+    absolute against relative indices.
     """
     return [_row(name, workload, kind) for name, workload in networks.items() for kind in formats]
 
@@ -42,6 +43,8 @@ def stored_codes(trace: GemmTrace) -> Ints:
 def _row(name: str, workload: Workload, kind: str) -> dict[str, Any]:
     encoded = []
     for trace in workload.traces:
+        if not trace.has_weights:
+            continue
         if trace.weight is None:
             raise TraceError(f"layer {trace.name!r} of {name!r} is a shape; storage needs integer weights")
         encoded.append(encode(stored_codes(trace), kind, value_bits=trace.weight_bits))

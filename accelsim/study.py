@@ -100,7 +100,8 @@ def unpruned(ratio: PPR) -> PPR:
 
 def _dense_report(uncompressed: Workload, workload: Workload, machine: Accelerator, known: dict[str, Report]) -> Report:
     shapes, baseline = dense_pair(uncompressed, workload, machine)
-    key = repr((baseline.to_dict(), [(t.name, t.weight_bits, t.activation_bits) for t in shapes.traces]))
+    bits = [(t.name, t.weight_bits, t.activation_bits) for t in shapes.traces]
+    key = repr((baseline.to_dict(), bits, shapes.operators))
     if key not in known:
         known[key] = simulate(shapes, baseline)
     return known[key]

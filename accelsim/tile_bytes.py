@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
+
 from accelsim.arrays.base import Program, ceil_div
 
 Span = tuple[int, int]
@@ -21,6 +24,11 @@ def spans(size: int, step: int) -> list[Span]:
     return [(start, min(start + step, size)) for start in range(0, size, step)]
 
 
+def edges(size: int, step: int) -> NDArray[np.int64]:
+    """The same edges as one rising array, its ends included."""
+    return np.append(np.arange(0, size, step), size)
+
+
 class TileBytes:
     """Tile sizes of one GEMM in bytes, measured once each. Sums are over all tiles of a grid, one pass."""
 
@@ -32,7 +40,7 @@ class TileBytes:
     def ifmap(self, m: int, k: int) -> tuple[int, int]:
         """Bytes of all ifmap tiles and of the largest."""
         if self.program.trace.conv is None:
-            return self._measure("M", m, k, True, lambda a, b: bytes_of(self.program.ifmap_bits(*a, *b)))
+            return self._measure("M", m, k, lambda a, b: bytes_of(self.program.ifmap_bits(*a, *b)))
         if ("M", m, k) not in self.measured:
             self.measured["M", m, k] = self._ifmap_of_conv(m, k)
         return self.measured["M", m, k]
@@ -67,15 +75,21 @@ class TileBytes:
         def size(a: Span, b: Span) -> int:
             return bytes_of(self.program.weight_bits(*a, *b)) + bytes_of(self.program.index_bits(*a, *b))
 
-        return self._measure("N", n, k, self.program.uniform_weights, size)
+        if self.program.uniform_weights:
+            return self._measure("N", n, k, size)
+        if ("N", n, k) not in self.measured:
+            self.measured["N", n, k] = self._every_filter_tile(n, k)
+        return self.measured["N", n, k]
 
-    def _measure(
-        self, axis: str, step: int, k: int, uniform: bool, size: Callable[[Span, Span], int]
-    ) -> tuple[int, int]:
-        """Sum and maximum over the grid; where only sizes matter, one tile of each size is asked."""
+    def _every_filter_tile(self, n: int, k: int) -> tuple[int, int]:
+        bits = self.program.bits_of_tiles(edges(self.size["N"], n), edges(self.size["K"], k))
+        sizes = sum(-(-of_tiles // 8) for of_tiles in bits)
+        return int(np.sum(sizes)), int(np.max(sizes))
+
+    def _measure(self, axis: str, step: int, k: int, size: Callable[[Span, Span], int]) -> tuple[int, int]:
+        """Sum and maximum over the grid where only sizes matter: one tile of each size is asked."""
         if (axis, step, k) not in self.measured:
-            cut = _distinct if uniform else _each
-            tiles = product(cut(self.size[axis], step), cut(self.size["K"], k))
+            tiles = product(_distinct(self.size[axis], step), _distinct(self.size["K"], k))
             found = [(size(a, b), x * y) for (a, x), (b, y) in tiles]
             self.measured[axis, step, k] = sum(s * n for s, n in found), max(s for s, _ in found)
         return self.measured[axis, step, k]
@@ -105,11 +119,6 @@ class TileBytes:
             "filter": self.filters(n, k)[1],
             "ofmap": self.resident_output(m, n, k),
         }
-
-
-def _each(size: int, step: int) -> list[tuple[Span, int]]:
-    """Every tile along a dimension, once."""
-    return [(span, 1) for span in spans(size, step)]
 
 
 def _distinct(size: int, step: int) -> list[tuple[Span, int]]:

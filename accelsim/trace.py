@@ -21,7 +21,19 @@ from accelsim.operands import (
     check_range,
     integer_array,
 )
-from accelsim.trace_parts import Shape, activation_operand, gemm_sizes, plane_shape, positive, weight_operand
+from accelsim.trace_parts import (
+    Shape,
+    activation_operand,
+    filter_widths,
+    gemm_sizes,
+    known_operation,
+    operand_shape,
+    plane_shape,
+    positive,
+    weight_operand,
+)
+
+RECURRENT = ("lstm", "gru", "rnn")  # kinds whose runs are time steps
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -31,7 +43,12 @@ class GemmTrace:
     `GemmTrace(name, M=, N=, K=)` alone is a shape. With values, `weight` is (groups·N, K) and `activation` is
     (M, groups·K); a convolution comes from `from_conv` and keeps its ifmap, as (B·C, H·W) in `activation_operand`.
     Order: k = (c·R + r)·S + s, m = (b·OH + oy)·OW + ox. `dense_shape` is (M, N, K) of the uncompressed layer and
-    `dense_groups` its groups. `repeat` says how often the layer runs with the same weights. Raises TraceError where
+    `dense_groups` its groups. `repeat` says how often the layer runs with the same weights; of a recurrent kind
+    (RECURRENT) `activation` may then hold M rows for each step. The second operand of kind `attention` is an
+    activation too, and counts as no weight. `filter_bits`, (groups·N,), are the bits of each filter where they differ;
+    `weight_bits`, by default the most of them (without them 8), is what an array runs, stores and fetches every filter
+    at that makes no use of them. `operation` is what the network was trained for: `mac`, x · w summed; `l1`, −|x − w|
+    summed, AdderNet's layers; `any` binds it to no array, and the one that runs it decides. Raises TraceError where
     shapes, values or bits contradict each other.
     """
 
@@ -46,6 +63,7 @@ class GemmTrace:
     repeat: int
     dense_shape: Shape
     dense_groups: int
+    operation: str
     weight_operand: Operand | None
     activation_operand: ArrayOperand | PatternOperand | None
 
@@ -59,21 +77,26 @@ class GemmTrace:
         groups: int = 1,
         weight: Any = None,
         activation: Any = None,
-        weight_bits: int = 8,
+        weight_bits: int | None = None,
         activation_bits: int = 8,
         weight_coding: str = "uniform",
         codebook_bits: int | None = None,
+        filter_bits: Any = None,
         kind: str | None = None,
         conv: ConvGeometry | None = None,
         repeat: int = 1,
         dense_shape: Shape | None = None,
         dense_groups: int | None = None,
+        operation: str = "any",
     ) -> None:
-        coding = Coding(weight_bits, activation_bits, weight_coding, codebook_bits)
         if not isinstance(name, str) or not name:
             raise TraceError(f"a trace's name is {name!r}; a text that is not empty is expected")
         weights, activations = weight_operand(weight, name), activation_operand(activation, conv, groups, name)
-        sizes = gemm_sizes(name, groups, (M, N, K), weights, activations, conv)
+        steps = positive(repeat, name, "repeat") if kind in RECURRENT else 1
+        sizes = gemm_sizes(name, groups, (M, N, K), weights, activations, conv, steps)
+        widths = filter_widths(filter_bits, groups * sizes[1], name)
+        widest = (8 if widths is None else max(widths)) if weight_bits is None else weight_bits
+        coding = Coding(widest, activation_bits, weight_coding, codebook_bits, widths)
         values: dict[str, Any] = {
             "name": name,
             **dict(zip("MNK", sizes, strict=True)),
@@ -84,17 +107,26 @@ class GemmTrace:
             "repeat": positive(repeat, name, "repeat"),
             "dense_shape": tuple(dense_shape or sizes),
             "dense_groups": dense_groups or groups,
+            "operation": known_operation(operation, name),
             "weight_operand": weights,
             "activation_operand": activations,
         }
         for field, value in values.items():
             object.__setattr__(self, field, value)
         self._check_values()
+        if not self.has_weights and self.weight_bits != activation_bits:
+            raise TraceError(
+                f"weight_bits of attention trace {name!r} is {self.weight_bits}; its second operand is an activation, "
+                f"so {activation_bits} as activation_bits is expected"
+            )
 
     def _check_values(self) -> None:
         if isinstance(self.weight_operand, ArrayOperand):
             check_range(self.weight_operand.values, f"weight of {self.name!r}", *self.coding.weight_range())
             self.coding.check_codebook(self.weight_operand.values, self.name)
+            self.coding.check_filters(self.weight_operand.values, self.name)
+        elif isinstance(self.weight_operand, PatternOperand) and self.coding.filter_bits is not None:
+            raise TraceError(f"filter_bits of {self.name!r} come with random weights; integers or none are expected")
         if isinstance(self.activation_operand, ArrayOperand):
             check_range(self.activation_operand.values, f"activation of {self.name!r}", *self.coding.activation_range())
 
@@ -156,7 +188,8 @@ class GemmTrace:
         weight = PatternOperand(
             groups * sizes[1], sizes[2], coding.weight_bits, weight_coding, Pattern(full, 2 * seed, distribution)
         )
-        rows, columns = (sizes[0], groups * sizes[2]) if conv is None else plane_shape(conv, groups)
+        steps = settings.get("repeat", 1) if settings.get("kind") in RECURRENT else 1
+        rows, columns = (steps * sizes[0], groups * sizes[2]) if conv is None else plane_shape(conv, groups)
         full = 1.0 if activation_bits == 1 else activation_density
         activation = PatternOperand(rows, columns, coding.activation_bits, "uniform", Pattern(full, 2 * seed + 1))
         settings |= dict(zip("MNK", sizes, strict=True))
@@ -184,6 +217,18 @@ class GemmTrace:
         return self.repeat * self.groups * self.M * self.N * self.K
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the second operand is weights; that of an attention GEMM is another activation."""
+        return self.kind != "attention"
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the activation holds rows of their own for each of several runs."""
+        if self.repeat == 1 or self.activation_operand is None or self.conv is not None:
+            return False
+        return operand_shape(self.activation_operand)[0] == self.repeat * self.M
+
+    @property
     def weight(self) -> Ints | None:
         """(groups·N, K) integers, or None where the trace is a shape."""
         return None if self.weight_operand is None else self.weight_operand.whole()
@@ -198,7 +243,10 @@ class GemmTrace:
 
     @property
     def activation(self) -> Ints | None:
-        """(M, groups·K) integers, or None; TraceError for a conv whose im2col matrix passes 64 MiB."""
+        """(M, groups·K) integers, those of all steps below one another, or None.
+
+        TraceError for a conv whose im2col matrix passes 64 MiB.
+        """
         if self.conv is None or self.activation_operand is None:
             return None if self.activation_operand is None else self.activation_operand.whole()
         return np.concatenate([self.group(g)._im2col.whole() for g in range(self.groups)], axis=1)
@@ -229,8 +277,24 @@ class GemmTrace:
         assert plane is not None
         return Im2colOperand(plane, self.conv)
 
+    def step(self, t: int) -> GemmTrace:
+        """Run t of `repeat` as a trace of its own, which runs once and has M rows of activations."""
+        if self.repeat == 1:
+            return self
+        rows = self.activation_operand
+        if rows is not None and self.has_steps:
+            rows = ArrayOperand(rows.tile(t * self.M, (t + 1) * self.M, 0, self.groups * self.K))
+        return GemmTrace(
+            self.name, M=self.M, N=self.N, K=self.K, groups=self.groups, weight=self.weight_operand, activation=rows,
+            weight_bits=self.weight_bits, activation_bits=self.activation_bits, weight_coding=self.weight_coding,
+            codebook_bits=self.coding.codebook_bits, filter_bits=self.coding.filter_bits, kind=self.kind,
+            conv=self.conv, operation=self.operation, dense_shape=self.dense_shape, dense_groups=self.dense_groups,
+        )  # fmt: skip
+
     def group(self, g: int) -> GemmTrace:
-        """Group g as a trace of its own, with one group and no repeats."""
+        """Group g as a trace of its own, with one group and no repeats: the first step's where they differ."""
+        if self.repeat > 1 and self.has_steps:
+            return self.step(0).group(g)
         if self.groups == 1 and self.repeat == 1:
             return self
         whole = self.weight_operand is None or self.groups == 1
@@ -238,8 +302,13 @@ class GemmTrace:
         return GemmTrace(
             self.name, M=self.M, N=self.N, K=self.K, weight=weight, activation=self._group_activation(g),
             weight_bits=self.weight_bits, activation_bits=self.activation_bits, weight_coding=self.weight_coding,
-            codebook_bits=self.coding.codebook_bits, kind=self.kind, conv=self.conv,
+            codebook_bits=self.coding.codebook_bits, filter_bits=self._group_bits(g), kind=self.kind, conv=self.conv,
+            operation=self.operation,
         )  # fmt: skip
+
+    def _group_bits(self, g: int) -> tuple[int, ...] | None:
+        bits = self.coding.filter_bits
+        return None if bits is None else bits[g * self.N : (g + 1) * self.N]
 
     def _group_activation(self, g: int) -> Any:
         if self.activation_operand is None or (self.groups == 1 and self.conv is None):

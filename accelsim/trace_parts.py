@@ -11,7 +11,25 @@ from accelsim.errors import TraceError
 from accelsim.operands import ArrayOperand, Operand, PatternOperand, integer_array
 
 SIZE_LIMIT = 2**62
+OPERATIONS = ("any", "mac", "l1")
 Shape = tuple[int, int, int]
+
+
+def known_operation(operation: Any, name: str) -> str:
+    """`operation` if it is one of OPERATIONS, else TraceError."""
+    if operation not in OPERATIONS:
+        raise TraceError(f"operation of trace {name!r} is {operation!r}; one of {', '.join(OPERATIONS)} is expected")
+    return str(operation)
+
+
+def filter_widths(given: Any, rows: int, name: str) -> tuple[int, ...] | None:
+    """`filter_bits` of a trace as integers, one a filter of all groups, or TraceError."""
+    if given is None:
+        return None
+    bits = integer_array(given, f"filter_bits of {name!r}", 1)
+    if len(bits) != rows:
+        raise TraceError(f"filter_bits of {name!r} are {len(bits)}; {rows} are expected, one a filter of all groups")
+    return tuple(bits.tolist())
 
 
 def positive(value: Any, name: str, field: str) -> int:
@@ -56,8 +74,12 @@ def gemm_sizes(
     weight: Operand | None,
     activation: ArrayOperand | PatternOperand | None,
     conv: ConvGeometry | None,
+    steps: int = 1,
 ) -> Shape:
-    """M, N, K from what is given; TraceError where two sources disagree or none tells."""
+    """M, N, K from what is given; TraceError where two sources disagree or none tells.
+
+    The activation may hold M rows for each of `steps` where M is given.
+    """
     positive(groups, name, "groups")
     found: list[list[int]] = [
         [] if size is None else [positive(size, name, d)] for d, size in zip("MNK", given, strict=True)
@@ -71,7 +93,7 @@ def gemm_sizes(
         found[2].append(columns)
     if activation is not None and conv is None:
         rows, columns = operand_shape(activation)
-        found[0].append(rows)
+        found[0].append(rows // steps if found[0] and rows == steps * found[0][0] else rows)
         found[2].append(columns // groups if columns % groups == 0 else -1)
     for dimension, sizes in zip("MNK", found, strict=True):
         if len(set(sizes)) != 1 or sizes[0] < 1:

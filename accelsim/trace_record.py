@@ -34,6 +34,12 @@ def describe(trace: GemmTrace, prefix: str, arrays: Arrays) -> Record:
         "dense_groups": trace.dense_groups,
         "conv": None if trace.conv is None else _describe_conv(trace.conv, prefix, arrays),
     }
+    if trace.coding.filter_bits is not None:
+        record["filter_bits"] = list(trace.coding.filter_bits)
+    if trace.has_steps:
+        record["steps"] = trace.repeat
+    if trace.operation != "any":
+        record["operation"] = trace.operation
     for key, operand in (("weight", trace.weight_operand), ("activation", trace.activation_operand)):
         record[key] = _describe_operand(operand, prefix + key, arrays)
     return record
@@ -77,11 +83,20 @@ def restore(record: Any, prefix: str, arrays: Arrays, where: str) -> GemmTrace:
             activation_bits=reader.whole("activation_bits", 1, 32),
             weight_coding=reader.text("weight_coding"),
             codebook_bits=None if reader.value("codebook_bits") is None else reader.whole("codebook_bits", 1, 32),
+            filter_bits=_restore_filter_bits(reader, sizes),
             kind=reader.text("kind"),
             dense_shape=cast(tuple[int, int, int], reader.wholes("dense_shape", 3, 1)),
+            operation=record.get("operation", "any"),  # only layers that are bound to one have it
         )
     except TraceError as error:
         raise FileFormatError(f"{reader.where}: {error}") from error
+
+
+def _restore_filter_bits(reader: _Reader, sizes: dict[str, int]) -> tuple[int, ...] | None:
+    """None where all filters have the trace's bits."""
+    if "filter_bits" not in reader.record:
+        return None
+    return reader.wholes("filter_bits", sizes["groups"] * sizes["N"], 1)
 
 
 def _restore_conv(reader: _Reader, prefix: str, arrays: Arrays) -> ConvGeometry:
@@ -112,7 +127,9 @@ def _restore_activation(
 ) -> NDArray[Any] | PatternOperand | None:
     """The activation as GemmTrace takes it: a conv's ifmap as (B, C, H, W)."""
     if conv is None:
-        return _restore_operand(reader, "activation", prefix, arrays, (sizes["M"], sizes["groups"] * sizes["K"]))
+        steps = reader.whole("steps", 1) if "steps" in reader.record else 1  # M rows each
+        shape = (steps * sizes["M"], sizes["groups"] * sizes["K"])
+        return _restore_operand(reader, "activation", prefix, arrays, shape)
     channels = conv.channels * sizes["groups"]
     found = _restore_operand(reader, "activation", prefix, arrays, (conv.batch * channels, conv.height * conv.width))
     if isinstance(found, np.ndarray):

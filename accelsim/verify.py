@@ -1,4 +1,4 @@
-"""The exact integer GEMM that a datapath must equal."""
+"""The exact integers that a datapath must equal: a GEMM, or L1 distances."""
 
 from __future__ import annotations
 
@@ -32,12 +32,27 @@ def _product(x: Ints, weight: Ints) -> NDArray[np.int64]:
     return np.asarray(x.astype(np.int64) @ weight.astype(np.int64).T)
 
 
+def exact_l1(trace: GemmTrace) -> NDArray[np.int64]:
+    """−Σ_k |X − W| of a one-group trace, (M, N) int64, filter by filter; padding is activation 0.
+
+    Source: survey 003, Eq. 27.
+    """
+    step = max(1, SLICE_ELEMENTS // trace.K)
+    weight = trace.weight_tile(0, trace.N, 0, trace.K).astype(np.int64)
+    out = np.empty((trace.M, trace.N), np.int64)
+    for m in range(0, trace.M, step):
+        x = trace.activation_tile(m, min(m + step, trace.M), 0, trace.K).astype(np.int64)
+        for n in range(trace.N):
+            out[m : m + step, n] = -np.abs(x - weight[n]).sum(axis=1)
+    return out
+
+
 def compare(name: str, kind: str, got: NDArray[np.int64], expected: NDArray[np.int64]) -> None:
     """VerificationError with the first differing output."""
     wrong = np.argwhere(got != expected)
     if len(wrong):
         m, n = (int(i) for i in wrong[0])
         raise VerificationError(
-            f"layer {name!r} on {kind}: {len(wrong)} of {got.size} outputs differ from the exact GEMM, "
+            f"layer {name!r} on {kind}: {len(wrong)} of {got.size} outputs differ from the exact result, "
             f"first at ({m}, {n}): {got[m, n]} instead of {expected[m, n]}"
         )

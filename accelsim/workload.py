@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import FileFormatError, TraceError
+from accelsim.errors import FileFormatError, TraceError, suggestion
 from accelsim.formats.files import read_bytes, written_whole
+from accelsim.operator import Operator, operator_from_record
 from accelsim.trace import GemmTrace
 from accelsim.trace_record import Arrays, describe, restore
 
@@ -31,23 +32,30 @@ _BROKEN = (ValueError, OSError, EOFError, KeyError, MemoryError, RuntimeError, z
 class Workload:
     """The layers of a network as GEMM traces, in the order in which they run. `len`, `for` and `[name]` work on them.
 
-    `provenance` says where they come from; it holds what JSON holds. Raises TraceError where there is no trace, or
-    where two have the same name: reports match layers by name.
+    `provenance` says where they come from; it holds what JSON holds. `operators` are the network's work that is no
+    GEMM, each after a trace or an operator listed before it. Raises TraceError where there is no trace, where two
+    have the same name (reports match layers by name), or where an operator's `after` is neither.
     """
 
     name: str
     traces: tuple[GemmTrace, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    operators: tuple[Operator, ...] = ()
 
-    def __init__(self, name: str, traces: Iterable[GemmTrace], provenance: Mapping[str, Any] | None = None) -> None:
-        layers = tuple(traces)
-        for field_name, value in (("name", name), ("traces", layers), ("provenance", dict(provenance or {}))):
+    def __init__(
+        self,
+        name: str,
+        traces: Iterable[GemmTrace],
+        provenance: Mapping[str, Any] | None = None,
+        operators: Iterable[Operator] = (),
+    ) -> None:
+        layers, others = tuple(traces), tuple(operators)
+        parts = {"name": name, "traces": layers, "provenance": dict(provenance or {}), "operators": others}
+        for field_name, value in parts.items():
             object.__setattr__(self, field_name, value)
         if not layers:
             raise TraceError(f"workload {name!r} has no traces; at least one is expected")
-        twice = [layer for layer, count in Counter(trace.name for trace in layers).items() if count > 1]
-        if twice:
-            raise TraceError(f"workload {name!r} has more than one trace named {twice[0]!r}; each needs its own name")
+        _check_names(name, layers, others)
 
     def __len__(self) -> int:
         return len(self.traces)
@@ -71,7 +79,8 @@ class Workload:
         arrays: Arrays = {}
         layers = [describe(trace, f"{i}.", arrays) for i, trace in enumerate(self.traces)]
         head = {"format": FORMAT, "version": VERSION, "name": self.name, "provenance": dict(self.provenance)}
-        return {**head, "layers": layers}, arrays
+        operators = {"operators": [operator.to_record() for operator in self.operators]} if self.operators else {}
+        return {**head, "layers": layers, **operators}, arrays
 
     @classmethod
     def from_manifest(cls, manifest: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Workload:
@@ -81,12 +90,16 @@ class Workload:
         name, layers, provenance = (manifest.get(key) for key in ("name", "layers", "provenance"))
         if not isinstance(name, str) or not isinstance(layers, list) or not isinstance(provenance, dict):
             raise FileFormatError(f"{where} lacks a name, a list of layers or an object of provenance")
+        others = manifest.get("operators", [])  # files of networks without any have no such key
+        if not isinstance(others, list):
+            raise FileFormatError(f"{where}: operators is {repr(others)[:60]}; a list is expected")
+        operators = [operator_from_record(entry, f"{where}: operator {i}") for i, entry in enumerate(others)]
         left = dict(arrays)
         traces = [restore(entry, f"{i}.", left, f"{where}: layer {i}") for i, entry in enumerate(layers)]
         if left:
             raise FileFormatError(f"{where} holds an array {min(left)!r} that belongs to no layer")
         try:
-            return cls(name, traces, provenance)
+            return cls(name, traces, provenance, operators)
         except TraceError as error:
             raise FileFormatError(f"{where}: {error}") from error
 
@@ -118,6 +131,22 @@ class Workload:
         except (ValueError, RecursionError) as error:
             raise FileFormatError(f"{where}: its {MANIFEST!r} text is not valid JSON") from error
         return cls.from_manifest(manifest, arrays, where)
+
+
+def _check_names(workload: str, traces: tuple[GemmTrace, ...], operators: tuple[Operator, ...]) -> None:
+    names = [trace.name for trace in traces] + [operator.name for operator in operators]
+    twice = [layer for layer, count in Counter(names).items() if count > 1]
+    if twice:
+        what = "trace" if twice[0] not in {operator.name for operator in operators} else "layer"
+        raise TraceError(f"workload {workload!r} has more than one {what} named {twice[0]!r}; each needs its own name")
+    known = {"", *(trace.name for trace in traces)}
+    for operator in operators:
+        if operator.after not in known:
+            raise TraceError(
+                f"operator {operator.name!r} of workload {workload!r} runs after {operator.after!r}, which is no trace "
+                f"and no operator listed before it; {suggestion(operator.after, known - {''})}"
+            )
+        known.add(operator.name)
 
 
 def _plain(value: Any) -> int | float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import csr_rows, dram, eie, engine, scalesim, scnn, systolic
+from benchmarks import admm, csr_rows, dram, eie, engine, importing, scalesim, scnn, systolic, xnor
 
 BENCHMARKS = {
+    "importing": importing.measure,
     "systolic": systolic.measure,
     "csr_rows": csr_rows.measure,
     "engine": engine.measure,
@@ -14,6 +15,8 @@ BENCHMARKS = {
     "eie": eie.measure,
     "scnn": scnn.measure,
     "scalesim": scalesim.measure,
+    "xnor": xnor.measure,
+    "admm": admm.measure,
 }
 
 

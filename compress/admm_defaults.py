@@ -2,76 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
-from accelsim.errors import CompressionError
 from compress.admm import ADMMPruner
 from compress.constraints import Channels, Columns, Combined, Filters, Projectable, Unstructured
 from compress.layers import Layer, weighted_layers
-
-Choice = Callable[[Layer], Projectable | None]  # a layer's constraint, None to leave it alone
+from compress.targets import Keep, require_some, targets
 
 
 def admm(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
-    keep: float = 0.2,
+    keep: Keep = 0.2,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
 ) -> ADMMPruner:
-    """Non-structured ADMM pruning of every layer to the share `keep` of its weights (001 §IV-A, §IV-B Eq 1-3)."""
-    return _pruner(model, example_input, lambda layer: Unstructured(keep), rho, steps_per_iteration)
+    """Non-structured ADMM pruning (001 §IV-A, §IV-B Eq 1-3).
+
+    `keep` is the share of each layer's weights that stays, or a mapping of the layers that take part to theirs.
+    """
+    return _pruner(model, targets(model, Unstructured, keep), rho, steps_per_iteration, example_input)
 
 
 def admm_filter(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
-    keep: float = 0.5,
+    keep: Keep = 0.5,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
 ) -> ADMMPruner:
-    """ADMM filter pruning: the share `keep` of the filters of every layer but the last (001 §IV-A, §IV-B Eq 3)."""
+    """ADMM filter pruning (001 §IV-A, §IV-B Eq 3): whole rows of the GEMM weight.
+
+    `keep` is the share of the filters of every layer but the last, or a mapping of layers to theirs.
+    """
     last = list(weighted_layers(model).values())[-1:]
-    return _pruner(
-        model,
-        example_input,
-        lambda layer: None if layer in last or len(layer.weight) < 2 else Filters(keep),
-        rho,
-        steps_per_iteration,
-    )
+    chosen = targets(model, Filters, keep, lambda layer: layer not in last and len(layer.weight) > 1)
+    return _pruner(model, chosen, rho, steps_per_iteration, example_input)
 
 
 def admm_channel(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
-    keep: float = 0.5,
+    keep: Keep = 0.5,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
 ) -> ADMMPruner:
-    """ADMM channel pruning: the share `keep` of each conv layer's input channels, where it has several (001 §IV-A)."""
-    return _pruner(
-        model,
-        example_input,
-        lambda layer: Channels(keep) if layer.weight.ndim == 4 and layer.weight.shape[1] > 1 else None,
-        rho,
-        steps_per_iteration,
-    )
+    """ADMM channel pruning (001 §IV-A).
+
+    `keep` is the share of each conv layer's input channels, where it has several, or a mapping of layers to theirs.
+    """
+    chosen = targets(model, Channels, keep, lambda layer: layer.weight.ndim == 4 and layer.weight.shape[1] > 1)
+    return _pruner(model, chosen, rho, steps_per_iteration, example_input)
 
 
 def admm_column(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
-    keep: float = 0.5,
+    keep: Keep = 0.5,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
 ) -> ADMMPruner:
-    """ADMM filter-shape pruning: the share `keep` of each conv layer's GEMM columns (001 §IV-A)."""
-    return _pruner(
-        model, example_input, lambda layer: Columns(keep) if _has_columns(layer) else None, rho, steps_per_iteration
-    )
+    """ADMM filter-shape pruning (001 §IV-A): whole columns of the GEMM weight.
+
+    `keep` is the share of each conv layer's columns, or a mapping of layers to theirs.
+    """
+    return _pruner(model, targets(model, Columns, keep, _has_columns), rho, steps_per_iteration, example_input)
 
 
 def admm_combined(
@@ -83,11 +81,11 @@ def admm_combined(
     steps_per_iteration: int = 100,
 ) -> ADMMPruner:
     """Columns and filters of each conv layer, and with them their dead channels (001 §IV-A, §VI Fig 8)."""
-
-    def choose(layer: Layer) -> Projectable | None:
-        return Combined(Columns(columns), Filters(filters)) if _has_columns(layer) else None
-
-    return _pruner(model, example_input, choose, rho, steps_per_iteration)
+    known = weighted_layers(model)
+    chosen: dict[str, Projectable] = {
+        name: Combined(Columns(columns), Filters(filters)) for name, layer in known.items() if _has_columns(layer)
+    }
+    return _pruner(model, require_some(chosen, known), rho, steps_per_iteration, example_input)
 
 
 def _has_columns(layer: Layer) -> bool:
@@ -95,12 +93,10 @@ def _has_columns(layer: Layer) -> bool:
 
 
 def _pruner(
-    model: nn.Module, example_input: torch.Tensor | None, choose: Choice, rho: float, steps_per_iteration: int
+    model: nn.Module,
+    constraints: Mapping[str, Projectable],
+    rho: float,
+    steps_per_iteration: int,
+    example_input: torch.Tensor | None,
 ) -> ADMMPruner:
-    chosen = {name: choose(layer) for name, layer in weighted_layers(model).items()}
-    constraints = {name: constraint for name, constraint in chosen.items() if constraint is not None}
-    if not constraints:
-        raise CompressionError(
-            f"the model has no layer that this method can prune; it has {', '.join(chosen) or 'none'}"
-        )
     return ADMMPruner(model, constraints, rho=rho, steps_per_iteration=steps_per_iteration, example_input=example_input)

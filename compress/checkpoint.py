@@ -17,7 +17,7 @@ import numpy as np
 
 from accelsim.errors import FileFormatError, MissingFileError
 from accelsim.formats.files import read_bytes, read_json
-from compress.codes import CODINGS
+from compress.codes import CODINGS, OPERATIONS
 
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
 FORMAT, VERSION = "accelsim-checkpoint", 1
@@ -38,6 +38,8 @@ class LayerRecord:
     ifmap: integers (B, C, H, W) of a conv layer, (B, K) of a linear one: the example images' activations.
     bias: float32 (N,) or None. weight_scale: one number, or one a filter (N,).
     dense_shape: M, N, K of one group of the uncompressed layer, for the example images.
+    operation: what becomes of a weight and an activation, as in GemmTrace.
+    filter_bits: bits of each filter (N,) of uniform weights where they differ, else None.
     """
 
     name: str
@@ -57,6 +59,8 @@ class LayerRecord:
     groups: int = 1
     bias: np.ndarray | None = None
     columns: np.ndarray | None = None
+    operation: str = "any"
+    filter_bits: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,8 @@ def _layer(entry: Any, tensors: dict[str, np.ndarray], where: str) -> LayerRecor
         groups=_number(entry, "groups", 1, 2**31, where),
         bias=tensors.get(f"{name}.bias"),
         columns=tensors.get(f"{name}.columns"),
+        operation=_one_of(entry, "operation", OPERATIONS, where) if "operation" in entry else "any",
+        filter_bits=_numbers(entry, "filter_bits", 1, where) if "filter_bits" in entry else None,
     )
     _check_shapes(record, where)
     return record
@@ -175,6 +181,18 @@ def _check_shapes(record: LayerRecord, where: str) -> None:
     _check_range(record.ifmap, record.activation_bits, "ifmap", where)
     if record.weight_coding == "uniform":
         _check_range(record.weight, record.weight_bits, "weight", where)
+    if record.filter_bits is not None:
+        _check_filter_bits(record, where)
+
+
+def _check_filter_bits(record: LayerRecord, where: str) -> None:
+    bits, filters = record.filter_bits or (), record.weight_shape[0]
+    _require(record.weight_coding == "uniform", f"{where}: filter_bits of {record.weight_coding} weights are given")
+    _require(len(bits) == filters, f"{where}: filter_bits has {len(bits)} numbers; expected {filters}")
+    most = max(bits)
+    _require(most <= record.weight_bits, f"{where}: filter_bits holds {most}; at most {record.weight_bits} is expected")
+    for n, width in enumerate(bits):
+        _check_range(record.weight[n], width, f"filter {n} of weight", where)
 
 
 def _check_columns(columns: np.ndarray, inputs: int, where: str) -> None:

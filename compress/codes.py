@@ -10,20 +10,24 @@ import numpy as np
 from accelsim.errors import CompressionError
 
 CODINGS = ("uniform", "pow2", "binary", "ternary", "codebook")
+OPERATIONS = ("any", "mac", "l1")
 
 
 @dataclass(frozen=True)
 class LayerCode:
     """A layer's weight as integers: weight ≈ ints · scale.
 
-    `ints` has the weight's shape; `scale` is one number or an array (N,) with one a filter; `coding` and `bits` are
-    those of `GemmTrace.weight_coding` and `weight_bits`.
+    `ints` has the weight's shape; `scale` is one number or an array (N,) with one a filter; `coding`, `bits` and
+    `operation` are those of `GemmTrace.weight_coding`, `weight_bits` and `operation` (`l1`: AdderNet's layers). Where
+    filters of uniform weights differ in their bits, `filter_bits` has one number a filter, `bits` at most.
     """
 
     ints: np.ndarray
     scale: float | np.ndarray
     bits: int = 8
     coding: str = "uniform"
+    operation: str = "any"
+    filter_bits: tuple[int, ...] | None = None
 
     def decoded(self) -> np.ndarray:
         """ints · scale as float64, in the weight's shape."""

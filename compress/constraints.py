@@ -37,7 +37,10 @@ class Constraint(ABC):
 
     def check(self, shape: Sequence[int], where: str) -> None:
         """CompressionError where `keep` is impossible for a weight of this shape; `where` names the layer."""
-        most = self.parts(shape)
+        try:
+            most = self.parts(shape)
+        except CompressionError as error:
+            raise CompressionError(f"{where}: {error}") from None
         share = isinstance(self.keep, float) and 0 < self.keep < 1
         count = isinstance(self.keep, int) and not isinstance(self.keep, bool) and 1 <= self.keep <= most
         if not (share or count):
@@ -52,10 +55,8 @@ class Constraint(ABC):
 
     def mask(self, weight: torch.Tensor) -> torch.Tensor:
         """bool in the weight's shape: True where the part is among the `keep` largest (the first ones on ties)."""
-        energies = self.energies(weight)
-        kept = torch.zeros(energies.numel(), dtype=torch.bool, device=weight.device)
-        order = energies.flatten().sort(descending=True, stable=True).indices
-        kept[order[: self.count(weight.shape)]] = True
+        energies = self.energies(weight.detach())
+        kept = largest(energies.flatten(), self.count(weight.shape))
         return kept.view(energies.shape).expand(weight.shape)
 
     def project(self, weight: torch.Tensor) -> torch.Tensor:
@@ -149,6 +150,15 @@ class Combined:
     def project(self, weight: torch.Tensor) -> torch.Tensor:
         """The weight with everything outside `mask` set to 0."""
         return weight * self.mask(weight)
+
+
+def largest(values: torch.Tensor, count: int) -> torch.Tensor:
+    """bool in the shape of `values` (n,): True at the `count` largest, the first ones on ties. Linear in n."""
+    least = values.kthvalue(len(values) - count + 1).values
+    kept = values > least
+    ties = (values == least).nonzero().flatten()
+    kept[ties[: count - int(kept.sum())]] = True
+    return kept
 
 
 Projectable = Constraint | Combined

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import torch
@@ -47,8 +48,20 @@ class Flow:
     consumers: list[Consumer] = field(default_factory=list)
 
 
+_ONE_TRACE = Lock()  # two at a time would each put back the other's replacement of Module.__call__
+
+
 class _Leaves(fx.Tracer):
-    """Traces into the user's own modules only; torch's, and parametrized ones of theirs, stay whole."""
+    """Traces into the user's own modules only; torch's, and parametrized ones of theirs, stay whole.
+
+    torch.fx traces by replacing the call of every module of the process, so that models which run in other threads
+    meanwhile come by here: they are called as ever.
+    """
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if not any(m is known for known in self.root.modules()):
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, (Layer, BatchNorm, *_MODULES)) or super().is_leaf_module(m, module_qualified_name)
@@ -79,7 +92,8 @@ def _traced(model: nn.Module, example_input: torch.Tensor) -> fx.Graph | None:
     """The model's graph with a shape on each node, or None. A refusal to trace can be any exception of the model's."""
     training = model.training
     try:
-        graph = _Leaves().trace(model.eval())
+        with _ONE_TRACE:
+            graph = _Leaves().trace(model.eval())
         with torch.no_grad():
             ShapeProp(fx.GraphModule(model, graph)).propagate(example_input)
     except Exception:  # the model's own code runs here; whatever stops it, such a model is left alone

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from dataclasses import fields as dataclass_fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import ConfigError, suggestion, unknown_name
+from accelsim.errors import ConfigError, unknown_name
 from accelsim.formats.files import read_yaml
+from compress import recipe_values as values
 from compress.registry import methods
+from compress.search_plan import Search, parse_search
 
 WHAT = "recipe"
-EPOCHS_LIMIT, SEED_LIMIT, STAGES_LIMIT = 10_000, 2**31, 100
+STAGES_LIMIT = 100
 PRETRAIN_EPOCHS = 10
+BATCH = 64
 
 
 @dataclass(frozen=True)
 class Stage:
     """One method at work: `epochs` until it hardens, then `retrain_epochs` (None: as many) under its constraint.
 
-    `settings` go to the method; `seed` fixes the order of the batches, the recipe's own where it is None.
+    `settings` go to the method. `keep` says what stays of each layer where the method prunes to constraints; `bits`
+    the width of each layer's weights where it quantizes to levels, one number for all. The learning rate falls by a
+    cosine to `final_rate` times itself before hardening, and from `retrain_learning_rate` (None: the same) to a
+    hundredth after. `augmentation` takes the place of the recipe's. `seed` fixes the batches; None: they follow from
+    the recipe's seed and the stage's place.
     """
 
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keep: Mapping[str, Any] | None = None
+    bits: int | Mapping[str, int] | None = None
     epochs: int = 4
     retrain_epochs: int | None = None
     learning_rate: float = 1e-3
+    final_rate: float = 0.01
+    retrain_learning_rate: float | None = None
+    augmentation: Mapping[str, float] | None = None
     seed: int | None = None
 
     @property
@@ -40,28 +51,33 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network's training for `pretrain_epochs`, then its stages. `model` is the only one it is for, or None."""
+    """A network's training for `pretrain_epochs`, then its stages, or a search that makes them up as it goes.
+
+    `model` is the only one it is for, or None. Batches have `batch` images, `pretrain_batch` (None: as many) before the
+    first stage. `augmentation` holds fields of `workloads.datasets.Affine`, its
+    defaults where a field is missing.
+    """
 
     name: str
     stages: tuple[Stage, ...]
     model: str | None = None
     pretrain_epochs: int = PRETRAIN_EPOCHS
     pretrain_learning_rate: float = 1e-3
+    pretrain_batch: int | None = None
+    batch: int = BATCH
+    augmentation: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
+    search: Search | None = None
 
     @property
     def epochs(self) -> int:
-        """All epochs of training."""
+        """All epochs of training, but those of a search, which decides by itself."""
         return self.pretrain_epochs + sum(stage.all_epochs for stage in self.stages)
 
     def require_model(self, model: str) -> None:
         """ConfigError where the recipe is for another model."""
         if self.model not in {None, model}:
             raise ConfigError(f"{WHAT} {self.name!r} is for model {self.model!r:.90}, not {model!r:.90}")
-
-
-_STAGE_KEYS = tuple(f.name for f in dataclass_fields(Stage))
-_RECIPE_KEYS = ("model", "pretrain_epochs", "pretrain_learning_rate", "seed", "stages")
 
 
 def recipe_names() -> list[str]:
@@ -87,25 +103,19 @@ def load_recipe(source: str | Path) -> Recipe:
 
 
 def parse_recipe(content: Mapping[str, Any], name: str) -> Recipe:
-    """The recipe that a mapping holds: `method` and a stage's other keys, or a list of `stages`; else ConfigError."""
+    """The recipe that a mapping holds: `method` and a stage's other keys, or a list of `stages`, or a `search`.
+
+    Stages may come before a search. Raises ConfigError.
+    """
     where = f"{WHAT} {name!r:.90}"
-    many = "stages" in content
-    _known(content, _RECIPE_KEYS if many else (*_RECIPE_KEYS, *_STAGE_KEYS), where)
-    shared = {key: content[key] for key in _RECIPE_KEYS if key in content and key != "stages"}
-    own = {key: value for key, value in content.items() if key in _STAGE_KEYS and key != "seed"}
-    entries = _stage_list(content["stages"], where) if many else [(own, where)]
-    return Recipe(name, tuple(_stage(entry, place) for entry, place in entries), **_recipe_values(shared, where))
-
-
-def _recipe_values(shared: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The recipe's own keys, checked."""
-    checks: dict[str, Callable[[Any, str], Any]] = {
-        "model": _text,
-        "pretrain_epochs": _epochs,
-        "pretrain_learning_rate": _rate,
-        "seed": _seed,
-    }
-    return {key: checks[key](value, f"{where}: {key}") for key, value in shared.items()}
+    several = [key for key in ("stages", "search") if key in content]
+    values.require_known(content, (*_RECIPE, *several) if several else (*_RECIPE, *_STAGE, "stages", "search"), where)
+    shared = values.checked({key: content[key] for key in _RECIPE if key in content}, _RECIPE, where)
+    own = {key: value for key, value in content.items() if key in _STAGE and key not in _RECIPE}
+    entries = _stage_list(content["stages"], where) if "stages" in content else [] if several else [(own, where)]
+    stages = tuple(parse_stage(entry, place) for entry, place in entries)
+    search = parse_search(content["search"], parse_stage, f"{where}: search") if "search" in content else None
+    return Recipe(name, stages, search=search, **shared)
 
 
 def _stage_list(value: Any, where: str) -> list[tuple[Mapping[str, Any], str]]:
@@ -115,66 +125,56 @@ def _stage_list(value: Any, where: str) -> list[tuple[Mapping[str, Any], str]]:
     return [(entry, f"{where}: stage {number}") for number, entry in enumerate(value, start=1)]
 
 
-def _stage(entry: Any, where: str) -> Stage:
-    """One stage from its mapping, checked."""
-    if not isinstance(entry, dict) or not all(isinstance(key, str) for key in entry):
-        raise ConfigError(f"{where} is {entry!r:.60}; a mapping with `method` is expected")
-    _known(entry, _STAGE_KEYS, where)
-    if "method" not in entry:
+def parse_stage(entry: Any, where: str) -> Stage:
+    """One stage from its mapping; ConfigError where a key or a value cannot be."""
+    values.mapping(entry, where, "a mapping with `method`")
+    found = values.checked(entry, _STAGE, where)
+    if "method" not in found:
         raise ConfigError(f"{where} has no method; `method: inq` for example is expected")
-    checks: dict[str, Callable[[Any, str], Any]] = {
-        "method": _method,
-        "settings": _settings,
-        "epochs": _epochs,
-        "retrain_epochs": _epochs,
-        "learning_rate": _rate,
-        "seed": _seed,
-    }
-    return Stage(**{key: checks[key](value, f"{where}: {key}") for key, value in entry.items()})
-
-
-def _known(content: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    known = list(dict.fromkeys(known))
-    for key in content:
-        if key not in known:
-            raise ConfigError(f"{where} has no key {key[:60]!r}; {suggestion(key[:60], known)}")
+    return Stage(**found)
 
 
 def _method(value: Any, where: str) -> str:
-    name = _text(value, where)
+    name = values.text(value, where)
     known = [method.name for method in methods()]
     if name not in known:
         raise unknown_name("method", name, known)
     return name
 
 
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{where} is {value!r:.60}; a name is expected")
-    return value
+def _augmentation(value: Any, where: str) -> dict[str, float]:
+    """Numbers of at least 0; `Affine` knows how far each may go."""
+    found = values.mapping(value, where, "a mapping of degrees, scale, shear and shift")
+    values.require_known(found, ("degrees", "scale", "shear", "shift"), where)
+    return {key: values.number(entry, -1e-9, 180, f"{where}: {key}") for key, entry in found.items()}
 
 
-def _settings(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ConfigError(f"{where} is {value!r:.60}; a mapping of the method's settings is expected")
-    return value
+def _bits(value: Any, where: str) -> int | dict[str, int]:
+    """A width, or one a layer."""
+    if not isinstance(value, dict):
+        return values.integer(value, 1, 8, where)
+    return {name: values.integer(bits, 1, 8, f"{where}: {name}") for name, bits in values.mapping(value, where).items()}
 
 
-def _epochs(value: Any, where: str) -> int:
-    return _integer(value, EPOCHS_LIMIT, where)
-
-
-def _seed(value: Any, where: str) -> int:
-    return _integer(value, SEED_LIMIT, where)
-
-
-def _integer(value: Any, most: int, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ConfigError(f"{where} is {value!r:.60}; an integer from 0 to {most} is expected")
-    return value
-
-
-def _rate(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ConfigError(f"{where} is {value!r:.60}; a number above 0 and up to 1 is expected")
-    return float(value)
+_STAGE: Mapping[str, values.Check] = {
+    "method": _method,
+    "settings": values.settings,
+    "keep": values.keep,
+    "bits": _bits,
+    "epochs": values.epochs,
+    "retrain_epochs": values.epochs,
+    "learning_rate": values.rate,
+    "final_rate": values.rate,
+    "retrain_learning_rate": values.rate,
+    "augmentation": _augmentation,
+    "seed": values.seed,
+}
+_RECIPE: Mapping[str, values.Check] = {
+    "model": values.text,
+    "pretrain_epochs": values.epochs,
+    "pretrain_learning_rate": values.rate,
+    "pretrain_batch": values.batch,
+    "batch": values.batch,
+    "augmentation": _augmentation,
+    "seed": values.seed,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ class Method:
     where: str
 
 
-_PRUNING = "regularized_pruning"
+_PRUNING, _FEW = "regularized_pruning", "binary_ternary"
 _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, example_input, settings)
     Method("admm", _PRUNING, "001", "IV-A; IV-B Eq 1-3"): "admm_defaults:admm",
     Method("admm_filter", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter = row)"): "admm_defaults:admm_filter",
@@ -35,9 +36,18 @@ _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, 
     Method("admm_combined", _PRUNING, "001", "IV-A; VI Fig 8 (columns then filters and their dead channels)"): (
         "admm_defaults:admm_combined"
     ),
+    Method("admm_progressive", _PRUNING, "001", "IV-C"): "admm_progressive:admm_progressive",
+    Method("admm_levels", "quantizer", "001", "IV-A; IV-B (equal-distance levels)"): "admm_quantization:admm_levels",
+    Method("admm_binary", _FEW, "001", "V-B Tables VI-VII"): "admm_quantization:admm_binary",
+    Method("admm_ternary", _FEW, "001", "V-B Table VI"): "admm_quantization:admm_ternary",
+    Method("pruned_ternary", _FEW, "001", "VI (truncated Gaussian after pruning)"): "truncated_gaussian:PrunedTernary",
+    Method("iterative_magnitude", "schedule", "001", "V-A Fig 7"): "iterative_magnitude:iterative_magnitude",
+    Method("l1_regularization", _PRUNING, "001", "V-A Fig 7"): "regularization:l1_regularization",
+    Method("l2_regularization", _PRUNING, "001", "V-A Fig 7"): "regularization:l2_regularization",
+    Method("projected_gradient", _PRUNING, "001", "V-A Fig 7"): "projected_gradient:projected_gradient",
     Method("inq", "pow2", "003", "4.2.2"): "inq:IncrementalQuantizer",
     Method("deepshift_q", "pow2", "003", "4.2.2 Eq 22"): "deepshift:DeepShiftQ",
-    Method("xnor_net", "binary_ternary", "003", "4.2.3"): "xnor_net:XnorNet",
+    Method("xnor_net", _FEW, "003", "4.2.3"): "xnor_net:XnorNet",
 }
 
 
@@ -52,14 +62,19 @@ def create(name: str, model: nn.Module, example_input: torch.Tensor | None = Non
     `settings` go to the method's factory by keyword. Make the optimizer from `model.parameters()` afterwards. Raises
     UnknownNameError for a name or a setting that nobody knows, CompressionError for a value that cannot be.
     """
-    places = {method.name: place for method, place in _METHODS.items()}
-    if name not in places:
-        raise unknown_name("method", name, places)
-    module, factory_name = places[name].split(":")
-    factory = getattr(import_module(f"compress.{module}"), factory_name)
-    known = [p for p in inspect.signature(factory).parameters if p not in ("model", "example_input")]
+    make = factory(name)
+    known = [p for p in inspect.signature(make).parameters if p not in ("model", "example_input")]
     for setting in settings:
         if setting not in known:
             raise CompressionError(f"method {name!r} has no setting {setting!r}; {suggestion(setting, known)}")
-    made: Compressor = factory(model, example_input=example_input, **settings)
-    return made
+    return make(model, example_input=example_input, **settings)
+
+
+def factory(name: str) -> Callable[..., Compressor]:
+    """What makes the method `name` from (model, example_input, settings); UnknownNameError where nobody knows it."""
+    places = {method.name: place for method, place in _METHODS.items()}
+    if name not in places:
+        raise unknown_name("method", name, places)
+    module, made = places[name].split(":")
+    found: Callable[..., Compressor] = getattr(import_module(f"compress.{module}"), made)
+    return found

@@ -125,13 +125,25 @@ def _layer(
         "weight_shape": list(ints.shape),
         "weight_bits": code.bits,
         "weight_coding": code.coding,
+        "operation": code.operation,
         "weight_scale": np.asarray(code.scale, dtype=np.float64).tolist(),
         "activation_bits": integer.activation.bits,
         "activation_scale": integer.activation.scale,
         "dense_shape": [run.rows, dense[0] // groups, int(np.prod(dense[1:]))],
         **_geometry(layer),
     }
+    if code.filter_bits is not None:
+        entry["filter_bits"] = _filter_bits(code, len(ints))
     return arrays, entry
+
+
+def _filter_bits(code: LayerCode, filters: int) -> list[int]:
+    """Bits by filter, where they are what `read` accepts."""
+    bits = [int(width) for width in code.filter_bits or ()]
+    if code.coding != "uniform" or len(bits) != filters or not all(1 <= width <= code.bits for width in bits):
+        told = f"filter_bits of {filters} {code.coding} filters are {bits!r:.60}"
+        raise CompressionError(f"{told}; one from 1 to {code.bits} for each filter of uniform weights is expected")
+    return bits
 
 
 def _geometry(layer: nn.Module) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -59,6 +60,37 @@ def _stays_zero(model: nn.Module, consumer: Consumer, channels: int) -> torch.Te
     return zero
 
 
+@torch.no_grad()
+def clear(model: nn.Module, example_input: torch.Tensor) -> None:
+    """Set to 0, in place, what can make no difference: filters that no layer reads, and weights on outputs that are 0.
+
+    The model computes the same with fewer weights: non-structured pruning leaves some that lead nowhere. Followed as
+    far as `shrink` follows.
+    """
+    found = flows(model, example_input)
+    while sum(_clear_one(model, flow) for flow in found):
+        pass
+
+
+def _clear_one(model: nn.Module, flow: Flow) -> int:
+    """How many weights became 0 in one flow."""
+    producer = layer(model, flow.producer)
+    dead, unread = dead_filters(producer), torch.ones_like(dead_filters(producer))
+    cleared = 0
+    for consumer in flow.consumers:
+        reader = layer(model, consumer.layer)
+        unread &= _unread(reader, consumer.features)
+        silent = (dead & _stays_zero(model, consumer, len(dead))).repeat_interleave(consumer.features)
+        cleared += int(reader.weight[:, silent].count_nonzero())
+        reader.weight[:, silent] = 0
+    if flow.consumers:
+        cleared += int(producer.weight[unread].count_nonzero())
+        producer.weight[unread] = 0
+        if producer.bias is not None:
+            producer.bias[unread] = 0
+    return cleared
+
+
 def _image_of_zero(norm: nn.Module) -> torch.Tensor:
     """What a batch norm makes of 0 in inference: bias − mean · weight / √(variance + ε), by channel; NaN if unknown."""
     assert isinstance(norm, BatchNorm)
@@ -91,6 +123,27 @@ def _take(module: Layer, kept: torch.Tensor, dim: int) -> None:
         module.bias = nn.Parameter(module.bias[kept])
     names = ("out_channels", "in_channels") if isinstance(module, nn.Conv2d) else ("out_features", "in_features")
     setattr(module, names[dim], len(kept))
+
+
+def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Give the model's layers and batch norms the shapes of a shrunk model's `state`, whose values are yet to come."""
+    for name, module in model.named_modules():
+        for own, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
+            wanted = state.get(f"{name}.{own}".removeprefix("."))
+            if wanted is not None and wanted.shape != tensor.shape:
+                empty = torch.empty_like(wanted)
+                setattr(module, own, nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty)
+        _describe(module)
+
+
+def _describe(module: nn.Module) -> None:
+    """A layer's own words for its sizes, after its weight's shape."""
+    if isinstance(module, nn.Conv2d):
+        module.out_channels, module.in_channels = len(module.weight), module.weight.shape[1] * module.groups
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, BatchNorm) and module.running_mean is not None:
+        module.num_features = len(module.running_mean)
 
 
 def _take_norm(norm: nn.Module, kept: torch.Tensor) -> None:

@@ -28,11 +28,28 @@ def compress(
     seed: Annotated[
         int | None, typer.Option(min=0, max=SEED_LIMIT, help="In place of the recipe's: of split, weights and batches.")
     ] = None,
+    steps: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep finished stages here, for others to share; else in the checkpoint's."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Train a network on the bundled digits, compress it by a recipe, measure it on its integers and save it.
 
-    Shipped recipes: lenet5-admm-quick, lenet5-inq-quick, lenet5-admm-inq-quick, lenet5-xnor-quick.
+    The same command again goes on where an interrupted one ended. log.jsonl beside the checkpoint has a line a step.
+
+    Shipped recipes take minutes (quick), tens of minutes, or hours (same-accuracy, which search for the last rate at
+    the baseline's accuracy):
+
+    \b
+      lenet5-admm-quick             lenet5-conv-structured-88x
+      lenet5-inq-quick              lenet5-conv-structured-88x-3bit
+      lenet5-admm-inq-quick         lenet5-246x
+      lenet5-xnor-quick             lenet5-246x-3bit
+      lenet5-conv-114x              lenet5-348x
+      lenet5-conv-114x-3bit         lenet5-348x-3bit
+      lenet5-same-accuracy-nonstructured
+      lenet5-same-accuracy-structured
 
     \b
     Example: accelsim compress lenet5 --recipe lenet5-inq-quick --out out/lenet5-inq
@@ -45,10 +62,15 @@ def compress(
     plan = load_recipe(recipe)
     plan.require_model(model)
     require_writable(out)
+    if steps is not None:
+        require_writable(steps)
     from explore.compressing import compress_model
 
-    with _progress() as told:
-        result = compress_model(model, plan, out, seed, told)
+    try:
+        with _progress() as told:
+            result = compress_model(model, plan, out, seed, told, steps)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("interrupted; the same command goes on behind the last finished stage") from stop
     if as_json:
         typer.echo(json.dumps(_as_dict(result), indent=1, allow_nan=False))
     else:
@@ -95,4 +117,6 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=None)
-        yield lambda stage, done, of: bar.update(task, description=f"training {stage}", completed=done, total=of)
+        yield lambda stage, done, of: bar.update(
+            task, description=f"training {stage}", completed=done, total=of or None
+        )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from explore.cli_output import print_table
+from explore.cli_run import Settings, parse_settings
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
 
 app = typer.Typer(help="Machines: list those that ship, show one, check a file.", rich_markup_mode=None)
 
@@ -25,20 +30,48 @@ def list_machines() -> None:
     print_table("machines", ("name", "array", ">MACs/cycle", "description"), rows, "description")
 
 
+Bits = Annotated[int, typer.Option(min=1, max=64, help="Width that --energy prices; 8 unless given.")]
+
+
 @app.command()
-def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list, or a YAML file.")]) -> None:
-    """Print a machine with all its defaults, as YAML.
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list, or a YAML file.")],
+    settings: Settings = [],  # noqa: B006  # typer reads the default and hands over a list of its own
+    energy: Annotated[
+        bool, typer.Option("--energy", help="Print what each action costs, areas, figures and their sources instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    weight_bits: Bits = 8,
+    activation_bits: Bits = 8,
+) -> None:
+    """Print a machine with all its defaults, as YAML; or what its energy and area are made of.
 
     \b
-    Example: accelsim hw show dense/os-32x32
+    Example: accelsim hw show dense/os-32x32 --energy --set energy.mult_8_pj=0.25
     """
-    import yaml
-
     from accelsim.hardware import load_hardware
 
-    machine = load_hardware(name)
-    text = yaml.safe_dump(machine.to_dict(), sort_keys=False, allow_unicode=True)
-    typer.echo(f"# peak: {machine.array.peak_macs:,} MACs a cycle\n{text}", nl=False)
+    machine = load_hardware(name, **parse_settings(settings))
+    if energy:
+        _show_energy(machine, weight_bits, activation_bits, as_json)
+    elif as_json:
+        typer.echo(json.dumps(machine.to_dict(), indent=1))
+    else:
+        import yaml
+
+        text = yaml.safe_dump(machine.to_dict(), sort_keys=False, allow_unicode=True)
+        typer.echo(f"# peak: {machine.array.peak_macs:,} MACs a cycle\n{text}", nl=False)
+
+
+def _show_energy(machine: Accelerator, weight_bits: int, activation_bits: int, as_json: bool) -> None:
+    from accelsim.energy_sheet import energy_sheet
+    from explore.energy_tables import print_energy
+
+    sheet = energy_sheet(machine, weight_bits, activation_bits)
+    if as_json:
+        typer.echo(json.dumps(sheet, indent=1, allow_nan=False))
+    else:
+        print_energy(sheet)
 
 
 @app.command()

@@ -23,20 +23,21 @@ def make_console() -> Console:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], wraps: str, caption: str = ""
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], wraps: str | Sequence[str], caption: str = ""
 ) -> None:
     """A table with a line below it; columns whose name begins with ">" hold numbers and stand right.
 
-    In a narrow terminal only the column `wraps` is broken into lines.
+    In a narrow terminal only the column `wraps`, or those that it names, are broken into lines.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    wrapped = (wraps,) if isinstance(wraps, str) else wraps
     table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     for column in columns:
         side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        least = WRAPPED_WIDTH if column == wraps else None
+        least = WRAPPED_WIDTH if column in wrapped else None
         table.add_column(
             Text(column.removeprefix(">")), justify=side, no_wrap=not least, overflow="fold", min_width=least
         )

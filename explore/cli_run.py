@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,9 @@ REPORT, LAYERS = "report.json", "layers.csv"
 
 WorkloadName = Annotated[
     str,
-    typer.Argument(metavar="WORKLOAD", help="A zoo network, a saved .npz, a checkpoint folder or a SCALE-Sim .csv."),
+    typer.Argument(
+        metavar="WORKLOAD", help="A zoo network, a saved .npz, a checkpoint folder, an .onnx model or a SCALE-Sim .csv."
+    ),
 ]
 HardwareName = Annotated[
     str, typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML file.")
@@ -64,6 +66,24 @@ def run(
         typer.echo(report.to_json())
     else:
         show(report)
+        for line in (*_fallback(report), *remarks(layers.provenance)):
+            typer.echo(line)
+
+
+def remarks(provenance: Mapping[str, Any]) -> list[str]:
+    """A line each on what of a network is not simulated and on what is assumed about its numbers; often none."""
+    left, assumed = provenance.get("not_lowered"), provenance.get("assumed")
+    found = [f"not simulated: {', '.join(map(str, left))}"] if left else []
+    if isinstance(assumed, dict):
+        found.append(f"assumed: {', '.join(f'{what} {value}' for what, value in assumed.items())}")
+    return found
+
+
+def _fallback(report: Report) -> list[str]:
+    """A line on the layers that the machine's own array could not run; often none."""
+    names, layers = report.fallback_layers, sum(row["array"] != "vector" for row in report.rows)
+    told = "every layer" if len(names) == layers else ", ".join(names)
+    return [f"on the fallback array: {told}"] if names else []
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ app = typer.Typer(help="Workloads: list the zoo, show the layers of one.", rich_
 
 @app.command("list")
 def list_workloads() -> None:
-    """List the networks of the zoo.
+    """List the networks of the zoo and the published compressions of them.
 
     \b
     Example: accelsim workload list
@@ -27,6 +27,8 @@ def list_workloads() -> None:
     found = [workloads.load(name) for name in workloads.list_models()]
     rows = [(w.name, len(w), f"{sum(map(weights, w)):,}", f"{w.macs:,}") for w in found]
     print_table("workloads, for one input", ("name", ">layers", ">weights", ">MACs"), rows, "name")
+    published = [(f"{name}@{profile}",) for name, known in workloads.profiles().items() for profile in known]
+    print_table("published compressions", ("name",), published, "name", "densities and bits of a paper, random values")
 
 
 @app.command()
@@ -46,8 +48,8 @@ def show(workload: WorkloadName) -> None:
 
 
 def weights(trace: GemmTrace) -> int:
-    """Weights of a layer, all groups."""
-    return trace.groups * trace.N * trace.K
+    """Weights of a layer, all groups; a product of two activations has none."""
+    return trace.groups * trace.N * trace.K if trace.has_weights else 0
 
 
 def bits(trace: GemmTrace) -> str:

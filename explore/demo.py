@@ -32,7 +32,9 @@ MACHINES = (
     "sparse/eie-64pe",
     "lowbit/shift-16x16",
     "lowbit/xnor-16x16x64",
-)
+    "lowbit/bitserial-16x16x64",
+    "lowbit/ternary-16x16",
+)  # lowbit/adder-16x16 needs a network trained for L1 distances: integers of any other fit it, its results would not
 TOLERANCE = {False: 0.005, True: 0.02}  # of accuracy, by `fast`: what counts as the same
 TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
 PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")

@@ -1,4 +1,4 @@
-"""The demo's low-bit networks: LeNet-5 with power-of-two weights for shifters, and a binary one for XNOR and popcount.
+"""The demo's low-bit networks: LeNet-5 with weights that a shifter, XNOR gates, an adder or bit-serial PEs multiply by.
 
 How long each trains are the tables `FULL` and `FAST`; everything below them only carries them out.
 """
@@ -6,19 +6,25 @@ How long each trains are the tables `FULL` and `FAST`; everything below them onl
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+import workloads
+from compress.admm_quantization import admm_ternary
 from compress.inq import IncrementalQuantizer
+from compress.integer import calibrate_activations
 from compress.xnor_net import XnorNet
-from explore.network_training import Schedule, Study, Trained, Training
+from explore.mixed_precision import MixedPrecision, least_bits
+from explore.network_training import CALIBRATION_IMAGES, Schedule, Study, Trained, Training
 from workloads.models import model as zoo_model
 
 LOW_BIT_BATCH = 64
 INQ_RATE, REAL_RATE, BINARY_RATE = Schedule(1e-3), Schedule(2e-3), Schedule(5e-3)
+TERNARY_ADMM_RATE, TERNARY_RATE = Schedule(2e-3, final=1.0), Schedule(2e-3)
 
 
 @dataclass(frozen=True)
@@ -48,29 +54,56 @@ class BinaryPlan:
 
 
 @dataclass(frozen=True)
-class LowBitBudget:
-    """What one run trains of both networks."""
+class TernaryPlan:
+    """ADMM towards −q, 0 and q for some iterations of an epoch each, then epochs with the weights on them."""
 
-    pow2: Pow2Plan
-    binary: BinaryPlan
+    iterations: int = 1
+    retrain_epochs: int = 2
+    rho: float = 3e-3
 
     @property
     def epochs(self) -> int:
-        """All epochs of both networks."""
-        return self.pow2.epochs + self.binary.real_epochs + self.binary.epochs
+        """All of them."""
+        return self.iterations + self.retrain_epochs
 
 
-FULL = LowBitBudget(Pow2Plan(epochs_per_portion=2), BinaryPlan(real_epochs=2, epochs=14))
+@dataclass(frozen=True)
+class LowBitBudget:
+    """What one run trains of the networks, and on how many training digits the bits of `mixed` are searched."""
+
+    pow2: Pow2Plan
+    binary: BinaryPlan
+    ternary: TernaryPlan = TernaryPlan()
+    search_digits: int = 500
+
+    @property
+    def epochs(self) -> int:
+        """All epochs of all networks."""
+        return self.pow2.epochs + self.binary.real_epochs + self.binary.epochs + self.ternary.epochs
+
+
+FULL = LowBitBudget(
+    Pow2Plan(epochs_per_portion=2),
+    BinaryPlan(real_epochs=2, epochs=14),
+    TernaryPlan(iterations=2, retrain_epochs=3),
+    search_digits=1000,
+)
 FAST = LowBitBudget(Pow2Plan(), BinaryPlan(real_epochs=1, epochs=7))
 
 
 def low_bit_tasks(study: Study, baseline: nn.Module, budget: LowBitBudget) -> list[Callable[[], Trained]]:
-    """What trains and saves `pow2` and `binary`, each when called, from copies of the trained LeNet-5 `baseline`.
+    """What trains and saves `pow2`, `binary`, `ternary` and `mixed`, each when called, from copies of `baseline`.
 
-    The calls share nothing but the study, so they may run side by side. They take `budget.epochs` epochs in all.
+    That is the trained LeNet-5. The calls share nothing but the study, so they may run side by side. They take
+    `budget.epochs` epochs in all.
     """
     start = copy.deepcopy(baseline)
-    return [lambda: train_pow2(study, start, budget.pow2), lambda: train_binary(study, start, budget.binary)]
+    return [
+        lambda: train_pow2(study, start, budget.pow2),
+        lambda: train_binary(study, start, budget.binary),
+        lambda: train_ternary(study, start, budget.ternary),
+        lambda: choose_mixed(study, start, budget.search_digits),
+    ]
 
 
 def train_pow2(study: Study, baseline: nn.Module, plan: Pow2Plan) -> Trained:
@@ -107,3 +140,30 @@ def train_binary(study: Study, baseline: nn.Module, plan: BinaryPlan) -> Trained
     method.harden()
     method.finalize()
     return training.save(method)
+
+
+def train_ternary(study: Study, baseline: nn.Module, plan: TernaryPlan) -> Trained:
+    """`ternary`: the weights of each layer −q, 0 or q by ADMM, inputs at 8 bits; `baseline` stays as it is."""
+    training = Training(study, "ternary", copy.deepcopy(baseline), batch=LOW_BIT_BATCH)
+    method = admm_ternary(training.model, study.example, rho=plan.rho, steps_per_iteration=len(training.batches))
+    training.fit("admm", plan.iterations, TERNARY_ADMM_RATE, method)
+    method.harden()
+    training.fit("retrain", plan.retrain_epochs, TERNARY_RATE, method)
+    method.finalize()
+    return training.save(method)
+
+
+def choose_mixed(study: Study, baseline: nn.Module, search_digits: int) -> Trained:
+    """`mixed`: the baseline's own weights, each layer at the fewest bits that keep the accuracy, without training.
+
+    The digits of the search are the last of the training digits; the inputs are calibrated on the first.
+    """
+    training = Training(study, "mixed", copy.deepcopy(baseline))
+    data, started = study.data, time.perf_counter()
+    activations = calibrate_activations(training.model, torch.split(data.train_images[:CALIBRATION_IMAGES], 100))
+    macs = {trace.name: trace.macs for trace in workloads.load("lenet5")}
+    bits = least_bits(
+        training.model, macs, activations, data.train_images[-search_digits:], data.train_labels[-search_digits:]
+    )
+    training.epochs["search"], training.seconds["search"] = 0, round(time.perf_counter() - started, 2)
+    return training.save(MixedPrecision(training.model, bits, activations, study.example))

@@ -1,4 +1,4 @@
-"""The demo's networks: LeNet-5 trained on the bundled digits, pruned twice by ADMM and quantized twice to few bits.
+"""The demo's networks: LeNet-5 trained on the bundled digits, pruned twice by ADMM and quantized to few bits four ways.
 
 How long each trains and what it keeps are the tables `FULL` and `FAST`; everything below them only carries them out.
 """
@@ -114,7 +114,7 @@ FAST = Budget(
 
 
 def train_networks(out: Path, fast: bool = False, seed: int = 0, progress: Progress | None = None) -> list[Trained]:
-    """Train and save `baseline`, `nonstructured`, `structured`, `pow2` and `binary` under `out`, one folder each.
+    """Train and save `baseline`, `nonstructured`, `structured` and the low-bit networks under `out`, one folder each.
 
     `fast` takes 3,000 training digits and fewer epochs. The compressed networks start from the baseline and train two
     at a time, each on one thread: that is faster than all threads on one after another, since such a small network

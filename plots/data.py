@@ -22,7 +22,8 @@ class StudyData:
 
     `runs` are `Run.summary()` dicts, `storage` rows of `accelsim.storage.storage_rows`, `layers` the reports' layer
     rows behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is
-    one layer's transfers and tiles, or None. Units stand in the names.
+    one layer's transfers and tiles, or None. `accuracy_rate` are points of accuracy against pruning rate, by way of
+    pruning. Units stand in the names.
     """
 
     runs: Sequence[Row]
@@ -32,6 +33,15 @@ class StudyData:
     storage: Sequence[Row] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     timeline: Timeline | None = None
+    accuracy_rate: Sequence[Row] = ()
+
+    @classmethod
+    def of_accuracy_rate(cls, points: Sequence[Row]) -> StudyData:
+        """A study of nothing but these points: rows with `way, words, asked_rate, whole_rate, accuracy` and
+        `baseline_accuracy`, accuracies as fractions."""
+        import pandas as pd
+
+        return cls((), {}, "", pd.DataFrame(), accuracy_rate=points)
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> StudyData:

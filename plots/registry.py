@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plots import cycles, energy, ppr, storage, timeline, traffic
+from plots import accuracy_rate, cycles, energy, ppr, storage, timeline, traffic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +30,9 @@ FIGURES: Mapping[str, Drawing] = {
     "energy": Drawing(energy.draw, "Energy by network and machine, and its components."),
     "traffic": Drawing(traffic.draw, "Bytes between DRAM and the chip, and the operands they carry."),
     "timeline": Drawing(timeline.draw, "One layer in time: the array's tiles and the transfers.", "timeline"),
+    "accuracy_rate": Drawing(
+        accuracy_rate.draw, "Accuracy against pruning rate, by way of pruning (001 Fig 7).", "accuracy_rate"
+    ),
 }
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+torch.set_num_threads(1)  # networks this small only wait for a second thread, most of all beside other test processes
+
 
 class Cnn(nn.Module):
     """Two convs with batch norm, then two linear layers: everything that shrinking follows."""

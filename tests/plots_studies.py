@@ -79,6 +79,22 @@ def timeline() -> Timeline:
     return Timeline("conv2", "nonstructured on sparse/csr-rows-16x16", tuple(bars))
 
 
+def accuracy_rate() -> list[dict[str, Any]]:
+    """Seven ways at four rates, the later ones the worse."""
+    ways = [
+        ("admm_progressive", "ADMM, progressive"), ("admm_one_shot", "ADMM, one shot"),
+        ("iterative_magnitude", "iterative magnitude"), ("one_shot_magnitude", "one-shot magnitude"),
+        ("l1_regularization", "fixed L1"), ("l2_regularization", "fixed L2"),
+        ("projected_gradient", "projected gradient"),
+    ]  # fmt: skip
+    return [
+        {"way": way, "words": words, "asked_rate": rate, "whole_rate": rate * 1.01, "baseline_accuracy": 0.992,
+         "accuracy": 0.991 - rate / 361 * (0.01 + 0.02 * number)}
+        for number, (way, words) in enumerate(ways)
+        for rate in (25.0, 100.0, 246.0, 361.0)
+    ]  # fmt: skip
+
+
 def study(networks: int = 3, machines: int = 3, seed: int = 0) -> StudyData:
     """Every network on every machine."""
     rng = np.random.default_rng(seed)
@@ -99,6 +115,7 @@ def study(networks: int = 3, machines: int = 3, seed: int = 0) -> StudyData:
             "machines": {name: {"name": name, "clock_mhz": 500.0} for name in MACHINES[:machines]},
         },
         timeline=timeline(),
+        accuracy_rate=accuracy_rate(),
     )
 
 

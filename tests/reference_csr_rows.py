@@ -10,9 +10,13 @@ cycle even when empty. Barrier at the end of a pass only.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
+
+from tests import reference_shift
 
 BLOCK = 64
 
@@ -62,7 +66,22 @@ def hand_out(pes: list[Pe], waiting: list[deque[int]], weight: np.ndarray) -> No
             pe.take(n, weight[n])
 
 
-def clock(pes: list[Pe], banks: int, pixels: np.ndarray, output: np.ndarray, tally: Counter[str]) -> None:
+terms_of = cache(reference_shift.fewest_terms)
+Mac = Callable[[np.ndarray, int], np.ndarray]  # V activations and a weight to V products
+
+
+def multiply(activations: np.ndarray, weight: int) -> np.ndarray:
+    """A multiplier a lane."""
+    return activations * weight
+
+
+def shift(activations: np.ndarray, weight: int) -> np.ndarray:
+    """Barrel shifters a lane, one a signed power of two, whose results are added or subtracted."""
+    terms = terms_of(weight)
+    return np.array([sum(reference_shift.work(int(a), term) for term in terms) for a in activations], np.int64)
+
+
+def clock(pes: list[Pe], banks: int, pixels: np.ndarray, output: np.ndarray, tally: Counter[str], mac: Mac) -> None:
     """One cycle: all decisions fall on the state before it."""
     served = {}
     for bank in range(banks):
@@ -79,7 +98,7 @@ def clock(pes: list[Pe], banks: int, pixels: np.ndarray, output: np.ndarray, tal
             pe.blocks.popleft()
         elif served[k % banks] == k:
             _, w = pe.blocks[0].popleft()
-            output[:, pe.filter] += pixels[:, k] * w
+            output[:, pe.filter] += mac(pixels[:, k], w)
             tally["macs"] += 1
             pe.waited = 0
             if not pe.blocks[0]:
@@ -89,7 +108,15 @@ def clock(pes: list[Pe], banks: int, pixels: np.ndarray, output: np.ndarray, tal
             pe.waited += 1
 
 
-def run(weight: np.ndarray, activation: np.ndarray, pes: int, lanes: int, assignment: str, banks: int) -> Outcome:
+def run(
+    weight: np.ndarray,
+    activation: np.ndarray,
+    pes: int,
+    lanes: int,
+    assignment: str,
+    banks: int,
+    mac: Mac = multiply,
+) -> Outcome:
     """All passes of O = X Wᵀ; tally counts PE-cycles and bank services of all passes."""
     n_filters, pixels = len(weight), len(activation)
     output = np.zeros((pixels, n_filters), np.int64)
@@ -103,7 +130,7 @@ def run(weight: np.ndarray, activation: np.ndarray, pes: int, lanes: int, assign
             waiting = [deque(range(n_filters))]
         hand_out(machine, waiting, weight)
         while not all(pe.idle for pe in machine):
-            clock(machine, banks, activation[m : m + lanes], output[m : m + lanes], tally)
+            clock(machine, banks, activation[m : m + lanes], output[m : m + lanes], tally, mac)
             cycles += 1
             hand_out(machine, waiting, weight)
     return Outcome(cycles, output, tally)

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import compress
 import explore.compressing
+import explore.recipe_run
 from explore.cli import app
 from workloads.datasets import Digits, digits
 
@@ -26,7 +27,7 @@ def place(tmp_path, monkeypatch):
         parts = (whole.train_images, whole.train_labels, whole.test_images, whole.test_labels)
         return Digits(*(part[:count] for part, count in zip(parts, (320, 320, 100, 100), strict=True)))
 
-    monkeypatch.setattr(explore.compressing, "digits", few)
+    monkeypatch.setattr(explore.recipe_run, "digits", few)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(RECIPE)
     return tmp_path
@@ -40,11 +41,12 @@ def test_json_is_json_alone_and_says_what_was_saved(place):
     assert content["accuracy"] == saved.accuracy
     assert content["baseline_accuracy"] == saved.provenance["baseline_accuracy"]
     assert (content["model"], content["recipe"], content["seed"], content["folder"]) == ("lenet5", "mine", 2, "net")
-    assert saved.provenance["recipe"]["stages"][0]["method"] == "inq"
+    assert saved.provenance["stages"][0]["method"] == "inq"
+    assert saved.provenance["command"] == "accelsim compress lenet5 --recipe mine --out OUT --seed 2"
     assert [layer["weights_nonzero"] for layer in content["layers"]] == [(x.weight != 0).sum() for x in saved.layers]
     assert {layer.weight_coding for layer in saved.layers} == {"pow2"}
     assert content["whole_rate"] == pytest.approx(430_500 / sum(x["weights_nonzero"] for x in content["layers"]))
-    assert sorted(p.name for p in (place / "net").iterdir()) == ["manifest.json", "model.safetensors"]
+    assert sorted(p.name for p in (place / "net").iterdir()) == ["log.jsonl", "manifest.json", "model.safetensors"]
 
 
 def test_the_same_seed_repeats_and_another_does_not(place):
@@ -97,21 +99,27 @@ def test_refusals_are_one_line_and_leave_nothing(place, model, recipe, says):
 
 
 def test_an_output_that_cannot_be_is_refused_before_the_training(place, monkeypatch):
-    monkeypatch.setattr(explore.compressing, "fit", None)
+    monkeypatch.setattr(explore.recipe_run, "fit", None)
     (place / "file").write_text("x")
     result = invoke("lenet5", "--recipe", "mine.yaml", "--out", "file")
     assert result.exit_code == 2
     assert "is a file" in result.stderr
 
 
-def test_an_interrupted_run_leaves_nothing(place, monkeypatch):
+def test_an_interrupted_run_says_how_to_go_on_and_leaves_whole_steps_alone(place, monkeypatch):
     def interrupted(*args, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(explore.compressing, "run_stages", interrupted)
-    result = invoke("lenet5", "--recipe", "mine.yaml", "--out", "net")
+    with monkeypatch.context() as patched:
+        patched.setattr(explore.recipe_run, "fit", interrupted)
+        assert invoke("lenet5", "--recipe", "mine.yaml", "--out", "net").exit_code == 130
+        assert sorted(p.name for p in place.iterdir()) == ["mine.yaml"]
+    monkeypatch.setattr(explore.recipe_run, "run_stage", interrupted)
+    result = invoke("lenet5", "--recipe", "mine.yaml", "--out", "net", "--steps", "kept")
     assert result.exit_code == 130
-    assert sorted(p.name for p in place.iterdir()) == ["mine.yaml"]
+    assert result.stderr == "interrupted; the same command goes on behind the last finished stage\n"
+    assert [p.name for p in (place / "net").iterdir()] == ["log.jsonl"]
+    assert len(list((place / "kept").iterdir())) == 1
 
 
 def test_help_has_an_example_and_names_the_shipped_recipes():

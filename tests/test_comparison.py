@@ -10,6 +10,7 @@ import accelsim
 from accelsim import ConvGeometry, GemmTrace, load_hardware
 from accelsim.comparison import RATIOS, compare_machines, uncompressed
 from accelsim.errors import ConfigError, TraceError
+from accelsim.operator import Operator
 from accelsim.study import compare
 from accelsim.workload import Workload
 
@@ -57,6 +58,30 @@ def test_the_uncompressed_network_is_that_of_the_dense_shapes():
     assert (grouped.N, grouped.K, grouped.groups, grouped.conv) == (10, 27, 2, replace(FULL, channels=3))
     assert (fc.M, fc.N, fc.K, fc.repeat) == (1, 50, 90, 3)
     assert conv.weight_operand is None
+
+
+def pooled(filters):
+    """A layer of so many filters, of 20 before, with what is fused behind it and a sum that is not."""
+    conv = GemmTrace("conv", N=filters, conv=ConvGeometry(1, 6, 8, 8, (1, 1)), dense_shape=(64, 20, 6))
+    size = 64 * filters
+    norm = Operator("norm", "batch_norm", "conv", size, size, 2 * size, 2 * filters, fused=True)
+    pool = Operator("pool", "max_pool", "norm", size, size // 4, size, fused=True)
+    return Workload("net", [conv], operators=[norm, pool, Operator("sum", "add", "pool", 64, 32, 32)])
+
+
+def test_fused_operators_grow_with_their_layer():
+    assert uncompressed(pooled(8)).operators == pooled(20).operators
+    report = accelsim.simulate(uncompressed(pooled(8)), {"name": "m", "array": {"kind": "systolic"}})
+    assert report.layers["operators"].tolist() == ["batch_norm+max_pool", "add"]
+
+
+def test_tile_sizes_of_a_machine_are_not_its_dense_baselines():
+    bits = {"weight_bits": 1, "activation_bits": 1, "weight_coding": "binary"}
+    workload = Workload("net", [GemmTrace.random("fc", M=64, N=64, K=128, **bits)])
+    machine = load_hardware("lowbit/xnor-16x16x64", **{"mapping.m": 16})
+    side = compare_machines(workload, [machine, OS]).sides[0]
+    free = compare_machines(workload, ["lowbit/xnor-16x16x64", OS]).sides[0]
+    assert side.dense.cycles == free.dense.cycles
 
 
 def test_dense_baselines_are_of_the_uncompressed_network():

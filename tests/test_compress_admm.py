@@ -46,27 +46,27 @@ def test_penalty_and_updates_follow_the_equations():
         u = u + w - z
         if iteration < 2:
             rho, u = rho * 2, u / 2
-    assert np.allclose(pruner.auxiliary["fc1"].numpy(), z, atol=1e-6)
+    assert np.allclose(pruner.admm.auxiliary["fc1"].numpy(), z, atol=1e-6)
 
 
 def test_projection_happens_once_an_iteration():
     model = made(Cnn)
     pruner = ADMMPruner(model, {"fc1": Unstructured(9)}, steps_per_iteration=3)
-    before = pruner.auxiliary["fc1"].clone()
+    before = pruner.admm.auxiliary["fc1"].clone()
     with torch.no_grad():
         model.fc1.weight.mul_(-1)
     pruner.step()
     pruner.step()
-    assert torch.equal(pruner.auxiliary["fc1"], before)
+    assert torch.equal(pruner.admm.auxiliary["fc1"], before)
     pruner.step()
-    assert torch.equal(pruner.auxiliary["fc1"], -before)
+    assert torch.equal(pruner.admm.auxiliary["fc1"], -before)
 
 
 def test_penalty_gradient_pulls_to_the_projection():
     model = made(Cnn)
     pruner = ADMMPruner(model, {"fc1": Unstructured(9)}, rho=0.1)
     pruner.penalty().backward()
-    expected = 0.1 * (model.fc1.weight.detach() - pruner.auxiliary["fc1"])
+    expected = 0.1 * (model.fc1.weight.detach() - pruner.admm.auxiliary["fc1"])
     assert torch.allclose(model.fc1.weight.grad, expected)
 
 

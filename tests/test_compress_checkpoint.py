@@ -197,6 +197,7 @@ MANIFEST_FAULTS = {
     "a name twice": (lambda m: m["layers"].append(m["layers"][0]), "the same name"),
     "an unknown kind": (set_layer(kind="lstm9"), "expected one of conv, linear"),
     "a coding of nobody": (set_layer(weight_coding="magic"), "expected one of uniform"),
+    "an operation of nobody": (set_layer(operation="xor"), "expected one of any, mac, l1"),
     "a huge number of bits": (set_layer(weight_bits=10**9), "integer from 1 to 32"),
     "bits as true": (set_layer(activation_bits=True), "integer from 1 to 32"),
     "a scale of zero": (set_layer(weight_scale=0), "finite number above 0"),

@@ -34,7 +34,8 @@ def train(out, seed=0, progress=None):
 def test_networks_are_saved_with_their_structure_and_the_same_seed_repeats(tmp_path):
     told = []
     trained = train(tmp_path / "a", progress=lambda stage, done, of: told.append((done, of)))
-    assert [t.name for t in trained] == ["baseline", "nonstructured", "structured", "pow2", "binary"]
+    low_bit = ["pow2", "binary", "ternary", "mixed"]
+    assert [t.name for t in trained] == ["baseline", "nonstructured", "structured", *low_bit]
     assert told == [(i + 1, TINY.epochs) for i in range(TINY.epochs)]
     saved = {t.name: compress.read(t.folder) for t in trained}
     for t in trained:

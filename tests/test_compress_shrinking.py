@@ -6,6 +6,7 @@ from torch import nn
 
 import workloads.models
 from compress import ADMMPruner, Channels, Columns, Combined, Filters, shrink
+from compress.shrinking import clear, resize
 from tests.compress_networks import Cnn, Residual, images, made
 
 
@@ -147,3 +148,51 @@ def test_sigmoids_are_no_way_through():
     smaller = shrink(model, x)
     assert smaller.a.weight.shape[0] == 4
     assert outputs_equal(model, smaller, x)
+
+
+def test_models_run_in_other_threads_while_one_is_traced():
+    """torch.fx replaces the call of every module in the process; models of other threads must not notice."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from compress.graph import flows
+
+    def network():
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3), nn.Flatten(), nn.Linear(2 * 4 * 4, 3))
+
+    images = torch.ones(2, 1, 8, 8)
+    models = [network() for _ in range(4)]
+    expected = [model(images) for model in models]
+    with ThreadPoolExecutor(8) as pool:
+        traced = [pool.submit(flows, network(), images) for _ in range(40)]
+        ran = [[pool.submit(model, images) for _ in range(100)] for model in models]
+        for outputs, output in zip(ran, expected, strict=True):
+            assert all(torch.equal(found.result(), output) for found in outputs)
+        assert {len(found.result()) for found in traced} == {2}
+
+
+def test_clear_takes_what_leads_nowhere_and_the_outputs_stay():
+    x, model = images(), made(Cnn)
+    with torch.no_grad():
+        model.fc2.weight[:, 3] = 0  # nobody reads unit 3 of fc1
+        model.fc1.weight.view(12, 8, 16)[:, 5] = 0  # nor filter 5 of conv2
+        model.fc1.weight[7], model.fc1.bias[7] = 0, 0  # unit 7 is 0 everywhere
+    before = {name: int(value.count_nonzero()) for name, value in model.state_dict().items() if "weight" in name}
+    whole = copy.deepcopy(model)
+    clear(model, x)
+    after = {name: int(value.count_nonzero()) for name, value in model.state_dict().items() if name in before}
+    gone = {name: before[name] - after[name] for name in before if before[name] > after[name]}
+    assert gone == {"conv2.weight": 6 * 9, "fc1.weight": 7 * 16, "fc2.weight": 5}
+    assert model.fc1.bias[3] == model.conv2.bias[5] == 0
+    assert outputs_equal(whole, model, x)
+    clear(model, x)
+    assert {n: int(v.count_nonzero()) for n, v in model.state_dict().items() if n in before} == after
+
+
+def test_resize_takes_the_state_of_a_shrunk_model():
+    x = images()
+    smaller = shrink(pruned(made(Cnn), {"conv1": Filters(4), "conv2": Columns(20), "fc1": Filters(7)}, x), x)
+    fresh = made(Cnn, seed=5)
+    resize(fresh, smaller.state_dict())
+    fresh.load_state_dict(smaller.state_dict())
+    assert outputs_equal(smaller, fresh, x)
+    assert (fresh.conv1.out_channels, fresh.bn1.num_features, fresh.fc1.out_features) == (4, 4, 7)

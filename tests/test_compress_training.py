@@ -81,5 +81,36 @@ def test_the_methods_penalty_is_trained():
 def test_a_loss_that_is_not_finite_stops_with_the_step():
     model = made(Cnn)
     broken = [*BATCHES[:2], (torch.full_like(BATCHES[0][0], torch.nan), BATCHES[0][1])]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(CompressionError, match="the loss is nan at step 3"):
         fit(model, broken, epochs=1)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_the_last_good_epoch_comes_back_where_training_runs_off():
+    class Breaks(Counting):
+        """The 8th step leaves a NaN behind, of which the loss of that step knows nothing."""
+
+        def step(self):
+            super().step()
+            if self.calls.count("step") == 8:
+                with torch.no_grad():
+                    self.model.fc2.bias[0] = torch.nan
+
+    good, model = made(Cnn), made(Cnn)
+    fit(good, BATCHES, epochs=2, final_rate=1.0)
+    with pytest.raises(CompressionError, match="the loss is nan at step 9; lower the learning rate"):
+        fit(model, BATCHES, epochs=3, final_rate=1.0, method=Breaks(model))
+    assert all(torch.equal(a, b) for a, b in zip(good.parameters(), model.parameters(), strict=True))
+
+
+def test_a_weight_that_is_not_finite_after_the_last_step_is_found():
+    class Breaks(Counting):
+        def step(self):
+            with torch.no_grad():
+                self.model.fc2.bias[0] = torch.inf
+
+    model = made(Cnn)
+    with pytest.raises(CompressionError, match="a weight is NaN or infinite at step 1"):
+        fit(model, BATCHES[:1], epochs=1, method=Breaks(model))
+    assert bool(torch.isfinite(model.fc2.bias).all())

@@ -1,5 +1,6 @@
 """Every array passes the same conformance class."""
 
+import numpy as np
 import pytest
 
 import accelsim
@@ -31,6 +32,17 @@ class TestCsrRows(SparseConformance):
         {"kind": "csr_rows", "pes": 8, "vector_width": 2, "assignment": "dynamic"},
         {"kind": "csr_rows", "pes": 3, "vector_width": 5, "banks": 7},
     ]
+
+
+class TestCsrRowsOfShifts(SparseConformance):
+    arrays = [
+        {"kind": "csr_rows", "pes": 4, "vector_width": 4, "mac": "shift"},
+        {"kind": "csr_rows", "pes": 3, "vector_width": 2, "mac": "shift", "terms": 2},
+    ]
+    bits = {"weight_bits": 4, "weight_coding": "pow2"}
+
+    def weights(self, rng, shape, density):
+        return (rng.choice([-1, 1], shape) << rng.integers(0, 7, shape)) * (rng.random(shape) < density)
 
 
 class TestEie(SparseConformance):
@@ -85,6 +97,41 @@ class TestXnor(ArrayConformance):
 
     def activations(self, rng, shape):
         return rng.choice([-1, 1], shape)
+
+
+class TestXnorOfSeveralBits(ArrayConformance):
+    arrays = [{"kind": "xnor", "rows": 4, "cols": 3, "word_bits": 8, "multi_bit": True}]
+    bits = {"weight_bits": 3, "activation_bits": 8}
+
+    def weights(self, rng, shape, density):
+        return rng.integers(-4, 4, shape) * (rng.random(shape) < density)
+
+
+class TestBitserial(ArrayConformance):
+    arrays = [
+        {"kind": "bitserial", "rows": 4, "cols": 3, "word_bits": 8},
+        {"kind": "bitserial", "rows": 3, "cols": 5},
+        {"kind": "bitserial", "rows": 2, "cols": 2, "word_bits": 16, "skip_zero_planes": True},
+    ]
+
+
+class TestTernary(SparseConformance):
+    arrays = [
+        {"kind": "ternary", "rows": 4, "cols": 3},
+        {"kind": "ternary", "rows": 3, "cols": 5, "zero_skipping": False},
+        {"kind": "ternary", "rows": 2, "cols": 1},
+    ]
+    bits = {"weight_bits": 2, "weight_coding": "ternary"}
+
+    def weights(self, rng, shape, density):
+        return rng.choice([-1, 1], shape) * (rng.random(shape) < density)
+
+
+class TestAdder(ArrayConformance):
+    arrays = [{"kind": "adder", "rows": 4, "cols": 3}, {"kind": "adder", "rows": 3, "cols": 5}]
+
+    def expected(self, x, w):
+        return -np.abs(x[:, None, :] - w[None]).sum(axis=2)
 
 
 CONVOLUTIONS_ONLY = {"scnn"}  # tests/test_scnn.py asks the same of it on convolutions

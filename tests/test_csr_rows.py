@@ -226,9 +226,11 @@ def test_shipped_machines_load(name: str) -> None:
     assert machine.name == name.split("/")[1]
 
 
-def test_logic_counts_lanes_and_their_registers() -> None:
-    logic = CsrRows(pes=2, vector_width=3).logic(8, 4)
-    assert logic == {"mac": 6.0, "register_bit": 2.0 * (3 * (32 + 4) + 8 + 6 + 26)}
+def test_logic_counts_lanes_registers_and_what_lies_between_banks_and_pes() -> None:
+    logic = CsrRows(pes=2, vector_width=3, banks=4).logic(8, 4)
+    crossbar, grants = 3 * 3 * 4, 4 * (16 + 1)
+    registers = 2.0 * (3 * (32 + 4) + 8 + 6 + 26)
+    assert logic == {"mac": 6.0, "register_bit": registers, "gate": 2.0 * (crossbar + grants), "decoder": 2.0}
 
 
 @pytest.mark.parametrize(

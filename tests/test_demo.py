@@ -38,7 +38,12 @@ def test_every_network_ran_on_every_machine_and_the_parts_add_up(demo):
     out, report, _ = demo
     layers = pd.read_csv(out / "layers.csv")
     machines = {accelsim.load_hardware(name).name for name in MACHINES}
-    only = {"shift-16x16": {"pow2"}, "xnor-16x16x64": {"binary"}}
+    only = {
+        "shift-16x16": {"pow2"},
+        "xnor-16x16x64": {"binary"},
+        "ternary-16x16": {"binary", "ternary"},
+        "bitserial-16x16x64": set(report["accuracy"]) - {"pow2"},
+    }
     fitting = {(n, m) for n in report["accuracy"] for m in machines if n in only.get(m, report["accuracy"])}
     assert {(r["network"], r["hardware"]) for r in report["runs"]} == fitting
     for run in report["runs"]:
@@ -66,10 +71,19 @@ def test_removed_structure_is_seen_in_the_shapes(demo):
         assert (thin.N, thin.K) == (before.N, before.K)
 
 
+def test_fewer_bits_are_faster_on_bit_serial_pes(demo):
+    """`mixed` has the baseline's own weights, so that its bits alone make the difference."""
+    _, report, _ = demo
+    runs = {run["network"]: run for run in report["runs"] if run["hardware"] == "bitserial-16x16x64"}
+    assert runs["mixed"]["cycles"] < 0.75 * runs["baseline"]["cycles"]
+    assert runs["mixed"]["energy_pj"] < runs["baseline"]["energy_pj"]
+    assert runs["mixed"]["storage_weight_bits"] < runs["baseline"]["storage_weight_bits"]
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_datapaths_compute_the_saved_integers_exactly(demo, machine):
     out, _, _ = demo
-    for name in ("structured", "nonstructured", "pow2", "binary"):
+    for name in ("structured", "nonstructured", "pow2", "binary", "ternary", "mixed"):
         workload = workloads.from_checkpoint(out / "networks" / name)
         report = accelsim.simulate(workload, machine, verify=True)
         for trace in workload.traces:

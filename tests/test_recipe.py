@@ -48,6 +48,14 @@ def test_stages_follow_one_another_with_seeds_of_their_own():
         ({"method": "inq", "learning_rate": 0}, "learning_rate is 0"),
         ({"method": "inq", "learning_rate": float("nan")}, "learning_rate is nan"),
         ({"method": "inq", "model": 7}, "model is 7"),
+        ({"method": "admm", "keep": 3}, "keep is 3; a mapping of layers"),
+        ({"method": "admm", "keep": {"conv1": 1.5}}, "conv1 is 1.5; a count of at least 1"),
+        ({"method": "admm", "keep": {"conv1": {"rows": 1}}}, "has no key 'rows'"),
+        ({"method": "admm", "keep": {"conv1": {}}}, "conv1 is empty"),
+        ({"method": "admm_levels", "bits": 9}, "bits is 9; an integer from 1 to 8"),
+        ({"method": "inq", "batch": 0}, "batch is 0; an integer from 1"),
+        ({"method": "inq", "augmentation": {"degree": 3}}, "did you mean 'degrees'"),
+        ({"method": "inq", "augmentation": {"shift": -1}}, "shift is -1"),
         ({"stages": []}, "a list of 1 to 100 stages"),
         ({"stages": {"method": "inq"}}, "a list of 1 to 100 stages"),
         ({"stages": ["inq"]}, "stage 1 is 'inq'"),
@@ -61,6 +69,20 @@ def test_what_cannot_be_is_refused_in_one_line_that_names_it(content, says):
         parse_recipe(content, "mine")
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_layers_keep_and_their_bits_are_for_methods_that_take_them():
+    example = torch.zeros(2, 1, 28, 28)
+    for stage, says in (
+        (Stage("admm", keep={"conv1": 501}), "expected 1 to 500 elements"),
+        (Stage("admm", keep={"conv3": 5}), "conv3"),
+        (Stage("admm", {"rhoo": 1}, keep={"conv1": 5}), "cannot work with the settings"),
+        (Stage("inq", keep={"conv1": 5}), "takes neither keep nor bits"),
+        (Stage("admm", bits=3), "takes neither keep nor bits"),
+        (Stage("admm_levels", bits={"conv1": 1}), "expected an integer from 2 to 8"),
+    ):
+        with pytest.raises((CompressionError, UnknownNameError), match=says):
+            check_stages(Recipe("mine", (stage,)), zoo_model("lenet5"), example)
 
 
 def test_names_and_files_that_are_not_there():
@@ -93,7 +115,7 @@ def test_shipped_recipes_fit_their_models(name):
     [
         ({"keeps": 1}, "did you mean 'keep'"),
         ({"keep": "a"}, "keep='a'"),
-        ({"rho": "x"}, "cannot work with the settings"),
+        ({"rho": "x"}, "rho is 'x'"),
     ],
 )
 def test_settings_that_do_not_fit_the_method_are_refused_before_training(settings, says):
@@ -125,7 +147,7 @@ def test_stages_run_in_order_and_removed_columns_stay_removed(tmp_path):
         return walked[-1]
 
     model, method = run_stages(recipe, made(Cnn), batches_of, images(), told.append)
-    assert [b.seed for b in walked] == [4, 3]
+    assert [b.seed for b in walked] == [4, 4001]  # its own, and one behind the recipe's that no other stage has
     assert told == ["admm_column, compress"] * 2 + ["admm_column, retrain", "inq, compress"]
     saved = compress.read(compress.save(tmp_path / "net", model, method=method))
     conv2 = saved.layers[1]

@@ -19,6 +19,7 @@ from accelsim.parts import build
 from accelsim.trace import GemmTrace
 from tests import reference_scnn
 from tests.conformance import DRAM_PARTS, LIMITED
+from tests.energy_by_hand import read_bit, write_bit
 
 LOSSES = ("fragment", "conflict", "barrier", "halo")
 SMALL = {"kind": "scnn", "pe_rows": 2, "pe_cols": 2}
@@ -299,8 +300,7 @@ def test_energy_of_one_product_by_hand() -> None:
     array = {"kind": "scnn", "pe_rows": 1, "pe_cols": 1, "ifmap_vector": 1, "filter_vector": 1}
     buffers = {"ifmap_kib": 1, "filter_kib": 1, "ofmap_kib": 1, "double": False}
     row = accelsim.simulate(trace, {"name": "e", "array": array, "buffers": buffers}).rows[0]
-    read = 0.009347 * 1024**0.5559 * 64**0.3800 / 64
-    write = 0.029271 * 1024**0.4688 * 64**0.3244 / 64
+    read, write = read_bit(1024), write_bit(1024)
     assert row["cycles"] == 2
     assert (row["dram_ifmap_bytes"], row["dram_weight_bytes"], row["dram_index_bytes"]) == (2, 1, 3)
     assert row["energy_mac_pj"] == pytest.approx(2 * 0.3, rel=1e-9)

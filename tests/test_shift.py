@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim.arrays.base import Tile
-from accelsim.arrays.shift import Shift, ShiftProgram, signed_powers
+from accelsim.arrays.shift import Shift, ShiftProgram
+from accelsim.arrays.signed_powers import signed_powers
 from accelsim.baseline import dense_array
 from accelsim.errors import ConfigError, UnsupportedLayerError
 from accelsim.hardware import load_hardware
@@ -82,7 +83,7 @@ def test_convolution_with_padding_groups_and_dilation() -> None:
 
 
 def test_functional_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.shift.SLICE_ELEMENTS", 40)
+    monkeypatch.setattr("accelsim.arrays.signed_powers.SLICE_ELEMENTS", 40)
     rng = np.random.default_rng(3)
     weight, x = rng.choice([-3, 0, 1, 6], (11, 7)), rng.integers(-9, 9, (13, 7))
     np.testing.assert_array_equal(program(trace_of(weight, x), terms=2).functional(), x @ weight.T)
@@ -148,24 +149,8 @@ def test_shifter_is_as_wide_as_its_results() -> None:
     assert Shift().shifter_gates(1, 8) == 0
 
 
-def test_energy_of_two_by_two_by_hand() -> None:
-    """W = [[1, -2], [4, 0]], X = [[1, 2], [3, 4]], one fold of T = 2: 8 terms at 4-bit codes, 1 KiB of each buffer."""
-    buffers = {"ifmap_kib": 1, "filter_kib": 1, "ofmap_kib": 1, "double": False}
-    machine = {"name": "s", "clock_mhz": 500, "array": {"kind": "shift", "rows": 2, "cols": 2}, "buffers": buffers}
-    row = accelsim.simulate(trace_of([[1, -2], [4, 0]], [[1, 2], [3, 4]]), machine).layers.iloc[0]
-    read = 0.009347 * 1024**0.5559 * 64**0.3800 / 64
-    write = 0.029271 * 1024**0.4688 * 64**0.3244 / 64
-    full_adder = 0.03 / 8
-    gates = 3 * (8 + 7)
-    area = 4 * (gates * 0.25 * 4.5 + 32 * 4.5 + (4 + 8 + 32) * 4.5)
-    sram_leak = 3 * 6.6245e-5 * 1024**0.94293 * 64**-0.0621
-    assert row["cycles"] == 2 + 2 + 2 - 2
-    assert row["utilization"] == 8 / (4 * 4)
-    assert (row["dram_weight_bytes"], row["dram_ifmap_bytes"], row["dram_ofmap_bytes"]) == (2, 4, 4)
-    assert row["energy_mac_pj"] == pytest.approx(8 * (gates * 0.25 * full_adder + 0.1), rel=1e-9)
-    assert row["energy_register_pj"] == pytest.approx(8 * (4 + 8 + 32) * full_adder, rel=1e-9)
-    sram = (4 * 8 + 4 * 4) * read + 4 * 8 * write + 8 * (4 + 2) * write + 8 * 4 * read
-    assert row["energy_sram_pj"] == pytest.approx(sram, rel=1e-9)
-    assert row["energy_index_pj"] == 0
-    assert row["energy_dram_pj"] == pytest.approx(8 * 10 * 20.3125, rel=1e-9)
-    assert row["energy_leakage_pj"] == pytest.approx((area * 8e-6 + sram_leak) * 4 / 500, rel=1e-9)
+def test_an_exponent_that_the_code_does_not_have_is_refused() -> None:
+    said = "a weight is 32 or its negative, and codes of 3 bits end at 2\\^3; at most 2 of them"
+    with pytest.raises(UnsupportedLayerError, match=said):
+        program(trace_of([[1, -32]], M=1, weight_bits=3), terms=2)
+    assert program(trace_of([[1, -16]], M=1, weight_bits=3), terms=2).steps(2) == 4

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from accelsim import GemmTrace, load_hardware
+from accelsim import GemmTrace, load_hardware, simulate
 from accelsim.arrays.systolic import Systolic
 from accelsim.energy import machine_area
 from accelsim.errors import ConfigError, UnknownNameError
@@ -46,6 +46,11 @@ def test_the_array_itself_comes_first():
         ({"kind": "eie", "pes": 64}, 8, {"array.pes": 256}),
         ({"kind": "xnor", "rows": 16, "cols": 16, "word_bits": 64}, 1, {"array.rows": 2, "array.cols": 2}),
         ({"kind": "shift", "rows": 16, "cols": 16, "terms": 2}, 4, {"array.rows": 32, "array.cols": 16}),
+        ({"kind": "bitserial", "rows": 16, "cols": 16}, 2, {"array.rows": 4, "array.cols": 4}),
+        ({"kind": "bitserial", "rows": 4, "cols": 4}, 8, {"array.rows": 16, "array.cols": 16}),
+        ({"kind": "xnor", "rows": 16, "cols": 16, "multi_bit": True}, 4, {"array.rows": 8, "array.cols": 8}),
+        ({"kind": "ternary", "rows": 32, "cols": 32}, 2, {"array.rows": 16, "array.cols": 16}),
+        ({"kind": "adder", "rows": 4, "cols": 16}, 8, {"array.rows": 8, "array.cols": 32}),
     ],
 )
 def test_iso_mac_reaches_the_first_machines_dense_macs(array, bits, settings):
@@ -69,6 +74,34 @@ def test_an_iso_mac_that_cannot_be_met_is_told_with_its_ratio():
         str(got)
         == "iso-mac: m at 32x32 has array.rows = 32, array.cols = 32: 341 dense MACs a cycle, 1.33x the 256 of os-16x16"
     )
+
+
+LOW_BIT = {
+    "shift-16x16": {"weight_bits": 4, "weight_coding": "pow2"},
+    "xnor-16x16x64": {"weight_bits": 1, "activation_bits": 1, "weight_coding": "binary"},
+    "xnor-16x16x64-multi": {"weight_bits": 2, "activation_bits": 2},
+    "bitserial-16x16x64": {"weight_bits": 3, "activation_bits": 4},
+    "ternary-16x16": {"weight_bits": 2, "weight_coding": "ternary"},
+    "adder-16x16": {},
+}
+
+
+@pytest.mark.parametrize("iso", ["mac", "area", "bandwidth"])
+@pytest.mark.parametrize("name", LOW_BIT)
+def test_low_bit_machines_are_brought_to_size_and_run_natively(name, iso):
+    """Within the square root of two of the target, which is half a doubling, on the array itself."""
+    trace = GemmTrace("a", M=64, N=64, K=640, **LOW_BIT[name])
+    like = load_hardware(OS, dram={"model": "bandwidth", "gbps": 3.2})
+    got = sized(load_hardware(f"lowbit/{name}"), like, iso, Workload("w", [trace]))
+    row = simulate(trace, got.machine).layers.iloc[0]
+    assert row["array"] == got.machine.array.kind
+    if iso == "bandwidth":
+        assert got.machine.dram == like.dram
+    else:
+        assert 0.7 < got.reached / got.target < 1.42
+    if iso == "mac":
+        passes = {"bitserial": 3 * 4, "xnor": 2 * 2 if "multi" in name else 1}.get(row["array"], 1)
+        assert got.reached == got.machine.array.peak_macs // passes
 
 
 def area_um2(chosen):
@@ -118,6 +151,15 @@ def test_a_long_name_leaves_room_for_the_size():
     long = load_hardware(OS, name="x" * 200)
     got = sized(long, load_hardware("dense/os-32x32"), "mac", layers()).machine
     assert got.name == f"{'x' * 150} at 32x32"
+
+
+@pytest.mark.parametrize("free", ["like", "machine"])
+def test_an_array_without_area_is_refused(free):
+    nothing = {"add_32_um2": 0, "mult_8_um2": 0, "register_um2_per_bit": 0}
+    machines = {"like": load_hardware(OS), "machine": load_hardware(OS, name="other")}
+    machines[free] = load_hardware(machines[free], energy=nothing)
+    with pytest.raises(ConfigError, match=f"iso-area: the area of {machines[free].name}'s array is 0"):
+        sized(machines["machine"], machines["like"], "area", layers())
 
 
 def test_an_unknown_iso_names_the_nearest():

@@ -13,7 +13,10 @@ from accelsim import ConvGeometry, GemmTrace, Workload
 from accelsim.errors import FileFormatError, MissingFileError, OutputError, TraceError
 from accelsim.operands import PatternOperand
 
-FIELDS = ("name", "M", "N", "K", "groups", "coding", "kind", "conv", "repeat", "dense_shape", "dense_groups")
+FIELDS = (
+    *("name", "M", "N", "K", "groups", "coding", "kind", "conv", "repeat"),
+    *("dense_shape", "dense_groups", "operation"),
+)
 
 
 def sample() -> Workload:
@@ -36,7 +39,7 @@ def sample() -> Workload:
             GemmTrace("kept", weight=ints(5, 4), activation=ints(2, 3, 7, 8), conv=kept, dense_shape=(60, 5, 27)),
             GemmTrace.random("n:m", M=4, N=5, K=16, weight_density=0.5, distribution="2:4", seed=4, groups=2),
             GemmTrace.random("random conv", N=5, conv=kept, activation_density=0.3, seed=5, **pow2),
-            GemmTrace("shape", M=3, N=4, K=5, kind="lstm", **codebook),
+            GemmTrace("shape", M=3, N=4, K=5, kind="lstm", operation="l1", **codebook),
         ],
         {"source": "a test", "seed": 0},
     )
@@ -249,6 +252,7 @@ def test_arrays_that_contradict_the_layer_are_refused(tmp_path, key, array, says
         ("name", 3),
         ("kind", None),
         ("weight_coding", "roman"),
+        *[("operation", value) for value in ("l2", None, [])],
     ],
 )
 def test_wrong_fields_of_a_layer_are_named(tmp_path, field, value):

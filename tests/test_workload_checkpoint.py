@@ -1,5 +1,7 @@
 """A compressed network becomes traces of its actual integers."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from torch import nn
 import compress
 import workloads
 from accelsim import simulate
-from accelsim.errors import AccelSimError
+from accelsim.errors import AccelSimError, FileFormatError
+from compress.codes import LayerCode
 
 SYSTOLIC = {"name": "small", "array": {"kind": "systolic", "rows": 4, "cols": 4, "dataflow": "os"}}
 
@@ -86,3 +89,73 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
         workloads.from_checkpoint(tmp_path)
     with pytest.raises(AccelSimError, match="nowhere"):
         workloads.from_checkpoint(tmp_path / "nowhere")
+
+
+class GivenCodes(compress.Compressor):
+    """Saves the codes that it was given."""
+
+    def __init__(self, model, given):
+        super().__init__(model)
+        self.given = given
+
+    def harden(self):
+        """Nothing to do."""
+
+    def finalize(self):
+        return self.model
+
+    def codes(self, model):
+        return self.given
+
+
+def save_codes(folder, **settings):
+    """A linear layer of 4 filters of 3 inputs, saved with what its code says."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4))
+    ints = np.array([[3, -4, 1], [1, 0, -2], [1, -1, 1], [0, 1, -1]])
+    method = GivenCodes(model, {"0": LayerCode(ints, 0.5, 3, **settings)})
+    return compress.save(folder, model, method, example_input=torch.rand(2, 3))
+
+
+def test_the_operation_of_a_layer_reaches_its_trace(tmp_path):
+    assert workloads.from_checkpoint(save_codes(tmp_path / "l1", operation="l1"))["0"].operation == "l1"
+    assert workloads.from_checkpoint(save_codes(tmp_path / "any"))["0"].operation == "any"
+
+
+def test_bits_of_filters_reach_the_trace_and_the_array(tmp_path):
+    trace = workloads.from_checkpoint(save_codes(tmp_path / "net", filter_bits=(3, 2, 1, 2)))["0"]
+    assert trace.coding.filter_bits == (3, 2, 1, 2)
+    whole = workloads.from_checkpoint(save_codes(tmp_path / "whole"))["0"]
+    assert whole.coding.filter_bits is None
+    array = {"kind": "bitserial", "rows": 2, "cols": 1, "word_bits": 8}
+    machine = {"name": "bits", "array": array}
+    fewer, all_bits = (simulate(t, machine, verify=True) for t in (trace, whole))
+    np.testing.assert_array_equal(fewer.outputs["0"], all_bits.outputs["0"])
+    assert fewer.cycles < all_bits.cycles
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"filter_bits": (3, 2, 1)}, "filter_bits"),
+        ({"filter_bits": (4, 2, 1, 2)}, "from 1 to 3"),
+        ({"filter_bits": (3, 2, 1, 2), "coding": "codebook"}, "uniform"),
+    ],
+)
+def test_bits_of_filters_that_cannot_be_are_not_saved(tmp_path, settings, told):
+    with pytest.raises(AccelSimError, match=told):
+        save_codes(tmp_path / "net", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [([3, 2, 1], "3 numbers; expected 4"), ([9, 2, 1, 2], "at most 3"), ([2, 2, 1, 2], "filter 0"), ("3", "list")],
+)
+def test_bits_of_filters_in_a_broken_manifest_are_refused(tmp_path, given, told):
+    folder = save_codes(tmp_path / "net", filter_bits=(3, 2, 1, 2))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["layers"][0]["filter_bits"] = given
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(FileFormatError, match=told):
+        workloads.from_checkpoint(folder)

@@ -10,9 +10,10 @@ from torch import nn
 import workloads
 from accelsim import ConvGeometry, GemmTrace
 from accelsim.errors import UnknownNameError
+from accelsim.operator import Operator
 from workloads.models.resnet_cifar import PaddedShortcut
 from workloads.shapes import FOLDER, INPUTS
-from workloads.shapes.entries import entry, restored
+from workloads.shapes.entries import entry, operator_entry, restored, restored_operator
 
 COUNTS = {  # (parameters, MACs of one inference, conv and linear layers)
     "alexnet": (61_100_840, 714_188_480, 8),
@@ -211,7 +212,8 @@ def test_shapes_are_read_in_no_time():
 
 def test_shapes_take_few_bytes():
     for name in ("resnet50", "densenet121"):
-        assert (FOLDER / f"{name}.json").stat().st_size < 150 * len(workloads.load(name))
+        network = workloads.load(name)
+        assert (FOLDER / f"{name}.json").stat().st_size < 170 * (len(network) + len(network.operators))
 
 
 def test_an_entry_gives_back_its_trace():
@@ -227,6 +229,15 @@ def test_an_entry_gives_back_its_trace():
         back = restored(entry(trace))
         assert [getattr(back, field) for field in fields] == [getattr(trace, field) for field in fields]
     assert entry(traces[2]) == {"name": "linear", "M": 2, "N": 3, "K": 4}
+
+
+def test_an_entry_gives_back_its_operator():
+    operators = [
+        Operator("relu", "relu", "conv", 6, 6, 6, fused=True),
+        Operator("norm", "layer_norm", "relu", 6, 6, 60, 4, activation_bits=6, repeat=3),
+    ]
+    assert [restored_operator(operator_entry(o)) for o in operators] == operators
+    assert operator_entry(operators[0]).keys() == {"name", "op", "after", "inputs", "outputs", "work", "fused"}
 
 
 @pytest.mark.parametrize(

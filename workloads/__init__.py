@@ -1,6 +1,6 @@
 """Where workloads come from: the zoo, torch models, checkpoints, files of other simulators; and the digits.
 
-All names load on first use; only `model` and `from_torch` load torch.
+All names load on first use; only `model` and `from_torch`, and ONNX models with integers, load torch.
 """
 
 from __future__ import annotations
@@ -12,31 +12,42 @@ if TYPE_CHECKING:
     from workloads.checkpoints import from_checkpoint
     from workloads.datasets import digits
     from workloads.models import list_models, model
+    from workloads.onnx_models import from_onnx
     from workloads.opening import open_workload
+    from workloads.profile_files import profiles
     from workloads.scalesim import from_scalesim_csv
+    from workloads.shipped import shipped_names, shipped_path
     from workloads.torch_models import from_torch
     from workloads.zoo import load
 
 _HOMES = {  # name -> the module that defines it
     "digits": "datasets",
     "from_checkpoint": "checkpoints",
+    "from_onnx": "onnx_models",
     "from_scalesim_csv": "scalesim",
     "from_torch": "torch_models",
     "list_models": "models",
     "load": "zoo",
     "model": "models",
     "open_workload": "opening",
+    "profiles": "profile_files",
+    "shipped_names": "shipped",
+    "shipped_path": "shipped",
 }
 
 __all__ = [
     "digits",
     "from_checkpoint",
+    "from_onnx",
     "from_scalesim_csv",
     "from_torch",
     "list_models",
     "load",
     "model",
     "open_workload",
+    "profiles",
+    "shipped_names",
+    "shipped_path",
 ]
 
 

@@ -1,14 +1,20 @@
-"""Shapes made from shapes: another name, a larger batch, more runs, random integers."""
+"""Shapes made from shapes: another name, a larger batch, more runs, random integers; and operators for a batch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from accelsim.operator import Operator
 from accelsim.trace import GemmTrace
 
 
 def changed(trace: GemmTrace, name: str | None = None, batch: int = 1, repeat: int | None = None) -> GemmTrace:
-    """The shape of a layer under another name, for `batch` times its inputs, or run `repeat` times."""
+    """The shape of a layer under another name, for `batch` times its inputs, or run `repeat` times.
+
+    A product of two activations runs once more for each input; all others get as many more rows.
+    """
+    more = 1 if trace.has_weights else batch
+    batch = batch // more
     conv = None if trace.conv is None else replace(trace.conv, batch=trace.conv.batch * batch)
     rows, filters, reduction = trace.dense_shape
     return GemmTrace(
@@ -16,12 +22,25 @@ def changed(trace: GemmTrace, name: str | None = None, batch: int = 1, repeat: i
         M=trace.M * batch,
         N=trace.N,
         K=trace.K,
-        groups=trace.groups,
+        groups=trace.groups * more,
         kind=trace.kind,
         conv=conv,
         repeat=repeat or trace.repeat,
         dense_shape=(rows * batch, filters, reduction),
-        dense_groups=trace.dense_groups,
+        dense_groups=trace.dense_groups * more,
+        operation=trace.operation,
+    )
+
+
+def scaled(operator: Operator, batch: int) -> Operator:
+    """An operator for `batch` times its inputs; an embedding then reads more rows, others no more parameters."""
+    more = batch if operator.op == "embedding" else 1
+    return replace(
+        operator,
+        inputs=operator.inputs * batch,
+        outputs=operator.outputs * batch,
+        work=operator.work * batch,
+        parameters=operator.parameters * more,
     )
 
 
@@ -40,4 +59,5 @@ def randomized(trace: GemmTrace, density: float, seed: int) -> GemmTrace:
         repeat=trace.repeat,
         dense_shape=trace.dense_shape,
         dense_groups=trace.dense_groups,
+        operation=trace.operation,
     )

@@ -10,14 +10,17 @@ from accelsim.errors import FileFormatError, TraceError
 from accelsim.trace import GemmTrace
 from accelsim.workload import Workload
 from compress.checkpoint import Checkpoint, LayerRecord, read
+from compress.packed import read_packed
 
 
 def from_checkpoint(folder: str | Path) -> Workload:
     """The saved layers with their integer weights and activations, the columns that are left, and the dense shapes.
 
-    Raises MissingFileError where the folder or one of its files is not there, FileFormatError where they are broken.
+    `folder` is a checkpoint's, or the .zip file that one was packed in (`compress.pack`). Raises MissingFileError where
+    it or one of its files is not there, FileFormatError where they are broken.
     """
-    checkpoint = read(folder)
+    packed = Path(folder).suffix.lower() == ".zip" and not Path(folder).is_dir()
+    checkpoint = read_packed(folder) if packed else read(folder)
     where = f"checkpoint {str(folder)!r}"
     return Workload(checkpoint.name, [_trace(layer, where) for layer in checkpoint.layers], _provenance(checkpoint))
 
@@ -35,6 +38,8 @@ def _trace(layer: LayerRecord, where: str) -> GemmTrace:
         "weight_bits": layer.weight_bits,
         "activation_bits": layer.activation_bits,
         "weight_coding": layer.weight_coding,
+        "operation": layer.operation,
+        "filter_bits": layer.filter_bits,
         "dense_shape": layer.dense_shape,
     }
     try:

@@ -7,15 +7,20 @@ from pathlib import Path
 from accelsim.errors import ConfigError, FileFormatError, MissingFileError, unknown_name
 from accelsim.workload import Workload
 from workloads.models import list_models
+from workloads.shipped import shipped_names, shipped_path
 
-EXPECTED = "a network of the zoo, a saved .npz, a checkpoint folder or a SCALE-Sim .csv"
+EXPECTED = (
+    "a network of the zoo, a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx or SCALE-Sim .csv file"
+)
 
 
 def open_workload(text: str | Path, batch: int = 1, density: float | None = None, values: bool = False) -> Workload:
-    """A zoo name, a saved .npz, a checkpoint folder or a SCALE-Sim topology CSV.
+    """A zoo name, that of a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx file or a SCALE-Sim CSV.
 
-    `batch` counts the inputs of zoo networks and topologies; saved workloads carry their own. `density` (of the
-    weights) or `values` fill a zoo network with seeded random integers. Raises UnknownNameError with the nearest
+    NETWORK@PROFILE is a zoo network with the densities and bits of a published compression, by name or YAML file.
+    `batch` counts the inputs of zoo networks, topologies and ONNX models; saved workloads carry their own. `density`
+    (of the weights) or `values` fill a zoo network with seeded random integers; `values` quantizes the weights of an
+    ONNX model. Raises UnknownNameError with the nearest
     name, MissingFileError, FileFormatError, or ConfigError for a setting that this kind does not take.
     """
     name = str(text)
@@ -23,15 +28,24 @@ def open_workload(text: str | Path, batch: int = 1, density: float | None = None
         from workloads.zoo import load
 
         return load(name, weights="random" if values else None, batch=batch, density=density)
-    path = Path(name)
+    network, _, profile = name.partition("@")
+    if profile and network in list_models():
+        from workloads.zoo import load
+
+        return load(network, batch=batch, density=density, profile=profile)
+    path = shipped_path(name) if name in shipped_names() and not _exists(Path(name)) else Path(name)
     if density is not None:
         raise ConfigError(f"density is for networks of the zoo; workload {name[:200]!r} carries its own weights")
     if _is_name(path, name):
-        raise unknown_name("workload", name[:200], list_models())
+        raise unknown_name("workload", name[:200], [*list_models(), *shipped_names()])
     if path.suffix.lower() == ".csv":
         from workloads.scalesim import from_scalesim_csv
 
         return from_scalesim_csv(path, batch)
+    if path.suffix.lower() == ".onnx":
+        from workloads.onnx_models import from_onnx
+
+        return from_onnx(path, batch=batch, values="weights" if values else None)
     if batch != 1:
         raise ConfigError(f"batch is {batch}; workload {name[:200]!r} carries its own activations, only 1 is expected")
     return _open_saved(path)
@@ -52,7 +66,7 @@ def _exists(path: Path) -> bool:
 def _open_saved(path: Path) -> Workload:
     if not _exists(path):
         raise MissingFileError(f"workload {str(path)[:200]!r} is not there; {EXPECTED} is expected")
-    if path.is_dir():
+    if path.is_dir() or path.suffix.lower() == ".zip":
         from workloads.checkpoints import from_checkpoint
 
         return from_checkpoint(path)

@@ -1,117 +1,119 @@
-"""Any torch model as a workload: run once on an example, each conv and linear layer seen becomes a shape."""
+"""Any torch model as a workload: traced by `torch.export`, or by hooks where that fails, and lowered call by call."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from accelsim.conv import ConvGeometry
-from accelsim.errors import TraceError
-from accelsim.trace import GemmTrace
+from accelsim.errors import ConfigError, TraceError
 from accelsim.workload import Workload
-from workloads.changes import changed
+from workloads.quantizing import Quantization
+from workloads.torch_assembly import Assembly
+from workloads.torch_export import ExportedCalls, NotExportedError
+from workloads.torch_hooks import HookedCalls
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-NO_GEMM = (  # modules whose parameters scale, shift or look up, and multiply no matrices
-    *(f"BatchNorm{n}d" for n in (1, 2, 3)),
-    *("SyncBatchNorm", "LayerNorm", "GroupNorm", "RMSNorm", "InstanceNorm1d", "InstanceNorm2d"),
-    *("Embedding", "PReLU"),
-)
+VALUES = (None, "weights", "activations")
+TRACERS = (None, ExportedCalls.name, HookedCalls.name)
+Bits = int | Mapping[str, int]
 
 
-def from_torch(model: nn.Module, example_input: torch.Tensor, name: str | None = None) -> Workload:
-    """The shapes of the Conv2d and Linear layers that `example_input` (batch first) reaches, as they run.
+def from_torch(
+    model: nn.Module,
+    example_input: torch.Tensor | tuple[Any, ...],
+    name: str | None = None,
+    *,
+    values: str | None = None,
+    weight_bits: Bits = 8,
+    activation_bits: Bits = 8,
+    per_channel: bool = False,
+    data: Iterable[Any] | None = None,
+    density: float | Mapping[str, float] = 1.0,
+    trace_by: str | None = None,
+) -> Workload:
+    """Everything that the model does with `example_input` (a tensor, or a tuple of all arguments).
 
-    The model runs once, in evaluation mode and without gradients. A layer that runs n times on the same shape counts
-    `repeat` n. Raises TraceError where a module with weights is of a kind that cannot be lowered, or none was reached.
+    Matrix products are traces; all else is an operator of the vector unit, named in `provenance["not_lowered"]` where
+    it has none, or free (views, permutations). Batch norms are folded into the layer that they directly follow. The
+    model runs in evaluation mode and is left as it was.
+
+    `values` None gives shapes. "activations": integer weights and the integers that the example's activations are, with
+    `weight_bits` and `activation_bits` (one number or {layer: number}) and one weight scale a tensor or, `per_channel`,
+    a filter; the activations' ranges come from `data` too, inputs of the example's shape. "weights": integer weights,
+    and random activations of the assumed `density` (a number or {layer: number}). `trace_by` takes one of the two
+    tracers, "torch.export" or "hooks"; None tries them in this order.
+
+    Raises TraceError where the model does not run, where a module with parameters cannot be lowered, or where there is
+    no matrix product at all; ConfigError for a setting that cannot be.
     """
-    import torch
-    from torch import nn
-
-    refuse_unsupported(model)
-    seen: list[GemmTrace] = []
-
-    def watch(layer: str, module: nn.Module) -> Any:
-        return module.register_forward_hook(lambda _, inputs, __: _count(seen, lowered(layer, module, inputs[0].shape)))
-
-    layers = [(n or "layer", m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    hooks = [watch(layer, module) for layer, module in layers]
-    training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(example_input)
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
+    if values not in VALUES:
+        raise ConfigError(f"values is {values!r:.60}; None, 'weights' or 'activations' is expected")
+    if trace_by not in TRACERS:
+        raise ConfigError(f"trace_by is {trace_by!r:.60}; None, 'torch.export' or 'hooks' is expected")
     title = name or type(model).__name__
-    if not seen:
-        raise TraceError(f"model {title!r} ran no Conv2d and no Linear layer; there is nothing to simulate")
-    return Workload(title, seen, {"source": "torch", "model": type(model).__name__, "input": list(example_input.shape)})
+    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
+    calls, facts = _traced(model, inputs, title, trace_by)
+    shapes = Assembly()
+    traces, operators = shapes.finish(calls.run(shapes.visit))
+    if not traces:
+        raise TraceError(f"model {title!r} ran no convolution and no matrix product; there is nothing to simulate")
+    facts |= {"model": type(model).__name__, "input": _shapes(inputs), "not_lowered": shapes.not_lowered}
+    if values is not None:
+        quantization = Quantization(weight_bits, activation_bits, per_channel, values == "activations", density)
+        traces, operators = _with_values(calls, inputs, data, quantization, shapes)
+        facts |= _told(quantization, data is not None)
+    return Workload(title, traces, {"source": "torch", **facts}, operators)
 
 
-def refuse_unsupported(model: nn.Module) -> None:
-    """TraceError, naming the module, where one with parameters of its own can neither be lowered nor left out."""
-    from torch import nn
-
-    for name, module in model.named_modules():
-        own = any(True for _ in module.parameters(recurse=False))
-        if own and not isinstance(module, nn.Conv2d | nn.Linear) and type(module).__name__ not in NO_GEMM:
-            raise TraceError(
-                f"module {name or 'model'!r} ({type(module).__name__}) cannot be lowered to a GEMM; "
-                f"Conv2d and Linear can, and {', '.join(NO_GEMM[:5])} and the like are left out"
-            )
-        if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
-            raise TraceError(f"module {name!r} pads with {module.padding_mode!r}; only 'zeros' can be lowered")
-
-
-def lowered(name: str, module: nn.Module, shape: torch.Size) -> GemmTrace:
-    """One layer as a shape, for an input of `shape`: (B, C, H, W) of a Conv2d, (..., K) of a Linear."""
-    from torch import nn
-
-    if isinstance(module, nn.Linear):
-        return GemmTrace(name, M=math.prod(shape[:-1]), N=module.out_features, K=module.in_features)
-    assert isinstance(module, nn.Conv2d)
-    batch, channels, height, width = (1, *shape)[-4:]
-    geometry = ConvGeometry(
-        batch,
-        channels // module.groups,
-        height,
-        width,
-        _two(module.kernel_size),
-        _two(module.stride),
-        _padding(name, module),
-        _two(module.dilation),
-    )
-    return GemmTrace(name, N=module.out_channels // module.groups, groups=module.groups, conv=geometry)
+def _traced(
+    model: nn.Module, inputs: tuple[Any, ...], title: str, trace_by: str | None
+) -> tuple[ExportedCalls | HookedCalls, dict[str, Any]]:
+    """The model's calls by the tracer asked for, or by the first of the two that works, and which it was."""
+    hooks = HookedCalls(model, inputs, title)
+    if trace_by == HookedCalls.name:
+        return hooks, {"traced_by": HookedCalls.name}
+    try:
+        return ExportedCalls(model, inputs), {"traced_by": ExportedCalls.name}
+    except NotExportedError as error:
+        if trace_by is not None:
+            raise TraceError(f"model {title!r} cannot be traced by torch.export: {error}") from error
+        return hooks, {"traced_by": HookedCalls.name, "export_failed": str(error)}
 
 
-def _two(pair: tuple[int, ...]) -> tuple[int, int]:
-    return pair[0], pair[1]
+def _with_values(
+    calls: ExportedCalls | HookedCalls,
+    inputs: tuple[Any, ...],
+    data: Iterable[Any] | None,
+    quantization: Quantization,
+    shapes: Assembly,
+) -> Any:
+    """The same traces and operators with integers: ranges from `data` first, then the example's numbers."""
+    for batch in data or ():
+        given = batch if isinstance(batch, tuple) else (batch,)
+        if _shapes(given) != _shapes(inputs):
+            raise TraceError(f"data of shape {_shapes(given)}; {_shapes(inputs)} as the example's is expected")
+        calls.run(Assembly(quantization, shapes.names, calibrate=True).visit, given)
+    filled = Assembly(quantization, shapes.names)
+    return filled.finish(calls.run(filled.visit, inputs))
 
 
-def _padding(name: str, module: nn.Conv2d) -> tuple[int, int]:
-    """Zeros on each side, (rows, columns); TraceError where "same" would pad unevenly."""
-    if not isinstance(module.padding, str):
-        return _two(module.padding)
-    if module.padding == "valid":
-        return 0, 0
-    spread = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-    if any(total % 2 for total in spread):
-        raise TraceError(
-            f"module {name!r}: padding 'same' of a {module.kernel_size} kernel is uneven; give two numbers"
-        )
-    return spread[0] // 2, spread[1] // 2
+def _told(quantization: Quantization, calibrated: bool) -> dict[str, Any]:
+    """What the provenance says of the integers."""
+    facts: dict[str, Any] = {
+        "weights": "the model's, symmetric, one scale a " + ("filter" if quantization.per_channel else "tensor"),
+        "codes": quantization.codes,
+    }
+    if quantization.real_activations:
+        ranges = "data and example" if calibrated else "example"
+        return facts | {"activations": "the example's", "activation_ranges": ranges}
+    density = quantization.assumed_density
+    return facts | {"assumed": {"activation_density": dict(density) if isinstance(density, Mapping) else density}}
 
 
-def _count(seen: list[GemmTrace], trace: GemmTrace) -> None:
-    """Add a run of a layer: to the run before of the same shape, else under a name of its own."""
-    runs = [i for i, other in enumerate(seen) if other.name.split("#")[0] == trace.name]
-    for i in runs:
-        if (seen[i].M, seen[i].conv) == (trace.M, trace.conv):
-            seen[i] = changed(seen[i], repeat=seen[i].repeat + 1)
-            return
-    seen.append(changed(trace, name=f"{trace.name}#{len(runs) + 1}") if runs else trace)
+def _shapes(inputs: tuple[Any, ...]) -> list[Any]:
+    """The shape of the one input, or a list with one of each."""
+    found = [list(value.shape) if hasattr(value, "shape") else repr(value)[:60] for value in inputs]
+    return found[0] if len(found) == 1 else found  # type: ignore[return-value]  # a single input's shape is a list too

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 from accelsim.errors import ConfigError, InternalError, unknown_name
+from accelsim.trace import GemmTrace
 from accelsim.workload import Workload
-from workloads.changes import changed, randomized
+from workloads.changes import changed, randomized, scaled
 from workloads.models import list_models
-from workloads.shapes.entries import restored
+from workloads.shapes.entries import restored, restored_operator
 
 BATCH_LIMIT = 2**20
 SEED_LIMIT = 2**32
@@ -17,29 +21,82 @@ _SEEDS_A_NETWORK = 2**20  # so that no layer of one seed repeats a layer of anot
 
 
 def load(
-    name: str, weights: str | None = None, batch: int = 1, density: float | None = None, seed: int = 0
+    name: str,
+    weights: str | Path | None = None,
+    batch: int = 1,
+    density: float | None = None,
+    seed: int = 0,
+    profile: str | Path | None = None,
 ) -> Workload:
     """A network of the zoo for `batch` inputs.
 
     `weights` None gives shapes, "random" seeded random 8-bit integers in them, of which `density` (0 to 1) are not 0
-    among the weights; giving a density asks for random ones. Raises UnknownNameError with the nearest name, or
-    ConfigError for a value that cannot be.
+    among the weights; giving a density asks for random ones. `profile` names a published compression of the network
+    (`workloads.profiles()`) or its YAML file: random integers with the paper's densities and bits. "pretrained" takes
+    the weights that an installed package brings (the extra `models`), and any other `weights` is a checkpoint as
+    torchvision has it (.pth, .safetensors): 8-bit integers with the activations of bundled digits or of seeded noise;
+    only these two load torch. Raises UnknownNameError with the nearest name, ConfigError for a value that cannot be,
+    MissingFileError, or FileFormatError for a file with other weights than the network's.
     """
     if name not in list_models():
         raise unknown_name("workload", name, list_models())
-    if weights not in {None, "random"}:
-        raise ConfigError(f"weights is {weights!r:.60}; None (shapes) or 'random' is expected")
     _require("batch", batch, 1, BATCH_LIMIT)
     _require("seed", seed, 0, SEED_LIMIT)
     if density is not None and not 0 <= density <= 1:
         raise ConfigError(f"density is {density}; 0 to 1 is expected")
-    traces = [changed(trace, batch=batch) for trace in shapes(name)]
-    source = {"source": "zoo", "model": name, "batch": batch}
+    if weights is not None and weights != "random":
+        return _from_file(name, weights, batch, density, seed, profile)
+    network = _batched(shapes(name), batch)
+    if profile is not None:
+        return _published(network, profile, weights, density, seed)
     if weights is None and density is None:
-        return Workload(name, traces, {**source, "weights": None})
+        return _with(network, network.traces, {"weights": None})
     share = 1.0 if density is None else float(density)
-    drawn = [randomized(trace, share, seed * _SEEDS_A_NETWORK + i) for i, trace in enumerate(traces)]
-    return Workload(name, drawn, {**source, "weights": "random", "density": share, "seed": seed})
+    drawn = [randomized(trace, share, seed * _SEEDS_A_NETWORK + i) for i, trace in enumerate(network)]
+    return _with(network, drawn, {"weights": "random", "density": share, "seed": seed})
+
+
+def _batched(one: Workload, batch: int) -> Workload:
+    """A network's shapes for so many inputs."""
+    traces = [changed(trace, batch=batch) for trace in one]
+    operators = [scaled(operator, batch) for operator in one.operators]
+    return Workload(one.name, traces, {"source": "zoo", "model": one.name, "batch": batch}, operators)
+
+
+def _with(network: Workload, traces: Iterable[GemmTrace], facts: dict[str, Any]) -> Workload:
+    """The network with these traces in place of its own, and what its provenance says of them."""
+    return Workload(network.name, traces, {**network.provenance, **facts}, network.operators)
+
+
+def _from_file(
+    name: str, weights: str | Path, batch: int, density: float | None, seed: int, profile: str | Path | None
+) -> Workload:
+    """The network with the weights of a file."""
+    path = Path(weights)
+    if weights != "pretrained" and not path.suffix and "/" not in str(weights) and not path.is_file():
+        raise ConfigError(
+            f"weights is {str(weights)!r:.60}; None (shapes), 'random', 'pretrained' or a .pth or .safetensors file "
+            "is expected"
+        )
+    if density is not None or profile is not None:
+        raise ConfigError("density and profile are for random weights; weights from a file have their own")
+    from workloads.trained import from_package, from_state
+
+    return from_package(name, batch, seed) if weights == "pretrained" else from_state(name, path, batch, seed)
+
+
+def _published(
+    network: Workload, profile: str | Path, weights: str | Path | None, density: float | None, seed: int
+) -> Workload:
+    """The network with the densities and bits of a profile."""
+    if density is not None or weights not in {None, "random"}:
+        raise ConfigError("a profile brings its own densities and random weights; leave density and weights out")
+    from workloads.profile_files import load_profile
+    from workloads.profiled import compressed
+
+    found = load_profile(network.name, profile)
+    drawn = compressed(list(network), found, seed * _SEEDS_A_NETWORK)
+    return _with(network, drawn, {"weights": "random", "seed": seed, "profile": found.provenance()})
 
 
 def shapes(name: str) -> Workload:
@@ -49,7 +106,8 @@ def shapes(name: str) -> Workload:
         raise InternalError(f"the shapes of {name!r} are not shipped; run python -m workloads.shapes")
     shipped = json.loads(file.read_text(encoding="utf-8"))
     source = {"source": "zoo", "model": name, "input": shipped["input"]}
-    return Workload(name, map(restored, shipped["layers"]), source)
+    operators = map(restored_operator, shipped.get("operators", []))
+    return Workload(name, map(restored, shipped["layers"]), source, operators)
 
 
 def _require(field: str, value: int, least: int, most: int) -> None:

@@ -16,6 +16,9 @@ KINDS = {
     "shift": "accelsim.arrays.shift:Shift",
     "nm_sparse": "accelsim.arrays.nm_sparse:NmSparse",
     "sticker": "accelsim.arrays.sticker:Sticker",
+    "ternary": "accelsim.arrays.ternary:Ternary",
+    "adder": "accelsim.arrays.adder:Adder",
+    "bitserial": "accelsim.arrays.bitserial:Bitserial",
     "xnor": "accelsim.arrays.xnor:Xnor",
 }
 

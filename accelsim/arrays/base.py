@@ -5,25 +5,28 @@ for every different tile, then `functional()` where the run is verified. What mu
 
 * tiles cut the GEMM along `grain`; their `work` adds up to the whole, cycle for cycle, when T is not cut;
 * `work(tile).counts` are additive; names in COUNTS are columns of the report, others start with the array's kind;
-* `functional()` computes every output in the way the hardware does, from the encoded operands.
+* `operations` name the counter behind all that the PEs spend energy on, and `logic` what their area is made of;
+* `functional()` computes every output in the way the hardware does, from the encoded operands, and equals `exact()`;
+* a layer whose operation is not the array's is refused, which `Program` does for all of them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.energy_table import EnergyTable
+from accelsim.energy_table import EnergyTable, Operation
 from accelsim.errors import UnsupportedLayerError
 from accelsim.parts import Part
 from accelsim.trace import GemmTrace
+from accelsim.verify import exact_gemm
 
 COUNTS = (
     "macs_executed",  # multiply-accumulates that occupied a lane
@@ -80,6 +83,7 @@ class PEArray(Part, ABC):
     """One PE-array family; each is one file with its configuration and its Program, and one line in the registry."""
 
     kind: str
+    operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace_parts.OPERATIONS
     accumulator_bits: OperandBits = 32
     output_bits: OperandBits | None = None  # None: as wide as the activations
 
@@ -105,11 +109,10 @@ class PEArray(Part, ABC):
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """Logic of the array for area: {primitive of the energy table: how many of it}."""
 
-    def arithmetic_pj(
-        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
-    ) -> float:
-        """pJ at 45 nm of the operations that a layer's counts say were executed: a MAC each, unless it says more."""
-        return counts["macs_executed"] * table.mac(weight_bits, activation_bits, self.accumulator_bits)
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """What the PEs do, by the counter that says how often, in pJ at 45 nm: a MAC, unless an array says more."""
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        return (Operation("multiply-accumulate", "macs_executed", mac),)
 
     def refuse(self, trace: GemmTrace, why: str) -> UnsupportedLayerError:
         """The error for a layer that the array cannot run."""
@@ -122,6 +125,8 @@ class Program(ABC):
     uniform_weights: ClassVar[bool] = False  # whether weight_bits and index_bits depend on a tile's sizes alone
 
     def __init__(self, array: Any, trace: GemmTrace) -> None:
+        if trace.operation not in {"any", array.operation}:
+            raise array.refuse(trace, f"its operation is {trace.operation}; {array.operation} is expected")
         self.array = array
         self.trace = trace
 
@@ -142,6 +147,15 @@ class Program(ABC):
     def psums_leave(self, k: int) -> bool:
         """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer."""
 
+    def exact(self) -> NDArray[np.int64]:
+        """What `functional()` must equal, in the plainest arithmetic."""
+        return exact_gemm(self.trace)
+
+    @property
+    def cut_cycles(self) -> int:
+        """Compute cycles that one more cut of the whole T adds; 0 where that depends on values or is nothing."""
+        return 0
+
     def work_key(self, tile: Tile) -> object:
         """Tiles with equal keys cost equal work; by default the tile itself."""
         return tile
@@ -154,13 +168,24 @@ class Program(ABC):
         """Index bits of a tile as they travel from DRAM."""
         return 0
 
+    def bits_of_tiles(self, n: NDArray[np.int64], k: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(weight_bits, index_bits) of every tile between successive edges, each (tiles along N, tiles along K).
+
+        One by one here; arrays whose bits depend on values override it with the sums of their own pattern.
+        """
+        tiles = [[(*a, *b) for b in pairwise(k.tolist())] for a in pairwise(n.tolist())]
+        weights = [[self.weight_bits(*tile) for tile in row] for row in tiles]
+        return np.array(weights, np.int64), np.array(
+            [[self.index_bits(*tile) for tile in row] for row in tiles], np.int64
+        )
+
     def ifmap_bits(self, m0: int, m1: int, k0: int, k1: int) -> int:
         """Bits of the ifmap elements that a tile touches, halo included."""
         return self.trace.touched_ifmap(m0, m1, k0, k1) * self.trace.activation_bits
 
     @property
-    def stored_weight_bits(self) -> int:
-        """Bits of one weight in the filter buffer, for its reads; its index is not among them."""
+    def stored_weight_bits(self) -> float:
+        """Bits of one weight in the filter buffer, for its reads, the mean where filters differ; no index bits."""
         return self.trace.weight_bits
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
-from accelsim.energy_table import EnergyTable
+from accelsim.arrays.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
+from accelsim.energy_table import EnergyTable, Operation
 from accelsim.trace import GemmTrace
 
 WINDOW = 256  # activations that the selection of one PE looks at
@@ -61,20 +61,24 @@ class CambriconX(PEArray):
         """2:1 multiplexers of one bit that pick one multiplier's activation out of the window."""
         return (WINDOW - 1) * activation_bits
 
-    def arithmetic_pj(
-        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
-    ) -> float:
-        """A selection and a MAC an entry: a padding zero is selected and multiplied like a weight."""
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """A MAC and a selection an entry: a padding zero is selected and multiplied like a weight."""
         mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
         selection = table.gates(self.multiplexer_gates(activation_bits))
-        return (counts["macs_executed"] + counts["cambricon_x_idle_padding"]) * (mac + selection)
+        done = ("multiply-accumulate", mac), ("activation selected", selection)
+        entries = ("", "macs_executed"), (" of a padding zero", "cambricon_x_idle_padding")
+        return tuple(Operation(name + what, count, cost) for what, count in entries for name, cost in done)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A MAC and a 256:1 multiplexer a multiplier; a PE's window, weights, steps and accumulator in registers."""
+        """A MAC, a 256:1 multiplexer and a decoder of steps a multiplier.
+
+        A PE's window, weights, steps and accumulator in registers.
+        """
         lanes = self.multipliers * (weight_bits + activation_bits + self.index_bits)
         bits = WINDOW * activation_bits + lanes + COUNT_BITS + self.accumulator_bits
         gates = self.peak_macs * self.multiplexer_gates(activation_bits)
-        return {"mac": float(self.peak_macs), "register_bit": float(self.pes * bits), "gate": float(gates)}
+        lanes_of = {"mac": self.peak_macs, "register_bit": self.pes * bits, "gate": gates, "decoder": self.peak_macs}
+        return {name: float(count) for name, count in lanes_of.items()}
 
 
 class Pixel(NamedTuple):
@@ -147,6 +151,12 @@ class CambriconXProgram(Program):
         counts = (n1 - n0) * ceil_div(k1 - k0, WINDOW) * COUNT_BITS
         return self._pixel(n0, n1, k0, k1).entries * self.array.index_bits + counts
 
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of entries."""
+        windows = in_units(k, WINDOW)
+        entries, counts = sums_of_tiles(self._entry_sums, n, windows), areas_of_tiles(n, windows)
+        return entries * self.trace.weight_bits, entries * self.array.index_bits + counts * COUNT_BITS
+
     def functional(self) -> NDArray[np.int64]:
         """The walk over steps and values, `multipliers` entries at a time."""
         from accelsim.arrays.cambricon_x_kernels import encode, walk
@@ -171,6 +181,11 @@ class CambriconXProgram(Program):
         weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
         nonzeros, entries = count(np.ascontiguousarray(weight != 0), self.array.index_bits)
         return nonzeros, entries
+
+    @cached_property
+    def _entry_sums(self) -> Int64s:
+        """Entries above and left of every (filter, window) corner."""
+        return running_sums(self._entries[1])
 
     @cached_property
     def _pixels(self) -> dict[tuple[int, int, int, int], Pixel]:

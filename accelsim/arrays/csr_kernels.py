@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from accelsim.operands import Ints
 
 Int64s = NDArray[np.int64]
+Int8s = NDArray[np.int8]
 
 BLOCK = 64
 ROW, AT_BLOCK, LEFT, ENTRY, WANT, BANK, SINCE = range(7)  # what a PE holds; ROW is −1 where it is idle
@@ -122,3 +123,22 @@ def walk(starts: Int64s, lengths: Int64s, columns: Ints, values: Int64s, words: 
                     word = words[p, b * BLOCK + columns[e]]
                     for lane in range(word.size):
                         out[p, n, lane] += values[e] * word[lane]
+
+
+@njit(cache=True)
+def walk_shifts(
+    starts: Int64s, lengths: Int64s, columns: Ints, signs: Int8s, exponents: Int8s, words: Int64s, out: Int64s
+) -> None:
+    """The same walk where an entry is signed powers of two, (entries, terms): every lane shifts its word and adds."""
+    for p in range(words.shape[0]):
+        for n in range(starts.shape[0]):
+            for b in range(starts.shape[1]):
+                for e in range(starts[n, b], starts[n, b] + lengths[n, b]):
+                    word = words[p, b * BLOCK + columns[e]]
+                    for t in range(signs.shape[1]):
+                        for lane in range(word.size):
+                            shifted = word[lane] << exponents[e, t]
+                            if signs[e, t] > 0:
+                                out[p, n, lane] += shifted
+                            elif signs[e, t] < 0:
+                                out[p, n, lane] -= shifted

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.signed_powers import check_terms, exponents_of, shifter_gates, signed_powers
+from accelsim.arrays.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
+from accelsim.energy_table import EnergyTable, Operation
+from accelsim.errors import ConfigError
 from accelsim.formats.csr_absolute import CsrAbsolute
 from accelsim.trace import GemmTrace
 
 BLOCK = 64
 COLUMN_BITS = 6
 EXTENT_BITS = 13
+CodebookBits = Annotated[int, Field(ge=1, le=12)]
+ADDRESS_BITS = 16  # of a k, as the decoder adds it up
 WORDS_LIMIT_BYTES = 16 * 2**20  # activations that the functional walk holds at a time
 
 
@@ -30,6 +37,13 @@ class CsrRows(PEArray):
     Barrier at the end of a pass. `order: balanced` takes a tile's filters longest processing time first (cycles without
     conflicts; ties in natural order), which evens out the PEs. The index is the one that ADMM-NN-S (001, section III-A)
     calls absolute.
+
+    `mac: shift` has barrel shifters and adders in place of multipliers, `terms` of each a lane, that add all terms of a
+    weight in one cycle, as in ShiftCNN (003, Eq. 21): pow2 weights of at most so many signed powers of two run, a
+    nonzero is stored as `terms` codes, and other layers go to the fallback. An entry of a codebook's layer is its code;
+    every PE looks the weight up in a table of registers through a tree of multiplexers as it takes the entry.
+    `codebook_bits` builds that table: it has an area, and layers of wider codebooks go to the fallback; without it the
+    area of what looks up is left out.
     """
 
     kind: Literal["csr_rows"] = "csr_rows"
@@ -38,6 +52,15 @@ class CsrRows(PEArray):
     assignment: Literal["static", "dynamic"] = "static"
     banks: Size | None = None
     order: Literal["natural", "balanced"] = "natural"
+    mac: Literal["multiply", "shift"] = "multiply"
+    terms: Size = 1
+    codebook_bits: CodebookBits | None = None
+
+    @model_validator(mode="after")
+    def _terms_are_shifted(self) -> Self:
+        if self.mac == "multiply" and self.terms > 1:
+            raise ConfigError(f"array.terms is {self.terms}; with array.mac multiply 1 is expected")
+        return self
 
     @property
     def peak_macs(self) -> int:
@@ -45,14 +68,59 @@ class CsrRows(PEArray):
         return self.pes * self.vector_width
 
     def program(self, trace: GemmTrace) -> CsrRowsProgram:
-        """Any coding runs: the values are integers."""
+        """Any coding runs as integers, pow2 alone where shifts are built; UnsupportedLayerError otherwise."""
+        if self.mac == "shift":
+            check_terms(self, trace, self.terms)
+        wanted = trace.coding.codebook_bits if trace.weight_coding == "codebook" else None
+        if wanted and self.codebook_bits and wanted > self.codebook_bits:
+            raise self.refuse(trace, f"its codebook has {wanted} bits; at most {self.codebook_bits} are expected")
         return (CsrRowsShape if trace.weight_operand is None else CsrRowsProgram)(self, trace)
 
+    def crossbar_gates(self, activation_bits: int) -> int:
+        """2:1 multiplexers of one bit that bring one PE the word of the bank that served it: banks − 1 a bit."""
+        return ((self.banks or self.pes) - 1) * self.vector_width * activation_bits
+
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """MACs; a word brought through the crossbar, and the lookup of a code, for every nonzero that a PE walks.
+
+        Assumption: all multiplexers in front of a PE switch, for each bank reads another word every cycle.
+        """
+        done = list(super().operations(table, weight_bits, activation_bits))
+        if self.mac == "shift":
+            gates = shifter_gates(weight_bits, activation_bits, self.accumulator_bits)
+            term = table.gates(gates) + table.add(self.accumulator_bits)
+            done = [Operation("barrel shifts and adds of a weight's terms", "macs_executed", self.terms * term)]
+        if crossbar := table.gates(self.crossbar_gates(activation_bits)):
+            done.append(Operation("word through the crossbar", "decodes", crossbar))
+        lookup = Operation("multiplexer of a codebook's lookup", "csr_rows_lookup_multiplexers", table.gates(1))
+        return (*done, lookup)
+
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A MAC a lane; a PE's registers: accumulator and activation a lane, the weight, its column, two extents."""
+        """A MAC a lane; a PE's registers: accumulator and activation a lane, the weight, its column, two extents.
+
+        Between banks and PEs the crossbar, and what grants a bank: for each PE and bank a comparison of the wanted k
+        with the bank's, a gate a bit of the address, and a gate of the priority chain. A decoder and a table a PE.
+        """
         lane = self.accumulator_bits + activation_bits
-        bits = self.vector_width * lane + weight_bits + COLUMN_BITS + 2 * EXTENT_BITS
-        return {"mac": float(self.peak_macs), "register_bit": float(self.pes * bits)}
+        bits = self.vector_width * lane + self.terms * weight_bits + COLUMN_BITS + 2 * EXTENT_BITS
+        grants = (self.banks or self.pes) * (ADDRESS_BITS + 1)
+        gates = self.crossbar_gates(activation_bits) + grants
+        unit = Counter(register_bit=bits, gate=gates, decoder=1)
+        if self.codebook_bits:
+            unit["register_bit"] += weight_bits << self.codebook_bits
+            unit["gate"] += lookup_multiplexers(weight_bits, self.codebook_bits)
+        if self.mac == "multiply":
+            unit["mac"] = self.vector_width
+        else:
+            gates = shifter_gates(weight_bits, activation_bits, self.accumulator_bits)
+            unit["gate"] += self.vector_width * self.terms * gates
+            unit["full_adder"] = self.vector_width * self.terms * self.accumulator_bits
+        return {name: float(self.pes * count) for name, count in unit.items()}
+
+
+def lookup_multiplexers(weight_bits: int, codebook_bits: int) -> int:
+    """2:1 multiplexers of one bit that choose one of 2^codebook_bits weights."""
+    return ((1 << codebook_bits) - 1) * weight_bits
 
 
 class Pass(NamedTuple):
@@ -118,7 +186,14 @@ class CsrRowsProgram(Program):
             sram_psum_reads=psums,
             register_bits=operands + index_bits + (nonzeros * m + psums) * array.accumulator_bits,
             decodes=nonzeros * passes,
+            csr_rows_lookup_multiplexers=nonzeros * passes * self._lookup,
         )
+
+    @property
+    def _lookup(self) -> int:
+        """Multiplexers that a weight's code goes through."""
+        code = self.trace.coding.codebook_bits if self.trace.weight_coding == "codebook" else None
+        return lookup_multiplexers(self.trace.weight_bits, code) if code else 0
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Nonzeros at their own width, or at the codebook's."""
@@ -128,22 +203,41 @@ class CsrRowsProgram(Program):
         """A 6-bit column a nonzero and a 13-bit extent a (row, block)."""
         return self._nonzeros(n0, n1, k0, k1) * COLUMN_BITS + (n1 - n0) * ceil_div(k1 - k0, BLOCK) * EXTENT_BITS
 
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of nonzeros."""
+        blocks = in_units(k, BLOCK)
+        nonzeros, extents = sums_of_tiles(self._prefix, n, blocks), areas_of_tiles(n, blocks)
+        return nonzeros * self.stored_weight_bits, nonzeros * COLUMN_BITS + extents * EXTENT_BITS
+
     def functional(self) -> NDArray[np.int64]:
         """The walk of every pass on the decoded columns and values, some passes at a time."""
-        from accelsim.arrays.csr_kernels import walk
-
-        trace, encoded = self.trace, self._encoded
+        trace = self.trace
         lanes = min(self.array.vector_width, trace.M)
         step = max(1, WORDS_LIMIT_BYTES // (8 * lanes * max(trace.K, trace.N))) * lanes
-        values = encoded.values.astype(np.int64)
         out = np.empty((trace.M, trace.N), np.int64)
         for m0 in range(0, trace.M, step):
             m1 = min(m0 + step, trace.M)
             words = self._words(m0, m1, lanes)
             sums = np.zeros((len(words), trace.N, lanes), np.int64)
-            walk(*self._rows, encoded.columns, values, words, sums)
+            self._walk(words, sums)
             out[m0:m1] = sums.transpose(0, 2, 1).reshape(-1, trace.N)[: m1 - m0]
         return out
+
+    def _walk(self, words: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
+        """Add the products of some passes, or the shifted words of all terms."""
+        from accelsim.arrays.csr_kernels import walk, walk_shifts
+
+        columns = self._encoded.columns
+        if self.array.mac == "shift":
+            walk_shifts(*self._rows, columns, *self._terms, words, sums)
+        else:
+            walk(*self._rows, columns, self._encoded.values.astype(np.int64, copy=False), words, sums)
+
+    @cached_property
+    def _terms(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Signs and exponents of the entries' terms, (entries, terms)."""
+        powers, _ = signed_powers(self._encoded.values, self.array.terms)
+        return np.sign(powers).astype(np.int8), exponents_of(powers)
 
     def _words(self, m0: int, m1: int, lanes: int) -> NDArray[np.int64]:
         """The ifmap buffer of passes over pixels m0..m1−1, (passes, K, lanes); lanes past the last pixel hold 0."""
@@ -154,8 +248,8 @@ class CsrRowsProgram(Program):
 
     @property
     def stored_weight_bits(self) -> int:
-        """A weight at its own width, or at the codebook's."""
-        return self.trace.coding.stored_weight_bits
+        """A weight at its own width, or at the codebook's; a code a term."""
+        return self.array.terms * self.trace.coding.stored_weight_bits
 
     @cached_property
     def _encoded(self) -> CsrAbsolute:
@@ -173,10 +267,7 @@ class CsrRowsProgram(Program):
     @cached_property
     def _prefix(self) -> NDArray[np.int64]:
         """Nonzeros above and left of every (row, block) corner, (N + 1, blocks + 1)."""
-        lengths = self._rows[1]
-        prefix = np.zeros((lengths.shape[0] + 1, lengths.shape[1] + 1), np.int64)
-        np.cumsum(lengths.cumsum(axis=0), axis=1, out=prefix[1:, 1:])
-        return prefix
+        return running_sums(self._rows[1])
 
     def _nonzeros(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Nonzeros of whole blocks of filters n0..n1−1."""

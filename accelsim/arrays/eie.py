@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -13,7 +13,8 @@ from pydantic import Field
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.eie_csc import BLOCK, Columns, CscMatrix
-from accelsim.energy_table import EnergyTable
+from accelsim.arrays.tile_sums import Int64s
+from accelsim.energy_table import EnergyTable, Operation
 from accelsim.trace import GemmTrace
 
 POINTER_BITS = 16  # of a column pointer, and of the column that waits in a FIFO beside its activation
@@ -56,17 +57,16 @@ class Eie(PEArray):
         shape = trace.weight_operand is None and trace.activation_operand is None
         return (EieShape if shape else EieProgram)(self, trace)
 
-    def arithmetic_pj(
-        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
-    ) -> float:
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A MAC an entry of an active column: a padding zero is multiplied like a weight."""
-        return counts["eie_work"] * table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        return (Operation("multiply-accumulate of an entry", "eie_work", mac),)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A MAC a PE; FIFO, both pointers, matrix word, row and accumulator in registers."""
+        """A MAC and a decoder a PE; FIFO, both pointers, matrix word, row and accumulator in registers."""
         fifo = self.fifo_depth * (activation_bits + POINTER_BITS)
         bits = fifo + 3 * POINTER_BITS + WORD_BITS + self.accumulator_bits
-        return {"mac": float(self.pes), "register_bit": float(self.pes * bits)}
+        return {"mac": float(self.pes), "register_bit": float(self.pes * bits), "decoder": float(self.pes)}
 
 
 class Walk(NamedTuple):
@@ -154,6 +154,13 @@ class EieProgram(Program):
         """A distance an entry, and K + 1 pointers a PE."""
         pointers = min(self.array.pes, n1 - n0) * (k1 - k0 + 1)
         return self._entries(n0, n1, k0, k1) * self.array.index_bits + pointers * self._pointer_bits
+
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of entries."""
+        entries = self._matrix.entries_of_tiles(n, k)
+        pointers = np.multiply.outer(np.minimum(self.array.pes, np.diff(n)), np.diff(k) + 1)
+        index_bits = entries * self.array.index_bits + pointers * self._pointer_bits
+        return entries * self.stored_weight_bits, index_bits
 
     def functional(self) -> NDArray[np.int64]:
         """PE by PE, the walk over the encoded columns of the nonzero activations."""

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import ceil_div
+from accelsim.arrays.tile_sums import Int64s, in_units, running_sums, sums_of_tiles
 from accelsim.operands import Ints
 
-Int64s = NDArray[np.int64]
 Int32s = NDArray[np.int32]
 BLOCK = 64  # columns of a unit in which tiles cut K
 
@@ -64,15 +64,17 @@ class CscMatrix:
         rows, columns = np.arange(0, self.kinds.shape[0], self.pes), np.arange(0, self.kinds.shape[1], BLOCK)
         by_rows = np.add.reduceat((self.kinds != 0).view(np.uint8), rows, axis=0, dtype=np.int32)
         blocks = np.add.reduceat(by_rows, columns, axis=1, dtype=np.int64)
-        prefix = np.zeros((len(rows) + 1, len(columns) + 1), np.int64)
-        np.cumsum(blocks.cumsum(axis=0), axis=1, out=prefix[1:, 1:])
-        return prefix
+        return running_sums(blocks)
 
     def entries(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Entries, padding included, of a tile whose edges are multiples of the PEs and of BLOCK."""
         r0, r1, c0, c1 = n0 // self.pes, ceil_div(n1, self.pes), k0 // BLOCK, ceil_div(k1, BLOCK)
         prefix = self._prefix
         return int(prefix[r1, c1] - prefix[r0, c1] - prefix[r1, c0] + prefix[r0, c0])
+
+    def entries_of_tiles(self, n: Int64s, k: Int64s) -> Int64s:
+        """The same of every tile between successive edges, (tiles along N, tiles along K)."""
+        return sums_of_tiles(self._prefix, in_units(n, self.pes), in_units(k, BLOCK))
 
     def most_entries(self) -> int:
         """Entries of the PE that stores the most."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -12,7 +11,7 @@ from pydantic import Field, model_validator
 from accelsim.arrays.base import PEArray, Size, Tile, Work
 from accelsim.arrays.nm import NM, compressed_length
 from accelsim.arrays.systolic import Systolic, SystolicProgram
-from accelsim.energy_table import EnergyTable
+from accelsim.energy_table import EnergyTable, Operation
 from accelsim.errors import ConfigError
 from accelsim.operands import Ints
 from accelsim.trace import GemmTrace
@@ -65,11 +64,9 @@ class NmSparse(PEArray):
         """Any coding runs at its bits; weights that break n:m raise TraceError with row and group."""
         return NmSparseProgram(self.systolic, trace)
 
-    def arithmetic_pj(
-        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
-    ) -> float:
-        """A multiplexer and a MAC an executed multiply-accumulate, for zeros that fill up a group too."""
-        return self.systolic.arithmetic_pj(counts, table, weight_bits, activation_bits)
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """A MAC and a multiplexer an executed multiply-accumulate, for zeros that fill up a group too."""
+        return self.systolic.operations(table, weight_bits, activation_bits)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """The systolic array's, the group's activations and the weight's index in registers, and a multiplexer a PE."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from accelsim.arrays.base import PEArray, Size
 from accelsim.arrays.scnn_plan import INDEX_BITS, Plan, plan_of
 from accelsim.arrays.scnn_program import ScnnProgram, ScnnShape
 from accelsim.conv import ConvGeometry
-from accelsim.energy_table import EnergyTable
+from accelsim.energy_table import EnergyTable, Operation
 from accelsim.trace import GemmTrace
 
 Vector = Annotated[int, Field(ge=1, le=128)]  # so that a step's products fit the kernel's 16-bit counters
@@ -79,21 +78,28 @@ class Scnn(PEArray):
         shape = trace.weight_operand is None and trace.conv.columns is None
         return (ScnnShape if shape else ScnnProgram)(self, trace)
 
-    def arithmetic_pj(
-        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
-    ) -> float:
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A multiplication a product, an addition a product inside the output."""
-        inside = counts["scnn_mults"] * table.mac(weight_bits, activation_bits, self.accumulator_bits)
-        return inside + counts["scnn_outside"] * table.multiply(weight_bits, activation_bits)
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        outside = table.multiply(weight_bits, activation_bits)
+        return (
+            Operation("multiply-accumulate", "scnn_mults", mac),
+            Operation("product outside the output", "scnn_outside", outside),
+        )
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A PE: MACs, further adders where there are more banks, the crossbar's multiplexers, vectors, accumulators."""
+        """A PE: MACs, further adders where there are more banks, the crossbar's multiplexers, vectors, accumulators.
+
+        A decoder for each entry of a vector.
+        """
         product = weight_bits + activation_bits
-        operands = self.ifmap_vector * activation_bits + self.filter_vector * weight_bits + product * INDEX_BITS
+        entries = self.ifmap_vector + self.filter_vector
+        operands = self.ifmap_vector * activation_bits + self.filter_vector * weight_bits + entries * INDEX_BITS
         unit = {
             "mac": self.lanes,
             "full_adder": max(0, self.banks - self.lanes) * self.accumulator_bits,
             "gate": self.banks * (self.lanes - 1) * product,
             "register_bit": operands + self.accumulators * self.accumulator_bits,
+            "decoder": entries,
         }
         return {name: float(self.pes * count) for name, count in unit.items()}

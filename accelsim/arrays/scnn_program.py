@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from accelsim.arrays.base import Grain, Program, Tile, Work, ceil_div
 from accelsim.arrays.scnn_plan import INDEX_BITS, halo_regions
+from accelsim.arrays.tile_sums import Int64s, in_units, running_sums, sums_of_tiles
 from accelsim.trace import GemmTrace
 
 if TYPE_CHECKING:
@@ -117,6 +118,13 @@ class ScnnProgram(Program):
         streams = ceil_div(n1 - n0, self.plan.group) * (c1 - c0) * self._phases
         return self._entries(n0, n1, c0, c1) * INDEX_BITS + streams * COUNT_BITS
 
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of entries."""
+        channels = k // self.conv.taps if self.conv.columns is None else np.array([0, self.conv.channels])
+        streams = np.multiply.outer(in_units(np.diff(n), self.plan.group), np.diff(channels)) * self._phases
+        entries = sums_of_tiles(self._prefix, n, channels)
+        return entries * self.stored_weight_bits, entries * INDEX_BITS + streams * COUNT_BITS
+
     @property
     def stored_weight_bits(self) -> int:
         """A weight at its own width, or at the codebook's."""
@@ -175,9 +183,7 @@ class ScnnProgram(Program):
 
         plan = self.plan._replace(group=min(self.plan.group, self.trace.N))
         entries = place_entries(self._nonzero, plan, 2**INDEX_BITS)
-        prefix = np.zeros((entries.shape[0] + 1, entries.shape[1] + 1), np.int64)
-        np.cumsum(entries.cumsum(axis=0), axis=1, out=prefix[1:, 1:])
-        return prefix
+        return running_sums(entries)
 
     def _entries(self, n0: int, n1: int, c0: int, c1: int) -> int:
         """Stored entries; padding zeros stay where the whole layer's encoding has them."""

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.sticker_operand import PLACE_BITS, WORD, Density, Operand
+from accelsim.arrays.tile_sums import Int64s
 from accelsim.errors import ConfigError
 from accelsim.operands import Ints
 from accelsim.parts import Part
@@ -82,9 +83,10 @@ class Sticker(PEArray):
         return StickerProgram(self, trace)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A MAC, two operands with their places, and an accumulator in registers a PE."""
+        """A MAC, two operands with their places and decoders, and an accumulator in registers a PE."""
         registers = weight_bits + activation_bits + 2 * PLACE_BITS + self.accumulator_bits
-        return {"mac": float(self.peak_macs), "register_bit": float(self.peak_macs * registers)}
+        unit = {"mac": 1, "register_bit": registers, "decoder": 2}
+        return {name: float(self.peak_macs * count) for name, count in unit.items()}
 
 
 class Weights(Operand):
@@ -222,6 +224,11 @@ class StickerProgram(Program):
     def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Places and counts of sparse weights, a bitmap of medium ones."""
         return self.weights.index_bits(n0, n1, k0, k1)
+
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of nonzeros."""
+        nonzeros = self.weights.nonzeros_of_tiles(n, k)
+        return nonzeros * self.trace.weight_bits, self.weights.index_bits_of_tiles(n, k, nonzeros)
 
     def functional(self) -> NDArray[np.int64]:
         """Pair by pair: where the masks of a stored pixel and a stored filter meet, their values are multiplied."""

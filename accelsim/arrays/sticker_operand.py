@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import ceil_div
+from accelsim.arrays.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
 from accelsim.operands import Ints
 
 WORD = 64  # k a word of a mask
@@ -45,7 +46,7 @@ class Operand:
         """Nonzeros above and left of every (row, word) corner."""
         from accelsim.arrays.sticker_kernels import word_counts
 
-        return np.pad(word_counts(self.mask), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+        return running_sums(word_counts(self.mask))
 
     def stored(self, r0: int, r1: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
         """(mask, places of the words' first values, values) of some rows: nonzeros, or of a dense operand all."""
@@ -89,6 +90,16 @@ class Operand:
         if self.density == "sparse":
             return self.nonzeros(r0, r1, k0, k1) * PLACE_BITS + height * ceil_div(k1 - k0, WORD) * COUNT_BITS
         return height * (k1 - k0) if self.density == "medium" else 0
+
+    def nonzeros_of_tiles(self, r: Int64s, k: Int64s) -> Int64s:
+        """`nonzeros` of every tile between successive edges, (tiles of rows, tiles along K)."""
+        return areas_of_tiles(r, k) if self.density == "dense" else sums_of_tiles(self._prefix, r, in_units(k, WORD))
+
+    def index_bits_of_tiles(self, r: Int64s, k: Int64s, nonzeros: Int64s) -> Int64s:
+        """`index_bits` of every tile, given its nonzeros."""
+        if self.density == "sparse":
+            return nonzeros * PLACE_BITS + areas_of_tiles(r, in_units(k, WORD)) * COUNT_BITS
+        return areas_of_tiles(r, k) * (self.density == "medium")
 
 
 def packed(kept: NDArray[np.bool_]) -> NDArray[np.uint64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from functools import cached_property
 from math import lcm
 from typing import Annotated, Literal
@@ -14,7 +13,7 @@ from pydantic import AfterValidator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.nm import NM, check_pattern, compressed_length
-from accelsim.energy_table import EnergyTable
+from accelsim.energy_table import EnergyTable, Operation
 from accelsim.trace import GemmTrace
 
 
@@ -55,24 +54,25 @@ class Systolic(PEArray):
         """`nm` as numbers; 1:1 where the weights are dense."""
         return NM.parse(self.nm) if self.nm else NM(1, 1)
 
-    def arithmetic_pj(
-        self, counts: Mapping[str, int], table: EnergyTable, weight_bits: int, activation_bits: int
-    ) -> float:
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A MAC an executed multiply-accumulate and, with `nm`, the multiplexer that picks its activation."""
-        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
-        return counts["macs_executed"] * (mac + table.gates(self.sparsity.multiplexer_gates(activation_bits)))
+        mac = super().operations(table, weight_bits, activation_bits)
+        gates = self.sparsity.multiplexer_gates(activation_bits)
+        return (*mac, Operation("activation picked of a group", "macs_executed", table.gates(gates))) if gates else mac
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """A MAC, two operand registers and an accumulator register a PE.
 
-        With `nm` also the m − 1 other activations of a group, the weight's index and an m:1 multiplexer.
+        With `nm` also the m − 1 other activations of a group, the weight's index and an m:1 multiplexer, and a decoder
+        for each column that weights enter at.
         """
         nm = self.sparsity
         registers = weight_bits + activation_bits + self.accumulator_bits
         if nm.index_bits:
             registers += (nm.m - 1) * activation_bits + nm.index_bits // nm.n
         unit = {"mac": 1, "register_bit": registers, "gate": nm.multiplexer_gates(activation_bits)}
-        return {name: float(self.peak_macs * count) for name, count in unit.items()}
+        a_pe = {name: float(self.peak_macs * count) for name, count in unit.items()}
+        return a_pe | {"decoder": float(self.cols if nm.index_bits else 0)}
 
 
 class SystolicProgram(Program):
@@ -98,6 +98,14 @@ class SystolicProgram(Program):
         step = dict(zip(self.axes, (self.array.rows, self.array.cols, 1), strict=True))
         k = lcm(step["K"], self.nm.n) // self.nm.n * self.nm.m
         return Grain(step["M"], step["N"], k, self.axes[2], frozenset(self.axes[2]))
+
+    @property
+    def cut_cycles(self) -> int:
+        """Every fold is filled once more; weights that load behind the fold before cost nothing."""
+        sr, sc, _ = self._spans((self.trace.M, self.trace.N, self.trace.K))
+        rows, cols = self.array.rows, self.array.cols
+        load = 0 if self.array.dataflow == "os" or self.array.weight_double_buffer else rows
+        return ceil_div(sr, rows) * ceil_div(sc, cols) * (load + rows + cols - 2)
 
     def work_key(self, tile: Tile) -> object:
         """Only sizes matter, what ran before, and whether psums come back."""

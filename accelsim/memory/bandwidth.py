@@ -43,6 +43,11 @@ class BandwidthKernel(DramKernel):
         self.done: list[tuple[int, int]] = []  # heap of (cycle, number)
 
     @property
+    def bytes_per_cycle(self) -> float:
+        """The rate."""
+        return self.cycle_ticks / self.byte_ticks
+
+    @property
     def busy(self) -> bool:
         """Whether a transfer is under way or done but not reported."""
         return bool(self.turn or self.done)

@@ -17,7 +17,7 @@ from accelsim.memory.bank_kernels import DONE_AT, FLYING, LEFT, NEXT, TRANSFER_S
 from accelsim.memory.bank_state import Count
 from accelsim.memory.devices import Device, load_device, preset_names
 from accelsim.memory.dram import core_energy_pj
-from accelsim.memory.kernel import OPERANDS, DramKernel, DramPart, Transfer
+from accelsim.memory.kernel import OPERANDS, Command, DramKernel, DramPart, Transfer
 from accelsim.parts import build
 
 REGIONS = 8  # of equal size, one an operand; what is longer than a region runs on into the next
@@ -45,6 +45,28 @@ class BankDram(DramPart):
         """A fresh kernel against an array clock."""
         return BankKernel(load_device(self.device), clock_mhz, self.base_offset_bytes)
 
+    def commands(self) -> tuple[Command, ...]:
+        """The core's commands and standby clocks, and the bus's bits."""
+        device = load_device(self.device)
+        core = (
+            Command("dram", name, column, 1, charge * device.tCK, f"{charge:g} × {device.tCK:g} ns", device.source)
+            for name, column, charge in _charges(device)
+        )
+        io = device.io_pj_per_bit
+        return *core, Command("dram_io", "I/O bit moved", "dram_bytes", 8, io, f"{io:g}", device.io_source)
+
+
+def _charges(device: Device) -> tuple[tuple[str, str, float], ...]:
+    """(name, column, V·mA·clocks) of everything that the core spends energy on."""
+    return (
+        ("activate", "dram_activates", device.act_inc),
+        ("read burst", "dram_reads", device.read_inc),
+        ("write burst", "dram_writes", device.write_inc),
+        ("refresh", "dram_refreshes", device.ref_inc),
+        ("standby clock of a rank with an open row", "dram_active_clocks", device.act_stb_inc),
+        ("standby clock of a rank without", "dram_idle_clocks", device.pre_stb_inc),
+    )
+
 
 class BankKernel(DramKernel):
     """A bank-level DRAM against an array clock: array cycle c is DRAM clock c · 1000 / (clock_mhz · tCK), rounded up.
@@ -67,6 +89,12 @@ class BankKernel(DramKernel):
         self.requests = 0
         self.moved_bytes = 0
         self.done: list[tuple[int, int]] = []  # heap of (cycle, number)
+
+    @property
+    def bytes_per_cycle(self) -> float:
+        """A request a burst on every channel."""
+        a_clock = self.device.channels * self.device.req_bytes / self.device.burst_cycle
+        return float(a_clock / self.cycles_a_clock)
 
     @property
     def busy(self) -> bool:
@@ -103,14 +131,19 @@ class BankKernel(DramKernel):
         return None
 
     def counts(self) -> dict[str, int]:
-        """Requests, row hits and commands so far."""
+        """Requests, row hits, commands and standby clocks so far."""
         count = bank_state.counters(self.state)
+        active, idle = bank_state.standby_clocks(self.state, self.clock)
         return {
             "dram_requests": self.requests,
             "dram_row_hits": count[Count.ROW_HITS],
             "dram_activates": count[Count.ACTIVATES],
             "dram_precharges": count[Count.PRECHARGES],
             "dram_refreshes": count[Count.REFRESHES],
+            "dram_reads": count[Count.READS],
+            "dram_writes": count[Count.WRITES],
+            "dram_active_clocks": active,
+            "dram_idle_clocks": idle,
         }
 
     def close(self, cycle: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from accelsim.parts import Part
 
@@ -48,6 +49,11 @@ class DramKernel(ABC):
 
     @property
     @abstractmethod
+    def bytes_per_cycle(self) -> float:
+        """Bytes an array cycle at best."""
+
+    @property
+    @abstractmethod
     def busy(self) -> bool:
         """Whether a transfer is under way or done but not reported."""
 
@@ -57,10 +63,26 @@ class DramKernel(ABC):
         """Array cycles in which requests were served, rounded up."""
 
 
+class Command(NamedTuple):
+    """What a DRAM does that costs energy: `factor` times the report's column `column`, at `pj` each."""
+
+    component: str  # dram or dram_io
+    name: str
+    column: str
+    factor: float
+    pj: float
+    formula: str
+    source: str
+
+
 class DramPart(Part, ABC):
     """The configuration of a DRAM model."""
 
     model: str
+
+    def commands(self) -> tuple[Command, ...]:
+        """What its energy is made of; nothing where the model counts bits alone, at the energy table's figures."""
+        return ()
 
     @abstractmethod
     def kernel(self, clock_mhz: float) -> DramKernel | None:

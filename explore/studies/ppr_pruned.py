@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,17 +14,19 @@ from accelsim.workload import Workload
 from explore.studies.ppr_designs import COMPARISONS, DESIGNS, design
 from explore.studies.ppr_layers import structured_layers
 from explore.studies.ppr_points import against_dense
+from workloads.shipped import shipped_path
 
 DENSE = "dense/os-16x16"
 STRUCTURED_RATES = (1.7, 2.5, 4.3, 5.1, 10.0, 20.0, 50.0, 59.8, 87.9)
 QUICK_RATES = (2.5, 10.0, 50.0)
-CHECKPOINTS: Mapping[str, Callable[[], Workload]] = {}
+ON_DENSE = "dense os"
+CHECKPOINTS = ("lenet5-conv-114x", "lenet5-conv-structured-88x", "lenet5-246x", "lenet5-348x")  # that ship
 PROFILES = {"alexnet": "admm_nn_s_nonstructured", "resnet18": "admm_nn_s_nonstructured"}
 
 
 @dataclass(frozen=True)
 class PrunedPoint:
-    """The layers of a pruned network that a design runs itself, compared at equal MACs."""
+    """The layers of a pruned network that a design, or the dense array itself, runs; compared at equal MACs."""
 
     design: str
     network: str
@@ -34,8 +36,8 @@ class PrunedPoint:
         return {"design": self.design, "workload": self.network, "comparison": "mac", "pattern": "pruned"}
 
     def measure(self) -> dict[str, Any]:
-        """PPR and the gap by cause; the conv layers alone beside it."""
-        machine = load_hardware(design(self.design).hardware)
+        """PPR and the gap by cause of all its own layers, and how many those are."""
+        machine = load_hardware(DENSE if self.design == ON_DENSE else design(self.design).hardware)
         whole = pruned_networks()[self.network]()
         own = [trace for trace in whole.traces if runs_natively(machine, trace)]
         found = against_dense(Workload(whole.name, own), *COMPARISONS["mac"](machine))
@@ -51,7 +53,7 @@ class StructuredPoint:
 
     def label(self) -> dict[str, Any]:
         """The first columns of its row."""
-        return {"design": "dense os", "workload": "conv", "comparison": "mac", "pattern": "structured"}
+        return {"design": ON_DENSE, "workload": "conv", "comparison": "mac", "pattern": "structured"}
 
     def measure(self) -> dict[str, Any]:
         """PPR of structured pruning."""
@@ -61,16 +63,21 @@ class StructuredPoint:
 
 def pruned_networks() -> dict[str, Callable[[], Workload]]:
     """Every pruned network by name, made when it is called."""
+    trained = {name: partial(_checkpoint, name) for name in CHECKPOINTS}
     published = {
         f"{network}, {profile}": partial(workloads.load, network, profile=profile)
         for network, profile in PROFILES.items()
     }
-    return {**CHECKPOINTS, **published}
+    return {**trained, **published}
+
+
+def _checkpoint(name: str) -> Workload:
+    return workloads.from_checkpoint(shipped_path(name))
 
 
 def pruned_points(quick: bool) -> list[PrunedPoint | StructuredPoint]:
     """The networks on the designs, then the structured shapes; the quick study leaves the large networks out."""
     networks = list(CHECKPOINTS) if quick else list(pruned_networks())
-    runnable = [found for found in DESIGNS if found.pattern != "n:m"]
+    runnable = [ON_DENSE, *(found.name for found in DESIGNS if found.pattern != "n:m")]
     structured = [StructuredPoint(rate, quick) for rate in (QUICK_RATES if quick else STRUCTURED_RATES)]
-    return [*(PrunedPoint(found.name, network) for network in networks for found in runnable), *structured]
+    return [*(PrunedPoint(name, network) for network in networks for name in runnable), *structured]

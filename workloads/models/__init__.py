@@ -20,6 +20,9 @@ _BUILDERS = {  # name -> the module in this folder and its function that makes t
     "googlenet": "googlenet.build",
     "lenet5": "lenet5.build",
     "lenet5_xnor": "lenet5_xnor.build",
+    "lstm_lm": "lstm_lm.build",
+    "lstm_sentiment": "lstm_sentiment.build",
+    "lstm_speaker": "lstm_speaker.build",
     "mobilenet_v1": "mobilenet_v1.build",
     "mobilenet_v2": "mobilenet_v2.build",
     "resnet18": "resnet.resnet18",
@@ -27,6 +30,7 @@ _BUILDERS = {  # name -> the module in this folder and its function that makes t
     "resnet50": "resnet.resnet50",
     "resnet56": "resnet_cifar.resnet56",
     "squeezenet1_0": "squeezenet.squeezenet1_0",
+    "transformer_encoder": "transformer_encoder.build",
     "vgg16": "vgg.vgg16",
     "vgg19": "vgg.vgg19",
 }

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelsim.errors import InternalError
+
+if TYPE_CHECKING:
+    import torch
 
 INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "alexnet": (3, 224, 224),
@@ -15,6 +21,9 @@ INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "googlenet": (3, 224, 224),
     "lenet5": (1, 28, 28),
     "lenet5_xnor": (1, 28, 28),
+    "lstm_lm": (35,),
+    "lstm_sentiment": (200,),
+    "lstm_speaker": (160, 40),
     "mobilenet_v1": (3, 224, 224),
     "mobilenet_v2": (3, 224, 224),
     "resnet18": (3, 224, 224),
@@ -22,21 +31,37 @@ INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "resnet50": (3, 224, 224),
     "resnet56": (3, 32, 32),
     "squeezenet1_0": (3, 224, 224),
+    "transformer_encoder": (128,),
     "vgg16": (3, 224, 224),
     "vgg19": (3, 224, 224),
 }
+WORD_IDS = frozenset({"lstm_lm", "lstm_sentiment", "transformer_encoder"})  # take integers
 FOLDER = Path(__file__).parent
 
 
-def traced(name: str) -> str:
+def example(name: str, batch: int = 1) -> torch.Tensor:
+    """Inputs of a network, all 0, as many as `batch`."""
+    import torch
+
+    return torch.zeros(batch, *INPUTS[name], dtype=torch.long if name in WORD_IDS else torch.float32)
+
+
+def traced(name: str, trace_by: str | None = None) -> str:
     """The JSON text of a network's shapes, from its model. Nothing is computed: tensors are on torch's meta device."""
     import torch
 
     from workloads.models import model
-    from workloads.shapes.entries import entry
+    from workloads.shapes.entries import entry, operator_entry
     from workloads.torch_models import from_torch
 
     with torch.device("meta"):
-        workload = from_torch(model(name), torch.empty(1, *INPUTS[name]), name)
+        network, inputs = model(name), example(name)
+    workload = from_torch(network, inputs, name, trace_by=trace_by)
+    if workload.provenance["not_lowered"]:
+        raise InternalError(f"network {name!r} holds what is not lowered: {workload.provenance['not_lowered']}")
     layers = ",\n".join(f" {json.dumps(entry(trace))}" for trace in workload)
-    return f'{{"network": {json.dumps(name)}, "input": {json.dumps(INPUTS[name])}, "layers": [\n{layers}\n]}}\n'
+    head = f'"network": {json.dumps(name)}, "input": {json.dumps(INPUTS[name])}'
+    if not workload.operators:
+        return f'{{{head}, "layers": [\n{layers}\n]}}\n'
+    operators = ",\n".join(f" {json.dumps(operator_entry(operator))}" for operator in workload.operators)
+    return f'{{{head}, "layers": [\n{layers}\n], "operators": [\n{operators}\n]}}\n'

@@ -1,15 +1,17 @@
-"""One layer's shape as a JSON object that says only what differs from the usual."""
+"""One layer's shape, or one operator, as a JSON object that says only what differs from the usual."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from accelsim.conv import ConvGeometry
+from accelsim.operator import Operator
 from accelsim.trace import GemmTrace
 
 Entry = dict[str, Any]
 _LAYER = {"groups": 1, "repeat": 1}  # said only where they differ from this
 _CONV = {"batch": 1, "stride": 1, "padding": 0, "dilation": 1}
+_OPERATOR = {"parameters": 0, "fused": False, "activation_bits": 8, "repeat": 1}
 _CONV_FIELDS = ("batch", "channels", "height", "width", "kernel", "stride", "padding", "dilation")
 
 
@@ -28,6 +30,16 @@ def restored(entry: Entry) -> GemmTrace:
     """The shape that `entry` wrote. TypeError or TraceError for anything else."""
     conv = ConvGeometry(**(_CONV | entry["conv"])) if "conv" in entry else None
     return GemmTrace(**(entry | {"conv": conv}))
+
+
+def operator_entry(operator: Operator) -> Entry:
+    """All of an operator that differs from the usual."""
+    return _unusual(operator.to_record(), _OPERATOR)
+
+
+def restored_operator(entry: Entry) -> Operator:
+    """The operator that `operator_entry` wrote. TypeError or TraceError for anything else."""
+    return Operator(**entry)
 
 
 def _unusual(values: Entry, usual: Entry) -> Entry:

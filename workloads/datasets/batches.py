@@ -1,11 +1,9 @@
-"""The bundled digits, split by seed, and random batches of them with affine augmentation."""
+"""Random batches of images with affine augmentation, or of anything else that has labels."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,48 +12,6 @@ from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
-
-TRAIN, TEST = 8000, 2000
-FAST_TRAIN, FAST_TEST = 3000, 1000
-
-
-@dataclass(frozen=True)
-class Digits:
-    """Images float32 (B, 1, 28, 28) in [0, 1], background exactly 0, and labels int64 (B,), to train and to test on."""
-
-    train_images: torch.Tensor
-    train_labels: torch.Tensor
-    test_images: torch.Tensor
-    test_labels: torch.Tensor
-
-
-def digits(seed: int = 0, fast: bool = False) -> Digits:
-    """The bundled digits, shuffled by `seed`: 8,000 to train on, 2,000 to test on; `fast` takes 3,000 and 1,000.
-
-    Source and licence stand in `workloads/data/README.md`. No test digit is ever a training digit of the same seed.
-    """
-    images, labels = read_digits()
-    order = np.random.default_rng(seed).permutation(len(labels))
-    train, test = (FAST_TRAIN, FAST_TEST) if fast else (TRAIN, TEST)
-    return split(images, labels, order[:train], order[TRAIN : TRAIN + test])
-
-
-def read_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (10000, 28, 28) and labels uint8 (10000,), in the file's order. Loads no torch."""
-    content = files("workloads").joinpath("data/mnist_10k.npz").read_bytes()
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return stored["images"], stored["labels"]
-
-
-def split(images: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> Digits:
-    """The digits at the positions `train` and `test` as tensors."""
-    import torch
-
-    def tensors(at: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = torch.from_numpy(images[at]).float().div(255).unsqueeze(1)
-        return pixels, torch.from_numpy(labels[at].astype(np.int64))
-
-    return Digits(*tensors(train), *tensors(test))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""ADMM's three steps on the weights of a model, for any set that a weight can be projected on (001 §IV-B)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from accelsim.errors import CompressionError
+from compress.layers import layer, require_finite
+
+
+class Projection(Protocol):
+    """A constraint set."""
+
+    def project(self, weight: torch.Tensor) -> torch.Tensor:
+        """The nearest point of the set, by Euclidean distance."""
+
+
+class AdmmRegularizer:
+    """W, Z and U of Eq 1-3 (001 §IV-B), with multi-ρ (§IV-C).
+
+    The W-step is the user's optimizer on a loss that gains `penalty()` = Σ ρ/2·‖W − Z + U‖² (Eq 2). Once in
+    `steps_per_iteration` calls of `step()` Z becomes the projection of W + U (Eq 3) and U grows by W − Z. In each of
+    the first `iterations` iterations ρ is multiplied by `rho_growth`; U, which is scaled by 1/ρ, is divided by it.
+
+    Raises CompressionError for an impossible setting.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        sets: Mapping[str, Projection],
+        *,
+        rho: float = 1.5e-3,
+        rho_growth: float = 1.3,
+        iterations: int = 10,
+        steps_per_iteration: int = 100,
+    ) -> None:
+        _check_settings(rho, rho_growth, iterations, steps_per_iteration)
+        self.model, self.sets = model, dict(sets)
+        self.layers = {name: layer(model, name) for name in sets}
+        self.rho, self.rho_growth = rho, rho_growth
+        self.iterations, self.steps_per_iteration, self.steps = iterations, steps_per_iteration, 0
+        weights = {name: module.weight.detach() for name, module in self.layers.items()}
+        self.auxiliary = {name: self.sets[name].project(w) for name, w in weights.items()}  # Z
+        self.dual = {name: torch.zeros_like(w) for name, w in weights.items()}  # U, scaled by 1/ρ
+        self._targets = [z.clone() for z in self.auxiliary.values()]  # Z − U, which changes once an iteration
+
+    def penalty(self) -> torch.Tensor:
+        """Σ ρ/2·‖W − Z + U‖² (001 §IV-B Eq 2), in one pass over the weights."""
+        weights = [module.weight for module in self.layers.values()]
+        result: torch.Tensor = _Pull.apply(self.rho, self._targets, *weights)  # type: ignore[no-untyped-call]  # torch leaves it so
+        return result
+
+    def step(self) -> None:
+        """Count an optimizer step; at the end of an iteration update Z, U and ρ.
+
+        Raises CompressionError, with the step, where a layer's weights are no longer finite.
+        """
+        self.steps += 1
+        if self.steps % self.steps_per_iteration:
+            return
+        require_finite(self.model, self.sets, f"after step {self.steps}")
+        grows = self.steps // self.steps_per_iteration <= self.iterations
+        if grows:
+            self.rho *= self.rho_growth
+        for name in self.sets:
+            self._iterate(name, self.rho_growth if grows else 1.0)
+        self._targets = [self.auxiliary[name] - self.dual[name] for name in self.sets]
+
+    @torch.no_grad()
+    def _iterate(self, name: str, growth: float) -> None:
+        """Z = projection of W + U, U = (U + W − Z) / growth (001 §IV-B Eq 2-3)."""
+        shifted = self.layers[name].weight + self.dual[name]
+        self.auxiliary[name] = self.sets[name].project(shifted)
+        self.dual[name] = (shifted - self.auxiliary[name]) / growth
+
+
+class _Pull(torch.autograd.Function):
+    """ρ/2·Σ‖W − T‖² with the gradient ρ·(W − T): autograd's own would walk over the weights three times more."""
+
+    @staticmethod
+    def forward(ctx: Any, rho: float, targets: list[torch.Tensor], *weights: torch.Tensor) -> torch.Tensor:
+        gaps = torch._foreach_sub(weights, targets)
+        ctx.rho, ctx.gaps = rho, gaps
+        return torch.stack([torch.dot(gap.flatten(), gap.flatten()) for gap in gaps]).sum() * (rho / 2)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Any, ...]:
+        return None, None, *torch._foreach_mul(ctx.gaps, grads[0] * ctx.rho)
+
+
+def _check_settings(rho: float, rho_growth: float, iterations: int, steps_per_iteration: int) -> None:
+    if not (_is_number(rho) and rho > 0):
+        raise CompressionError(f"rho is {rho!r:.60}; expected a finite number above 0")
+    if not (_is_number(rho_growth) and rho_growth >= 1):
+        raise CompressionError(f"rho_growth is {rho_growth!r:.60}; expected a finite number of at least 1")
+    for what, value in (("iterations", iterations), ("steps_per_iteration", steps_per_iteration)):
+        require_count(what, value)
+
+
+def require_count(what: str, value: Any, least: int = 1) -> None:
+    """CompressionError where a setting is no integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise CompressionError(f"{what} is {value!r:.60}; expected an integer of at least {least}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,69 @@
+"""Data to train and to measure on: the bundled digits and word ids, and loaders for the usual files of a folder.
+
+Bundled: `digits`, `brown`. From a folder that the user names: `mnist`, `cifar10`, `cifar100`, `ImageFolder` (ImageNet),
+`penn_treebank`, `imdb`. All names load on first use; torch loads when a tensor is made. Files are read without
+executing anything in them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workloads.datasets.batches import Affine, Batches
+    from workloads.datasets.bundled_digits import Digits, digits, read_digits, split
+    from workloads.datasets.cifar import cifar10, cifar100
+    from workloads.datasets.idx import mnist, read_idx
+    from workloads.datasets.image_folder import ImageFolder
+    from workloads.datasets.images import Images
+    from workloads.datasets.reviews import Reviews, imdb
+    from workloads.datasets.tokens import Corpus, TokenBatches, brown, penn_treebank
+
+_HOMES = {  # name -> the module in this folder that defines it
+    "Affine": "batches",
+    "Batches": "batches",
+    "Corpus": "tokens",
+    "Digits": "bundled_digits",
+    "ImageFolder": "image_folder",
+    "Images": "images",
+    "Reviews": "reviews",
+    "TokenBatches": "tokens",
+    "brown": "tokens",
+    "cifar10": "cifar",
+    "cifar100": "cifar",
+    "digits": "bundled_digits",
+    "imdb": "reviews",
+    "mnist": "idx",
+    "penn_treebank": "tokens",
+    "read_digits": "bundled_digits",
+    "read_idx": "idx",
+    "split": "bundled_digits",
+}
+
+__all__ = [
+    "Affine",
+    "Batches",
+    "Corpus",
+    "Digits",
+    "ImageFolder",
+    "Images",
+    "Reviews",
+    "TokenBatches",
+    "brown",
+    "cifar10",
+    "cifar100",
+    "digits",
+    "imdb",
+    "mnist",
+    "penn_treebank",
+    "read_digits",
+    "read_idx",
+    "split",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

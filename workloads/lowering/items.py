@@ -1,0 +1,93 @@
+"""What an operation becomes: a GEMM, or work of the vector unit. Names and order are settled when all are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from accelsim.conv import ConvGeometry
+from accelsim.operator import lane_operations
+from accelsim.trace import GemmTrace
+from workloads.torch_calls import Value
+
+if TYPE_CHECKING:
+    import torch
+
+Tensors = Callable[[], "torch.Tensor"]
+
+
+@dataclass(eq=False)
+class Gemm:
+    """A GEMM as `GemmTrace` has it, before integers are made.
+
+    `weight` gives real numbers (groups·N, K), `activation` (M, groups·K) or a convolution's ifmap (B, C, H, W); they
+    are asked for only where the model runs on real numbers, the activation at once and the weight later, which is
+    then a parameter or its view. `of_activations`: the weight operand is an activation.
+    """
+
+    name: str
+    kind: str
+    reads: tuple[Value, ...]
+    writes: Value
+    N: int
+    M: int = 0
+    K: int = 0
+    groups: int = 1
+    conv: ConvGeometry | None = None
+    repeat: int = 1
+    weight: Tensors | None = None
+    activation: Tensors | None = None
+    of_activations: bool = False
+    fold: bool = False  # whether a batch norm or a bias that follows can become a part of it
+
+    def takes(self, work: Work) -> bool:
+        """Whether an operator on its outputs is part of it: a batch norm of its filters, or their bias."""
+        filters = self.groups * self.N
+        if work.scale is not None:
+            flat = self.conv is not None or len(self.writes.shape) == 2
+            return self.fold and flat and work.parameters == 2 * filters
+        return self.fold and work.op == "bias" and work.parameters == filters
+
+    def shape(self) -> GemmTrace:
+        """The trace without integers."""
+        rows, reduction = (None, None) if self.conv is not None else (self.M, self.K)
+        return GemmTrace(
+            self.name, M=rows, N=self.N, K=reduction, groups=self.groups, kind=self.kind, conv=self.conv,
+            repeat=self.repeat,
+        )  # fmt: skip
+
+
+@dataclass(eq=False)
+class Work:
+    """An operator of the vector unit; `fusable` where it may run as the outputs of its one input drain.
+
+    `scale` gives what a batch norm multiplies each channel with, for the weights of the layer it is folded into.
+    """
+
+    name: str
+    op: str
+    reads: tuple[Value, ...]
+    writes: Value
+    inputs: int
+    outputs: int
+    work: int
+    parameters: int = 0
+    repeat: int = 1
+    fusable: bool = False
+    scale: Tensors | None = field(default=None, repr=False)
+
+
+Item = Gemm | Work
+
+
+def elementwise(
+    name: str, op: str, reads: tuple[Value, ...], writes: Value, *, window: int = 1, rows: int = 0, parameters: int = 0
+) -> Work:
+    """An operator whose work is what `accelsim.operator.OPS` says of it, for the elements that it writes."""
+    from accelsim.operator import OPS
+
+    work = lane_operations(op, writes.elements, window, rows)
+    inputs = sum(value.elements for value in reads)
+    fusable = OPS[op].fusable and len(reads) == 1
+    return Work(name, op, reads, writes, inputs, writes.elements, work, parameters, fusable=fusable)

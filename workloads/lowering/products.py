@@ -1,0 +1,207 @@
+"""Matrix products: linear layers, products with a constant, and those of two activations (attention)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from workloads.lowering.items import Gemm, Item, elementwise
+from workloads.torch_calls import Call, Value, joined
+
+if TYPE_CHECKING:
+    import torch
+
+_OPERANDS = {  # op -> its two factors and what is added, by the schema's names
+    "matmul": ("self", "other", ""),
+    "mm": ("self", "mat2", ""),
+    "mv": ("self", "vec", ""),
+    "dot": ("self", "tensor", ""),
+    "bmm": ("self", "mat2", ""),
+    "addmm": ("mat1", "mat2", "self"),
+    "baddbmm": ("batch1", "batch2", "self"),
+}
+
+
+def linear(call: Call) -> list[Item] | None:
+    """`linear(input, weight, bias)`: weight is (N, K) and all axes of the input but the last are rows."""
+    inputs, weight = call.arguments["input"], call.arguments["weight"]
+    if not weight.constant:
+        return None
+    return [_by_constant(call, inputs, weight, transposed=False)]
+
+
+def product(call: Call) -> list[Item] | None:
+    """A product of two matrices or two stacks of them, with whatever is added to it.
+
+    A constant factor is the weight, and what is added to such a product its bias. Two activations are a GEMM a stack
+    entry, of kind attention, and an activation that is added is an operator of its own.
+    """
+    left, right, added = (call.arguments.get(name) for name in _OPERANDS[call.op])
+    assert isinstance(left, Value)
+    assert isinstance(right, Value)
+    if right.constant and max(len(right.shape), 1) <= 2:
+        item = _by_constant(call, left, right, transposed=True)
+    elif left.constant and len(left.shape) == 2 and len(right.shape) <= 2:
+        item = _of_constant(call, left, right)
+    else:
+        item = _stacked(call, left, right)
+    if isinstance(added, Value) and not added.constant:
+        return [item, elementwise(f"{item.name}.add", "add", (call.output, added), call.output)]
+    return [item]
+
+
+def _by_constant(call: Call, inputs: Value, weight: Value, transposed: bool) -> Gemm:
+    """Rows of activations times a constant matrix, stored (N, K), or (K, N) where `transposed`."""
+    shape = weight.shape if len(weight.shape) == 2 else ((*weight.shape, 1) if transposed else (1, *weight.shape))
+    filters, reduction = reversed(shape) if transposed else shape
+
+    def matrix() -> torch.Tensor:
+        stored = _real(weight).reshape(shape)
+        return stored.t() if transposed else stored
+
+    rows = inputs.elements // reduction
+    return Gemm(
+        call.layer(weight), "linear", (inputs,), call.output, N=filters, M=rows, K=reduction,
+        weight=matrix, activation=lambda: _real(inputs).reshape(rows, reduction), fold=True,
+    )  # fmt: skip
+
+
+def _of_constant(call: Call, weight: Value, inputs: Value) -> Gemm:
+    """A constant matrix (N, K) times columns of activations, as the transposed product."""
+    filters, reduction = weight.shape
+    rows = inputs.elements // reduction
+    return Gemm(
+        call.layer(weight), "linear", (inputs,), call.output, N=filters, M=rows, K=reduction,
+        weight=lambda: _real(weight), activation=lambda: _real(inputs).reshape(reduction, rows).t(),
+    )  # fmt: skip
+
+
+def _stacked(call: Call, left: Value, right: Value) -> Gemm:
+    """One GEMM a matrix of the stack: (…, M, K) times (…, K, N)."""
+    rows, reduction = (1, *left.shape)[-2:]
+    filters = right.shape[-1] if len(right.shape) > 1 else 1
+    groups = call.output.elements // (rows * filters)
+    # a factor that has fewer stack axes than the product, or a 1 in them, is read again for each
+    stack = call.output.shape[: len(call.output.shape) - (len(left.shape) > 1) - (len(right.shape) > 1)]
+
+    def spread(value: Value, shape: tuple[int, int]) -> torch.Tensor:
+        own = (*value.shape[:-2], *shape)
+        return _real(value).reshape(own).expand(*stack, *shape).reshape(groups, *shape)
+
+    constant = right.constant
+    return Gemm(
+        call.layer(right) if constant and right.parameter else joined(call.module, "matmul"),
+        "linear" if constant or left.constant else "attention",
+        tuple(v for v in (left, right) if not v.constant), call.output,
+        N=filters, M=rows, K=reduction, groups=groups,
+        weight=lambda: spread(right, (reduction, filters)).transpose(1, 2).reshape(groups * filters, reduction),
+        activation=lambda: spread(left, (rows, reduction)).transpose(0, 1).reshape(rows, groups * reduction),
+        of_activations=not constant,
+    )  # fmt: skip
+
+
+def attention(call: Call) -> list[Item]:
+    """Scaled dot-product attention: `name.scores` = Q · Kᵀ, scaled, masked, softmax, `name.context` = that · V.
+
+    `groups` = batch · heads (Vaswani et al., "Attention is all you need", 2017, equation 1).
+    """
+    import torch
+
+    query, key, value = (call.arguments[name] for name in ("query", "key", "value"))
+    mask = call.arguments.get("attn_mask")
+    rows, reduction = query.shape[-2:]
+    groups, keys, width = math.prod(query.shape[:-2]), key.shape[-2], value.shape[-1]
+    stack = query.shape[:-2]
+    scores = Value(f"{call.output.name}:scores", (*stack, rows, keys))
+    shares = Value(f"{call.output.name}:shares", scores.shape)
+    name = call.module or "attention"
+
+    def spread(of: Value) -> torch.Tensor:
+        """A stack of matrices; heads that share a key or a value (grouped queries) read it each."""
+        real = _real(of)
+        if real.dim() > 2 and real.shape[-3] != stack[-1]:
+            real = real.repeat_interleave(stack[-1] // real.shape[-3], -3)
+        return real.expand(*stack, *real.shape[-2:]).reshape(groups, *real.shape[-2:])
+
+    def probabilities() -> torch.Tensor:
+        arguments = call.arguments
+        sums = spread(query) @ spread(key).transpose(1, 2)
+        scaled = sums * (arguments.get("scale") or reduction**-0.5)
+        if arguments.get("is_causal"):
+            scaled = scaled.masked_fill(torch.ones(rows, keys, dtype=torch.bool).triu(1), float("-inf"))
+        if isinstance(mask, Value):
+            bias = _real(mask).expand(*stack, rows, keys).reshape(groups, rows, keys)
+            scaled = scaled.masked_fill(~bias, float("-inf")) if bias.dtype == torch.bool else scaled + bias
+        found: torch.Tensor = scaled.softmax(-1).nan_to_num()
+        return found
+
+    items: list[Item] = [
+        Gemm(
+            f"{name}.scores", "attention", (query, key), scores, N=keys, M=rows, K=reduction, groups=groups,
+            weight=lambda: spread(key).reshape(groups * keys, reduction),
+            activation=lambda: spread(query).transpose(0, 1).reshape(rows, groups * reduction),
+            of_activations=True,
+        ),
+        elementwise(f"{name}.scale", "scale", (scores,), scores),
+    ]  # fmt: skip
+    if isinstance(mask, Value) or call.arguments.get("is_causal"):
+        held = mask.elements if isinstance(mask, Value) and mask.constant else 0
+        masked = (scores, mask) if isinstance(mask, Value) and not mask.constant else (scores,)
+        op = "add" if len(masked) == 2 else "bias"
+        items.append(elementwise(f"{name}.mask", op, masked, scores, parameters=held))
+    items.append(elementwise(f"{name}.softmax", "softmax", (scores,), shares, rows=groups * rows))
+    items.append(
+        Gemm(
+            f"{name}.context", "attention", (shares, value), call.output, N=width, M=rows, K=keys, groups=groups,
+            weight=lambda: spread(value).transpose(1, 2).reshape(groups * width, keys),
+            activation=lambda: probabilities().transpose(0, 1).reshape(rows, groups * keys),
+            of_activations=True,
+        )
+    )  # fmt: skip
+    return items
+
+
+def einsum(call: Call) -> list[Item] | None:
+    """A product of two tensors by their axes' letters, as a stack of GEMMs. None for any other sum."""
+    tensors = call.arguments["tensors"]
+    equation = call.arguments["equation"].replace(" ", "")
+    if len(tensors) != 2 or "->" not in equation or "." in equation:
+        return None
+    inputs, result = equation.split("->")
+    axes = inputs.split(",")
+    if any(len(set(part)) != len(part) for part in axes):
+        return None
+    size = dict(zip("".join(axes), (n for t in tensors for n in t.shape), strict=True))
+    both = set(axes[0]) & set(axes[1])
+    stack = [a for a in axes[0] if a in both and a in result]
+    inner = [a for a in axes[0] if a in both and a not in result]
+    outer = [[a for a in part if a not in both] for part in axes]
+    if any(a not in result for part in outer for a in part) or not inner:
+        return None
+    left, right = (
+        _arranged(t, part, [stack, rows, inner], size) for t, part, rows in zip(tensors, axes, outer, strict=True)
+    )
+    swapped = Value(right.name, (right.shape[0], right.shape[2], right.shape[1]), right.constant, right.parameter,
+                    None if right.tensor is None else right.tensor.transpose(1, 2))  # fmt: skip
+    shape = (left.shape[0], left.shape[1], right.shape[1])
+    target = Call(call.op, call.module, {}, (Value(call.output.name, shape),), call.leaf, call.weighted)
+    if right.constant and right.shape[0] == 1:
+        weight = Value(
+            right.name, right.shape[1:], True, right.parameter, None if right.tensor is None else right.tensor[0]
+        )
+        return [_by_constant(target, left, weight, transposed=False)]
+    return [_stacked(target, left, swapped)]
+
+
+def _arranged(value: Value, axes: str, order: list[list[str]], size: dict[str, int]) -> Value:
+    """The tensor as (stack, rows, reduction), its axes brought into that order."""
+    shape = tuple(math.prod(size[a] for a in part) for part in order)
+    real = value.tensor
+    if real is not None:
+        real = real.permute([axes.index(a) for part in order for a in part]).reshape(shape)
+    return Value(value.name, shape, value.constant, value.parameter, real)
+
+
+def _real(value: Value) -> torch.Tensor:
+    assert value.tensor is not None
+    return value.tensor
