@@ -1,4 +1,4 @@
-.PHONY: demo docs bench-compress fig7 docs-compression validation test test-slow lint bench shapes clean
+.PHONY: demo study bench-compress fig7 docs-compression validation test test-slow lint bench shapes clean
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -10,10 +10,6 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)          ## the main job: train, compress, simulate, report -> out/demo
 	$(VENV)/bin/accelsim demo --out out/demo
-
-docs: demo              ## the README's figure, from a fresh demo
-	mkdir -p docs/figures
-	cp out/demo/figures/cycles.png docs/figures/
 
 test: $(STAMP) lint     ## everything but the tests marked slow
 	$(PY) -m pytest -n 2 --dist loadgroup
@@ -46,6 +42,12 @@ fig7: $(STAMP)          ## docs/accuracy-rate.md: accuracy against pruning rate,
 	cp out/fig7/accuracy-rate.md docs/
 	cp out/fig7/accuracy_rate.csv docs/
 	cp out/fig7/figures/accuracy_rate.png docs/figures/
+
+study: $(STAMP)         ## docs/ppr.md and its figures: the PPR that hardware reaches, ten minutes on 2 cores
+	$(VENV)/bin/accelsim study ppr --out out/study-ppr
+	mkdir -p docs/figures
+	cp out/study-ppr/ppr.md docs/
+	cp out/study-ppr/figures/ppr_*.png docs/figures/
 
 validation: $(STAMP)    ## docs/validation.md: every reference row beside ours
 	$(PY) -m tests.validation

@@ -70,13 +70,13 @@ def _line(target: Target, rows: Sequence[Row]) -> tuple[str, ...]:
     accuracies = [100 * row.accuracy for row in rows]
     mean, baseline = statistics.fmean(accuracies) / 100, statistics.fmean(row.baseline_accuracy for row in rows)
     rate = statistics.fmean(row.conv_rate if target.rate_of == "conv" else row.whole_rate for row in rows)
-    spread = statistics.stdev(accuracies) if len(rows) > 1 else 0.0
+    spread = f" ± {statistics.stdev(accuracies):.2f}" if len(rows) > 1 else ""  # one seed says nothing about it
     return (
         target.what,
         f"{rate:.1f}x",
         paper,
         target.wanted,
-        f"{100 * mean:.2f} ± {spread:.2f} %",
+        f"{100 * mean:.2f}{spread} %",
         str(len(rows)),
         f"{statistics.fmean(row.cpu_seconds for row in rows) / 60:.1f}",
         "met" if target.reached(mean, baseline, rate) else "MISSED",

@@ -14,7 +14,7 @@ from plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VER
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from plots.ppr_study import PprData
+    from plots.ppr_study import PprData, Row
 
 HEIGHT_IN = 3.1
 RATES, RATIOS = (1, 2, 5, 10, 20, 50), (0.2, 0.5, 1, 2, 5, 10, 20, 50)
@@ -40,13 +40,19 @@ def draw(data: PprData) -> Figure:
         for design, points in curves.items():
             xs, ys = ([row[key] for row in points] for key in ("alpha", "ppr"))
             axis.plot(xs, ys, "o-", color=COLOURS.get(design, GREY), markersize=2.5, linewidth=1, label=design)
-        for row in data.pruned if comparison == "mac" else ():
-            axis.plot(row["alpha"], row["ppr"], "D", color=COLOURS.get(row["design"], GREY), mfc="none", markersize=4)
+        for row in _pruned(data) if comparison == "mac" else ():
+            axis.plot(row["alpha"], row["ppr"], "D", color=COLOURS[row["design"]], mfc="none", markersize=4)
     axes[0].set_ylabel("PPR")
     lines = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
     figure.legend(loc="outside upper left", ncols=6, handles=lines)
     footnote(figure, WORDS)
     return figure
+
+
+def _pruned(data: PprData) -> list[Row]:
+    """Pruned networks on known designs at rates that the curves reach; the others stand in the text's table."""
+    most = max(row["alpha"] for points in data.curves["mac"].values() for row in points)
+    return [row for row in data.pruned if row["design"] in COLOURS and row["alpha"] <= most]
 
 
 def _frame(axis: Axes, title: str) -> None:

@@ -139,6 +139,11 @@ NODES = {  # name -> (nodes before the product, their weights, what the message 
     "three axes": ([node("Conv", "v,k", "z")], {"k": drawn(2, 3, 2, 2, 2)}, "3 axes"),
     "a huge constant": ([node("ConstantOfShape", "s", "c"), node("MatMul", "x,c", "z")], {"s": HUGE}, "x"),
     "a huge rank": ([node("Expand", "x,s", "z")], {"s": np.ones(10**5, np.int64)}, "axes"),
+    "zero points along a wrong axis": (
+        [node("DequantizeLinear", "k,s,p", "d", axis=2), node("Conv", "i,d", "z")],
+        {"k": np.ones((4, 3, 2, 2), np.int8), "s": np.ones(4, np.float32), "p": np.zeros(4, np.int8)},
+        "zero points (4,)",
+    ),
     "a size that depends on data": (
         [node("NonZero", "x", "n"), node("Cast", "n", "f", to=1), node("MatMul", "f,f", "z")], {}, "dimension 1 of 'f'",
     ),

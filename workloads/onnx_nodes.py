@@ -12,7 +12,7 @@ from onnx import NodeProto, helper
 from accelsim.errors import FileFormatError
 from workloads.onnx_files import told
 from workloads.onnx_names import Names, module_path
-from workloads.onnx_values import Code, Known
+from workloads.onnx_values import INTEGERS, Code, Known
 from workloads.torch_calls import Call, Value
 
 if TYPE_CHECKING:
@@ -127,8 +127,6 @@ class Node:
 
 def code_of(known: Known, scale: Known | None, zero: Known | None) -> Code | None:
     """The code of an integer tensor; None where its type is no quantized one."""
-    from workloads.onnx_values import INTEGERS
-
     if known.kind not in INTEGERS:
         return None
     least, most, bits = INTEGERS[known.kind]
@@ -136,18 +134,31 @@ def code_of(known: Known, scale: Known | None, zero: Known | None) -> Code | Non
 
 
 def less_zero_point(known: Known, zero: Known | None, axis: int, block: int = 0) -> np.ndarray:
-    """A tensor's integers with the zero point subtracted: one, one a slice along `axis`, or one a block of it."""
+    """A tensor's integers with the zero point subtracted: one, one a slice along `axis`, or one a block of it.
+
+    FileFormatError where there are not as many zero points as that takes.
+    """
     found = known.array().astype(np.int32)
     if zero is None:
         return found
     points = zero.array().astype(np.int32)
-    if block:
-        points = np.repeat(points, block, axis).take(range(found.shape[axis]), axis)
-    elif points.ndim == 1 and points.size > 1:
-        points = points.reshape([-1 if a == axis % found.ndim else 1 for a in range(found.ndim)])
-    elif points.size == 1:
-        points = points.reshape(())
-    return np.asarray(found - points)
+    try:
+        return np.asarray(found - _spread(points, found.shape, axis, block))
+    except (ValueError, IndexError, ArithmeticError) as error:  # numpy's own, of shapes and of an axis out of range
+        raise FileFormatError(
+            f"the zero points {points.shape} of {known.name[:80]!r} {found.shape} do not fit along its axis {axis}"
+        ) from error
+
+
+def _spread(points: np.ndarray, shape: tuple[int, ...], axis: int, block: int) -> np.ndarray:
+    """Zero points in a shape that numpy can subtract from a tensor of `shape`."""
+    if block > 0:
+        return np.repeat(points, block, axis).take(range(shape[axis]), axis)
+    if points.size == 1:
+        return points.reshape(())
+    if points.ndim == 1:
+        return points.reshape([-1 if a == axis % len(shape) else 1 for a in range(len(shape))])
+    return points
 
 
 def _plain(known: Known | None) -> Any:

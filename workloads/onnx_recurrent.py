@@ -27,7 +27,7 @@ def recurrent(node: Node) -> list[Call] | None:
         inputs = replace(inputs, tensor=inputs.tensor.flip(1 if first else 0))
     parameters = [p for d in range(directions) for p in _parameters(node, d, width)]
     batch = inputs.shape[0 if first else 1]
-    starts = [_start(node, index, (directions, batch, width)) for index in STATES[kind]]
+    starts = [_start(node, index, (directions, batch, width), inputs.tensor is not None) for index in STATES[kind]]
     arguments = {
         "input": inputs, "hx": starts if kind == "LSTM" else starts[0], "params": parameters, "num_layers": 1,
         "has_biases": node.has(3), "bidirectional": directions == 2, "batch_first": first,
@@ -91,11 +91,11 @@ def _part(value: Value, node: Node, direction: int) -> Value:
     return replace(value, shape=value.shape[1:], tensor=tensor)
 
 
-def _start(node: Node, index: int, shape: tuple[int, int, int]) -> Value:
-    """The states before the first step, zeros where none are given."""
+def _start(node: Node, index: int, shape: tuple[int, int, int], computed: bool) -> Value:
+    """The states before the first step, zeros where none are given; with numbers where the model is `computed`."""
     if node.has(index):
         return node.real_value(index)
-    if not node.real:
+    if not computed:
         return Value("zeros", shape, True)
     import torch
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, TypeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, TensorShapeProto, TypeProto, helper, numpy_helper
 from onnx.shape_inference import infer_node_outputs
 
 from accelsim.errors import FileFormatError, MissingFileError
@@ -19,7 +19,7 @@ Numbers = Callable[[], np.ndarray]
 SMALL, FEW = 2**14, 16  # elements of integers and of real numbers that shape inference looks at
 COMPUTED_LIMIT = 2**26  # elements of one result, or twice what it is made of where that is more
 RANK_LIMIT = 32  # axes that a tensor of sizes may ask for
-INTEGERS: Mapping[int, tuple[int, int, int]] = {  # type -> least and greatest integer of a quantized tensor, and its bits
+INTEGERS: Mapping[int, tuple[int, int, int]] = {  # type -> least and greatest integer, and bits
     TensorProto.INT8: (-128, 127, 8), TensorProto.UINT8: (0, 255, 8), TensorProto.INT16: (-(2**15), 2**15 - 1, 16),
     TensorProto.UINT16: (0, 2**16 - 1, 16), TensorProto.INT4: (-8, 7, 4), TensorProto.UINT4: (0, 15, 4),
     TensorProto.INT2: (-2, 1, 2), TensorProto.UINT2: (0, 3, 2),
@@ -121,7 +121,7 @@ class Known:
         return math.prod(shape) <= (SMALL if self.kind in _SIZES else FEW)
 
 
-def side(dimension: TypeProto.Tensor.shape.DESCRIPTOR) -> int | str | None:  # type: ignore[name-defined]  # protobuf makes the class at run time
+def side(dimension: TensorShapeProto.Dimension) -> int | str | None:
     """One dimension's size, its name, or None."""
     if dimension.HasField("dim_value"):
         return int(dimension.dim_value)
