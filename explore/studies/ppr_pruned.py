@@ -26,7 +26,7 @@ PROFILES = {"alexnet": "admm_nn_s_nonstructured", "resnet18": "admm_nn_s_nonstru
 
 @dataclass(frozen=True)
 class PrunedPoint:
-    """The layers of a pruned network that a design, or the dense array itself, runs; compared at equal MACs."""
+    """Conv layers of a pruned network on a design or on the dense array, FC layers on eie; compared at equal MACs."""
 
     design: str
     network: str
@@ -37,11 +37,13 @@ class PrunedPoint:
 
     def measure(self) -> dict[str, Any]:
         """PPR and the gap by cause of all its own layers, and how many those are."""
-        machine = load_hardware(DENSE if self.design == ON_DENSE else design(self.design).hardware)
+        found = None if self.design == ON_DENSE else design(self.design)
+        machine = load_hardware(found.hardware if found else DENSE)
+        kind = "conv" if found is None or found.conv else "linear"
         whole = pruned_networks()[self.network]()
-        own = [trace for trace in whole.traces if runs_natively(machine, trace)]
-        found = against_dense(Workload(whole.name, own), *COMPARISONS["mac"](machine))
-        return found | {"layers": len(own), "layers_of": len(whole)}
+        own = [trace for trace in whole.traces if trace.kind == kind and runs_natively(machine, trace)]
+        measured = against_dense(Workload(whole.name, own), *COMPARISONS["mac"](machine))
+        return measured | {"layers": len(own), "layers_of": len(whole)}
 
 
 @dataclass(frozen=True)
