@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, log2
 
 from explore.reproduce.cell import Cell, Interval, Printed
-from explore.reproduce.storage_tables import published_tables
+from explore.reproduce.storage_tables import paired_rows
 
 ASSUMED_PPR = Printed.read("2.7")
 PRINTED_RATIOS = ("40%", "87%")  # "ranges from 40% to 87%", §VII-D
@@ -14,15 +14,9 @@ PRINTED_RATIOS = ("40%", "87%")  # "ranges from 40% to 87%", §VII-D
 def rate_ratios() -> list[tuple[str, Interval, float]]:
     """Structured ÷ non-structured pruning rate of each pair of ADMM-NN-S rows at the same accuracy, with its name."""
     found = []
-    for number, table in published_tables().items():
-        rates: dict[int, dict[str, Printed]] = {}
-        for row in table["rows"]:
-            if "pair" in row:
-                rates.setdefault(row["pair"], {})[row["branch"]] = Printed.read(row["rate"])
-        for pair, branches in rates.items():
-            structured, sparse = branches["structured"], branches["non-structured"]
-            name = f"{number} {table['network']}" + (f" ({pair})" if len(rates) > 1 else "")
-            found.append((name, structured.interval / sparse.interval, structured.value / sparse.value))
+    for pair in paired_rows():
+        structured, sparse = (Printed.read(row["rate"]) for row in (pair.structured, pair.sparse))
+        found.append((pair.name, structured.interval / sparse.interval, structured.value / sparse.value))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import workloads
 from accelsim.formats.arithmetic import absolute_store_bits, best_relative_width, relative_store_bits
@@ -23,6 +23,34 @@ def published_tables() -> dict[str, dict[str, Any]]:
     """The tables as printed, by number."""
     text = (files("explore") / "data" / "admm_nn_s_tables.yaml").read_text("utf-8")
     return dict(parse_yaml(text, "the tables of 001"))
+
+
+class Paired(NamedTuple):
+    """Two rows of ADMM-NN-S at the same accuracy. `name`: table and network, with the pair's number where it has several."""
+
+    table: str
+    name: str
+    sparse: Row
+    structured: Row
+
+
+def paired_rows() -> list[Paired]:
+    """Every pair of a non-structured and a structured row that the tables compare."""
+    found = []
+    for number, table in published_tables().items():
+        pairs: dict[int, dict[str, Row]] = {}
+        for row in table["rows"]:
+            if "pair" in row:
+                pairs.setdefault(row["pair"], {})[row["branch"]] = row
+        for pair, of in pairs.items():
+            name = f"{number} {table['network']}" + (f" ({pair})" if len(pairs) > 1 else "")
+            found.append(Paired(number, name, of["non-structured"], of["structured"]))
+    return found
+
+
+def row_name(row: Row) -> str:
+    """What a row's cells are called: branch and method."""
+    return f"{row['branch']}: {row['method']}"
 
 
 def storage_table(number: str) -> list[Cell]:
@@ -64,7 +92,7 @@ class _Row:
     @property
     def name(self) -> str:
         """Branch and method."""
-        return f"{self.row['branch']}: {self.row['method']}"
+        return row_name(self.row)
 
     def _at(self, column: str, row: Row | None = None) -> Printed:
         return Printed.read((row or self.row)[column])

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from accelsim.arrays import KINDS
 from accelsim.errors import InternalError
 from accelsim.report import Report
 
@@ -84,8 +83,3 @@ def explains(report: Report) -> bool:
 
 def _share(before: list[Row], now: list[Row], dense: str, left: Any) -> float:
     return float(sum(row[dense] for row in before) / sum(left(row) for row in now))
-
-
-def unknown_kinds() -> set[str]:
-    """Kinds of the table above that the simulator does not have; none, or a name is wrong."""
-    return set(IDLE) - set(KINDS)

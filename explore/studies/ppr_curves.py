@@ -34,6 +34,11 @@ def at_rate(points: Sequence[Row], rate: float, key: str) -> float:
     return exp(log(low[key]) + share * log(high[key] / low[key]))
 
 
+def nearest(points: Sequence[Row], rate: float) -> Row:
+    """The measured point whose rate is, as a ratio, nearest to this one."""
+    return min(points, key=lambda row: abs(row["alpha"] / rate - 1))
+
+
 def break_even(points: Sequence[Row], gain: str) -> float:
     """The least pruning rate from which a gain over the dense baseline stays at 1 or more; infinite where none does.
 

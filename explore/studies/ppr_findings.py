@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from explore.reproduce.cell import Printed
-from explore.reproduce.storage_tables import published_tables
+from explore.reproduce.storage_tables import paired_rows, row_name, storage_table
 from explore.studies.losses import CAUSES, DENSE, SKIPPED
-from explore.studies.ppr_curves import at_rate, break_even, curve, within
+from explore.studies.ppr_curves import at_rate, break_even, curve, nearest, within
 from explore.studies.ppr_designs import DESIGNS, Design
 from explore.studies.ppr_layers import ACTIVATION_DENSITY
 
@@ -53,7 +53,7 @@ def _supported(points: Sequence[Row], design: Design) -> str:
 
 def _why(points: Sequence[Row]) -> str:
     """The two largest parts of the gap at the measured rate nearest to ten."""
-    row = min(points, key=lambda point: abs(point["alpha"] - GAP_RATE))
+    row = nearest(points, GAP_RATE)
     parts = {cause: row[f"gap_{cause.replace(' ', '_')}"] for cause in CAUSES if cause not in {DENSE, SKIPPED}}
     largest = sorted(parts, key=lambda cause: -parts[cause])[:2]
     told = " and ".join(f"{cause} ({parts[cause]:+.2f})" for cause in largest if parts[cause] > 0.005)
@@ -103,16 +103,10 @@ class Pair:
 
 def same_accuracy_pairs() -> list[tuple[str, float, float]]:
     """(name, non-structured rate, structured rate) of every pair of ADMM-NN-S rows in Tables VIII to XIV."""
-    found = []
-    for number, table in published_tables().items():
-        rates: dict[int, dict[str, float]] = {}
-        for row in table["rows"]:
-            if "pair" in row:
-                rates.setdefault(row["pair"], {})[row["branch"]] = Printed.read(row["rate"]).value
-        for pair, of in rates.items():
-            name = f"{number} {table['network']}" + (f" ({pair})" if len(rates) > 1 else "")
-            found.append((name, of["non-structured"], of["structured"]))
-    return found
+    return [
+        (pair.name, Printed.read(pair.sparse["rate"]).value, Printed.read(pair.structured["rate"]).value)
+        for pair in paired_rows()
+    ]
 
 
 def conclusion(rows: Sequence[Row], comparison: str = "mac") -> list[Pair]:
@@ -164,18 +158,13 @@ def same_accuracy_storage() -> list[dict[str, Any]]:
     The non-structured network's bits are those of `explore.reproduce`: relative indices as the lower bound under
     uniform sparsity, absolute ones in 64×64 blocks; structured networks store weights alone.
     """
-    from explore.reproduce.storage_tables import storage_table
-
     found = []
-    for number, table in published_tables().items():
-        cells = {(cell.row, cell.column): cell.value for cell in storage_table(number)}
-        for row in table["rows"]:
-            if "pair" in row and row["branch"] == "non-structured":
-                sparse, structured = (f"{branch}: {row['method']}" for branch in ("non-structured", "structured"))
-                lossy = f" ({row['pair']})" if any(r.get("pair", 1) > 1 for r in table["rows"]) else ""
-                found.append({
-                    "pair": f"{number} {table['network']}{lossy}",
-                    "relative_bits": cells[sparse, "relative"], "absolute_bits": cells[sparse, "absolute"],
-                    "structured_bits": cells[structured, "weight_store"],
-                })  # fmt: skip
+    for pair in paired_rows():
+        cells = {(cell.row, cell.column): cell.value for cell in storage_table(pair.table)}
+        sparse = row_name(pair.sparse)
+        found.append({
+            "pair": pair.name,
+            "relative_bits": cells[sparse, "relative"], "absolute_bits": cells[sparse, "absolute"],
+            "structured_bits": cells[row_name(pair.structured), "weight_store"],
+        })  # fmt: skip
     return found

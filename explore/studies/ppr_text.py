@@ -76,7 +76,7 @@ def _losses(study: PprStudy) -> str:
     lines = []
     for design in DESIGNS:
         points = curve(study.rows, design.name, layer_set(design))
-        for row in {id(r): r for r in (_nearest(points, rate) for rate in GAP_RATES)}.values():
+        for row in {id(r): r for r in (nearest(points, rate) for rate in GAP_RATES)}.values():
             parts = [row["gap_" + cause.replace(" ", "_")] for cause in CAUSES]
             lines.append([design.name, f"{row['alpha']:.2g}x", *(f"{part:+.2f}" for part in [*parts, row["ppr"] - 1])])
     return _table(["design", "rate", *CAUSES, "PPR − 1"], lines)
@@ -146,10 +146,6 @@ def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def _at(points: Sequence[Row], rate: float, keys: Iterable[str]) -> list[float]:
     """NaN beyond the highest measured rate."""
     return [at_rate(points, rate, key) if rate <= points[-1]["alpha"] * 1.05 else nan for key in keys]
-
-
-def _nearest(points: Sequence[Row], rate: float) -> Row:
-    return min(points, key=lambda row: abs(row["alpha"] / rate - 1))
 
 
 def _triple(values: Iterable[float]) -> str:
