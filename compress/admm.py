@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import nn
@@ -43,6 +44,7 @@ class ADMMPruner(Pruner):
             rho_growth=rho_growth,
             iterations=iterations,
             steps_per_iteration=steps_per_iteration,
+            project=partial(self.project, self.constraints),
         )
 
     def pull(self) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -55,7 +56,8 @@ class ProgressivePruner(Pruner):
         self.admm = self._regularizer()
 
     def _regularizer(self) -> AdmmRegularizer:
-        return AdmmRegularizer(self.model, self.rounds[self.round], **self._settings)  # type: ignore[arg-type]  # floats and ints in one dict
+        sets = self.rounds[self.round]
+        return AdmmRegularizer(self.model, sets, project=partial(self.project, sets), **self._settings)  # type: ignore[arg-type]  # floats and ints in one dict
 
     def pull(self) -> torch.Tensor:
         """Σ ρ/2·‖W − Z + U‖² of the round that runs (001 §IV-B Eq 2); 0 while its result is retrained."""

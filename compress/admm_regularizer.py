@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -20,6 +20,9 @@ class Projection(Protocol):
         """The nearest point of the set, by Euclidean distance."""
 
 
+Project = Callable[[Mapping[str, torch.Tensor]], dict[str, torch.Tensor]]
+
+
 class AdmmRegularizer:
     """W, Z and U of Eq 1-3 (001 §IV-B), with multi-ρ (§IV-C).
 
@@ -27,7 +30,8 @@ class AdmmRegularizer:
     `steps_per_iteration` calls of `step()` Z becomes the projection of W + U (Eq 3) and U grows by W − Z. In each of
     the first `iterations` iterations ρ is multiplied by `rho_growth`; U, which is scaled by 1/ρ, is divided by it.
 
-    Raises CompressionError for an impossible setting.
+    `project` takes the layers together where they are chosen for each other; without it each is projected on its own
+    set. Raises CompressionError for an impossible setting.
     """
 
     def __init__(
@@ -39,14 +43,16 @@ class AdmmRegularizer:
         rho_growth: float = 1.3,
         iterations: int = 10,
         steps_per_iteration: int = 100,
+        project: Project | None = None,
     ) -> None:
         _check_settings(rho, rho_growth, iterations, steps_per_iteration)
         self.model, self.sets = model, dict(sets)
         self.layers = {name: layer(model, name) for name in sets}
         self.rho, self.rho_growth = rho, rho_growth
         self.iterations, self.steps_per_iteration, self.steps = iterations, steps_per_iteration, 0
+        self.project = project or self._project_alone
         weights = {name: module.weight.detach() for name, module in self.layers.items()}
-        self.auxiliary = {name: self.sets[name].project(w) for name, w in weights.items()}  # Z
+        self.auxiliary = self.project(weights)  # Z
         self.dual = {name: torch.zeros_like(w) for name, w in weights.items()}  # U, scaled by 1/ρ
         self._targets = [z.clone() for z in self.auxiliary.values()]  # Z − U, which changes once an iteration
 
@@ -68,16 +74,18 @@ class AdmmRegularizer:
         grows = self.steps // self.steps_per_iteration <= self.iterations
         if grows:
             self.rho *= self.rho_growth
-        for name in self.sets:
-            self._iterate(name, self.rho_growth if grows else 1.0)
-        self._targets = [self.auxiliary[name] - self.dual[name] for name in self.sets]
+        self._iterate(self.rho_growth if grows else 1.0)
 
     @torch.no_grad()
-    def _iterate(self, name: str, growth: float) -> None:
+    def _iterate(self, growth: float) -> None:
         """Z = projection of W + U, U = (U + W − Z) / growth (001 §IV-B Eq 2-3)."""
-        shifted = self.layers[name].weight + self.dual[name]
-        self.auxiliary[name] = self.sets[name].project(shifted)
-        self.dual[name] = (shifted - self.auxiliary[name]) / growth
+        shifted = {name: module.weight + self.dual[name] for name, module in self.layers.items()}
+        self.auxiliary = self.project(shifted)
+        self.dual = {name: (shifted[name] - self.auxiliary[name]) / growth for name in self.sets}
+        self._targets = [self.auxiliary[name] - self.dual[name] for name in self.sets]
+
+    def _project_alone(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: self.sets[name].project(weight) for name, weight in weights.items()}
 
 
 class _Pull(torch.autograd.Function):

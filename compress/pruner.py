@@ -12,6 +12,7 @@ from compress.base import Compressor
 from compress.constraints import Projectable
 from compress.graph import flows
 from compress.layers import layer, require_finite, require_layers
+from compress.live import live_masks
 from compress.masks import hold_zeros, release
 from compress.shrinking import dead_filters
 
@@ -48,15 +49,22 @@ class Pruner(Compressor):
         return super().penalty()
 
     @torch.no_grad()
+    def project(
+        self, constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """What these constraints leave of the weights, all layers together (see `live_masks`)."""
+        masks = live_masks(self.model, constraints, weights, self.example_input)
+        return {name: weights[name] * mask for name, mask in masks.items()}
+
+    @torch.no_grad()
     def prune(self, constraints: Mapping[str, Projectable]) -> None:
         """Project the weights on these constraints and hold the zeros, biases of whole filters included."""
         require_finite(self.model, constraints, f"after step {self.steps}")
-        for name, constraint in constraints.items():
-            module = self.layers[name]
-            keep = constraint.mask(module.weight) & (module.weight != 0)
-            hold_zeros(module, "weight", keep)
+        weights = {name: self.layers[name].weight for name in constraints}
+        for name, keep in live_masks(self.model, constraints, weights, self.example_input).items():
+            hold_zeros(self.layers[name], "weight", keep)
             if self.columns_removed:
-                _hold_bias(module, keep)
+                _hold_bias(self.layers[name], keep)
 
     def harden(self) -> None:
         """Prune to the constraints; from here the masks hold."""

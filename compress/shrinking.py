@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from compress.graph import BatchNorm, Consumer, Flow, flows
-from compress.layers import Layer, layer
+from compress.layers import Layer, layer, weighted_layers
 from compress.masks import release
+
+
+@dataclass
+class Tensors:
+    """A layer's weight and bias, its own or others in their place."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
 
 
 def shrink(model: nn.Module, example_input: torch.Tensor) -> nn.Module:
@@ -29,7 +38,7 @@ def shrink(model: nn.Module, example_input: torch.Tensor) -> nn.Module:
 
 
 @torch.no_grad()
-def dead_filters(module: Layer) -> torch.Tensor:
+def dead_filters(module: Layer | Tensors) -> torch.Tensor:
     """bool (N,): the filter's weights and its bias are all 0."""
     dead = ~module.weight.flatten(1).any(dim=1)
     return dead if module.bias is None else dead & (module.bias == 0)
@@ -42,7 +51,7 @@ def _shrink_one(model: nn.Module, flow: Flow) -> bool:
     dead = dead_filters(producer)
     removable = torch.ones_like(dead)
     for consumer in flow.consumers:
-        silent = dead & _stays_zero(model, consumer, len(dead))
+        silent = dead & _stays_zero(model, consumer, dead)
         removable &= silent | _unread(layer(model, consumer.layer), consumer.features)
     if bool(removable.all()):
         removable[0] = False
@@ -52,9 +61,9 @@ def _shrink_one(model: nn.Module, flow: Flow) -> bool:
     return True
 
 
-def _stays_zero(model: nn.Module, consumer: Consumer, channels: int) -> torch.Tensor:
+def _stays_zero(model: nn.Module, consumer: Consumer, like: torch.Tensor) -> torch.Tensor:
     """bool (N,): a channel of zeros still is one behind the batch norms on the way to this consumer."""
-    zero = torch.ones(channels, dtype=torch.bool)
+    zero = torch.ones_like(like, dtype=torch.bool)
     for name in consumer.norms:
         zero &= _image_of_zero(model.get_submodule(name)) == 0
     return zero
@@ -67,24 +76,34 @@ def clear(model: nn.Module, example_input: torch.Tensor) -> None:
     The model computes the same with fewer weights: non-structured pruning leaves some that lead nowhere. Followed as
     far as `shrink` follows.
     """
+    own = {name: Tensors(module.weight, module.bias) for name, module in weighted_layers(model).items()}
     found = flows(model, example_input)
-    while sum(_clear_one(model, flow) for flow in found):
+    while clear_silent(model, own, found) or clear_unread(model, own, found):
         pass
 
 
-def _clear_one(model: nn.Module, flow: Flow) -> int:
-    """How many weights became 0 in one flow."""
-    producer = layer(model, flow.producer)
-    dead, unread = dead_filters(producer), torch.ones_like(dead_filters(producer))
-    cleared = 0
-    for consumer in flow.consumers:
-        reader = layer(model, consumer.layer)
-        unread &= _unread(reader, consumer.features)
-        silent = (dead & _stays_zero(model, consumer, len(dead))).repeat_interleave(consumer.features)
-        cleared += int(reader.weight[:, silent].count_nonzero())
-        reader.weight[:, silent] = 0
-    if flow.consumers:
-        cleared += int(producer.weight[unread].count_nonzero())
+@torch.no_grad()
+def clear_silent(model: nn.Module, layers: Mapping[str, Tensors], found: Iterable[Flow]) -> bool:
+    """Set to 0, in `layers`, weights on outputs that are 0; whether there were any. The model is only read."""
+    cleared = False
+    for flow in found:
+        dead = dead_filters(layers[flow.producer])
+        for consumer in flow.consumers:
+            silent = (dead & _stays_zero(model, consumer, dead)).repeat_interleave(consumer.features)
+            cleared |= bool(layers[consumer.layer].weight[:, silent].any())
+            layers[consumer.layer].weight[:, silent] = 0
+    return cleared
+
+
+@torch.no_grad()
+def clear_unread(model: nn.Module, layers: Mapping[str, Tensors], found: Iterable[Flow]) -> bool:
+    """Set to 0, in `layers`, filters that no layer reads, with their biases; whether there were any."""
+    cleared = False
+    for flow in (flow for flow in found if flow.consumers):
+        producer = layers[flow.producer]
+        readers = [_unread(layers[consumer.layer], consumer.features) for consumer in flow.consumers]
+        unread = torch.stack(readers).all(dim=0)
+        cleared |= bool(producer.weight[unread].any())
         producer.weight[unread] = 0
         if producer.bias is not None:
             producer.bias[unread] = 0
@@ -100,7 +119,7 @@ def _image_of_zero(norm: nn.Module) -> torch.Tensor:
     return (0 if norm.bias is None else norm.bias) - norm.running_mean * scale
 
 
-def _unread(consumer: Layer, features: int) -> torch.Tensor:
+def _unread(consumer: Layer | Tensors, features: int) -> torch.Tensor:
     """bool (N,): the consumer has no weight on the channel."""
     used = consumer.weight.flatten(2).any(dim=2) if consumer.weight.ndim > 2 else consumer.weight != 0
     return ~used.any(dim=0).view(-1, features).any(dim=1)

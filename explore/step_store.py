@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from accelsim.formats.files import written_whole
 
-VERSION = 1  # of what a digest stands for: another one where training itself changes
+VERSION = 2  # of what a digest stands for: another one where training itself changes
 DIGEST_CHARACTERS = 24
 
 

@@ -26,7 +26,10 @@ def published_tables() -> dict[str, dict[str, Any]]:
 
 
 class Paired(NamedTuple):
-    """Two rows of ADMM-NN-S at the same accuracy. `name`: table and network, with the pair's number where it has several."""
+    """Two rows of ADMM-NN-S at the same accuracy.
+
+    `name`: table and network, with the pair's number where the table has several.
+    """
 
     table: str
     name: str

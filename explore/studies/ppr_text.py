@@ -14,7 +14,7 @@ from typing import Any
 from accelsim.arrays import array_class
 from explore.studies.losses import CAUSES
 from explore.studies.ppr import PACKAGES, PprStudy
-from explore.studies.ppr_curves import at_rate, curve
+from explore.studies.ppr_curves import at_rate, curve, nearest
 from explore.studies.ppr_designs import BYTES_A_MAC, DESIGNS
 from explore.studies.ppr_findings import Pair, break_evens, conclusion, conclusion_sentence, layer_set
 from explore.studies.ppr_layers import ACTIVATION_DENSITY, LAYERS, QUICK_LAYERS

@@ -1,0 +1,102 @@
+"""Masks that spend nothing on what leads nowhere: layers are chosen for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from compress.constraints import Projectable
+from compress.graph import Flow, flows
+from compress.layers import Layer, weighted_layers
+from compress.shrinking import Tensors, clear_silent, clear_unread
+
+_ROUNDS = 100  # of taking out what is dead; some five suffice where the layers fit each other
+
+
+@torch.no_grad()
+def live_masks(
+    model: nn.Module,
+    constraints: Mapping[str, Projectable],
+    weights: Mapping[str, torch.Tensor],
+    example_input: torch.Tensor | None = None,
+) -> dict[str, torch.Tensor]:
+    """bool in each weight's shape: what the constraints keep of `weights` if these stood in the model.
+
+    Layer by layer that is `constraint.mask`. Under those masks some parts can make no difference: a filter that no
+    layer reads any more, a column on a filter that is gone (001 §VI, "the channels that die with them"). They count as
+    0, and the masks are chosen again, until all that is kept is alive; so the largest parts that can make a difference
+    stay, as many as the constraints allow. Every layer is on its own without an `example_input`, which the network is
+    followed by, and where nothing that is alive would be left of a layer.
+    """
+    left = {name: weight.detach().clone() for name, weight in weights.items()}
+    alone = _masks(constraints, left)
+    if example_input is None:
+        return alone
+    found = flows(model, example_input)
+    for _ in range(_ROUNDS):
+        masks = _masks(constraints, left)
+        dead = _dead(model, found, constraints, {name: left[name] * mask for name, mask in masks.items()})
+        if dead is None:
+            return masks
+        for name, parts in dead.items():
+            left[name][parts] = 0
+        if not all(bool(weight.any()) for weight in left.values()):
+            break
+    return alone
+
+
+def _dead(
+    model: nn.Module, found: Sequence[Flow], constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor] | None:
+    """bool: what of these weights would make no difference if they stood in the model; None where all would.
+
+    What reads nothing goes before what nobody reads: a layer is chosen for those before it, not both for each other.
+    """
+    for clear, parts_of in ((clear_silent, _columns), (clear_unread, _filters)):
+        trial = {name: _copied(module) for name, module in weighted_layers(model).items()}
+        for name, weight in weights.items():
+            trial[name].weight = weight.clone()
+            if constraints[name].removes_columns:
+                _silence_removed(trial[name])
+        clear(model, trial, found)
+        dead = {
+            name: _gone(weight, trial[name].weight, parts_of if constraints[name].removes_columns else _elements)
+            for name, weight in weights.items()
+        }
+        if any(bool(parts.any()) for parts in dead.values()):
+            return dead
+    return None
+
+
+def _gone(kept: torch.Tensor, alive: torch.Tensor, parts_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """bool: the parts of which something was kept, and nothing is alive."""
+    return (parts_of(kept) & ~parts_of(alive)).expand(kept.shape)
+
+
+def _elements(weight: torch.Tensor) -> torch.Tensor:
+    return weight != 0
+
+
+def _columns(weight: torch.Tensor) -> torch.Tensor:
+    return weight.any(dim=0, keepdim=True)
+
+
+def _filters(weight: torch.Tensor) -> torch.Tensor:
+    return weight.flatten(1).any(dim=1).view(-1, *[1] * (weight.ndim - 1))
+
+
+def _copied(module: Layer) -> Tensors:
+    return Tensors(module.weight.clone(), None if module.bias is None else module.bias.clone())
+
+
+def _silence_removed(layer: Tensors) -> None:
+    """Where whole filters go, so do their biases."""
+    if layer.bias is not None:
+        layer.bias[~layer.weight.flatten(1).any(dim=1)] = 0
+
+
+def _masks(constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Each layer's own choice; what is 0 is never kept."""
+    return {name: constraints[name].mask(weight) & (weight != 0) for name, weight in weights.items()}
