@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Recipe:
     """A network's training for `pretrain_epochs`, then its stages, or a search that makes them up as it goes.
 
     `model` is the only one it is for, or None. Batches have `batch` images, `pretrain_batch` (None: as many) before the
-    first stage. `augmentation` holds fields of `workloads.datasets.Affine`, its
+    first stage. `augmentation` holds fields of `workloads.datasets.Warp`, its
     defaults where a field is missing.
     """
 
@@ -105,9 +105,12 @@ def load_recipe(source: str | Path) -> Recipe:
 def parse_recipe(content: Mapping[str, Any], name: str) -> Recipe:
     """The recipe that a mapping holds: `method` and a stage's other keys, or a list of `stages`, or a `search`.
 
-    Stages may come before a search. Raises ConfigError.
+    Stages may come before a search. `after` names a shipped recipe, whose training and stages come first. Raises
+    UnknownNameError for one that is not there, else ConfigError.
     """
     where = f"{WHAT} {name!r:.90}"
+    if "after" in content:
+        return _continued(content, name, where)
     several = [key for key in ("stages", "search") if key in content]
     values.require_known(content, (*_RECIPE, *several) if several else (*_RECIPE, *_STAGE, "stages", "search"), where)
     shared = values.checked({key: content[key] for key in _RECIPE if key in content}, _RECIPE, where)
@@ -116,6 +119,19 @@ def parse_recipe(content: Mapping[str, Any], name: str) -> Recipe:
     stages = tuple(parse_stage(entry, place) for entry, place in entries)
     search = parse_search(content["search"], parse_stage, f"{where}: search") if "search" in content else None
     return Recipe(name, stages, search=search, **shared)
+
+
+def _continued(content: Mapping[str, Any], name: str, where: str) -> Recipe:
+    """The recipe that `after` names, with further stages."""
+    values.require_known(content, ("after", "stages"), f"{where}, which continues another,")
+    before = values.text(content["after"], f"{where}: after")
+    if before not in recipe_names():
+        raise unknown_name(WHAT, before, recipe_names())
+    first = load_recipe(before)
+    if first.search is not None:
+        raise ConfigError(f"{where}: after is {before!r}, which searches; a recipe of stages is expected")
+    further = tuple(parse_stage(entry, place) for entry, place in _stage_list(content.get("stages"), where))
+    return replace(first, name=name, stages=(*first.stages, *further))
 
 
 def _stage_list(value: Any, where: str) -> list[tuple[Mapping[str, Any], str]]:
@@ -143,9 +159,9 @@ def _method(value: Any, where: str) -> str:
 
 
 def _augmentation(value: Any, where: str) -> dict[str, float]:
-    """Numbers of at least 0; `Affine` knows how far each may go."""
-    found = values.mapping(value, where, "a mapping of degrees, scale, shear and shift")
-    values.require_known(found, ("degrees", "scale", "shear", "shift"), where)
+    """Numbers of at least 0; `Warp` knows how far each may go."""
+    found = values.mapping(value, where, "a mapping of degrees, scale, shear, shift and elastic")
+    values.require_known(found, ("degrees", "scale", "shear", "shift", "elastic"), where)
     return {key: values.number(entry, -1e-9, 180, f"{where}: {key}") for key, entry in found.items()}
 
 

@@ -20,12 +20,12 @@ from compress.layers import weighted_layers
 from compress.saving import save
 from compress.shrinking import shrink
 from compress.training import fit
-from workloads.datasets import Affine, Batches, Digits
+from workloads.datasets import Warp, Batches, Digits
 
 BATCH = 32
 EXAMPLE_IMAGES = 16
 CALIBRATION_IMAGES = 1000
-AUGMENT = Affine(degrees=15, scale=0.15, shear=0.2, shift=0.15)
+AUGMENT = Warp(degrees=15, scale=0.15, shear=0.2, shift=0.15)
 
 # (network and stage, epochs done of all networks, epochs in all); called from any training thread, one call at a time
 Progress = Callable[[str, int, int], None]

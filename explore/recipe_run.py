@@ -23,7 +23,7 @@ from compress.shrinking import clear, resize, shrink
 from compress.stages import run_stage, stage_seed
 from compress.training import fit
 from explore.step_store import StepFacts, StepStore, digest
-from workloads.datasets import Affine, Batches, digits
+from workloads.datasets import Warp, Batches, digits
 from workloads.models import model as zoo_model
 from workloads.shapes import INPUTS
 
@@ -87,7 +87,7 @@ class RecipeRun:
     def __init__(self, name: str, recipe: Recipe, store: StepStore, progress: Progress | None = None) -> None:
         self.name, self.recipe, self.store, self.done = name, recipe, store, 0
         self.progress = progress or (lambda stage, done, of: None)
-        self.data, self.augment = digits(recipe.seed), Affine(**recipe.augmentation)
+        self.data, self.augment = digits(recipe.seed), Warp(**recipe.augmentation)
         self.example = self.data.test_images[:EXAMPLE_IMAGES]
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.outcomes: dict[str, Outcome] = {}  # by key
@@ -106,7 +106,7 @@ class RecipeRun:
             model = zoo_model(self.name)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's gap
 
-    def batches_of(self, seed: int, size: int, augment: Affine) -> Batches:
+    def batches_of(self, seed: int, size: int, augment: Warp) -> Batches:
         """Batches of the training digits in the order of this seed."""
         generator = torch.Generator().manual_seed(seed)
         return Batches(self.data.train_images, self.data.train_labels, generator, size, augment)
@@ -165,7 +165,7 @@ class RecipeRun:
         """
         model = copy.deepcopy(before.model).to(self.device)
         place, stage = len(stages) - 1, stages[-1]
-        augment = self.augment if stage.augmentation is None else Affine(**stage.augmentation)
+        augment = self.augment if stage.augmentation is None else Warp(**stage.augmentation)
         batches = self.batches_of(stage_seed(self.recipe.seed, place, stage), self.recipe.batch, augment)
         try:
             model, method = run_stage(stage, model, batches, self.example.to(self.device), self._told)

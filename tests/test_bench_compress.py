@@ -10,7 +10,7 @@ import pytest
 from accelsim.errors import ConfigError
 from compress.recipe import load_recipe
 from explore import bench_compress
-from explore.accuracy_rate import EPOCHS, RATES, REFERENCE, Point
+from explore.accuracy_rate import BASELINE_RECIPE, EPOCHS, RATES, REFERENCE, Point
 from explore.accuracy_rate_page import page
 from explore.bench_compress import CHAINS, bench, recipe_of
 from explore.layer_shares import kept_at
@@ -100,6 +100,10 @@ def test_shares_meet_the_rate_and_follow_the_reference(rate):
     if rate == 246:
         assert kept == REFERENCE
     assert all(1 <= kept[name] <= size for name, size in SIZES.items())
+
+
+def test_the_reference_is_what_the_recipe_keeps():
+    assert load_recipe(BASELINE_RECIPE).stages[-1].keep == REFERENCE
 
 
 def test_a_rate_that_leaves_nothing_is_refused():

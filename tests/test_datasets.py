@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from accelsim.errors import ConfigError
-from workloads.datasets import Affine, Batches, digits, read_digits
+from workloads.datasets import Warp, Batches, digits, read_digits
 
 
 def test_split_is_seeded_disjoint_and_whole():
@@ -41,35 +41,54 @@ def test_digits_are_read_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_affine_of_nothing_changes_nothing():
+def test_warp_of_nothing_changes_nothing():
     images = digits(0, fast=True).train_images[:4]
-    same = Affine(0, 0, 0, 0)(images, torch.Generator().manual_seed(0))
+    same = Warp(0, 0, 0, 0)(images, torch.Generator().manual_seed(0))
     assert torch.allclose(same, images, atol=1e-5)
 
 
-def test_affine_shift_moves_the_picture_by_the_drawn_pixels():
+def test_shift_moves_the_picture_by_the_drawn_pixels():
     image = torch.zeros(1, 1, 9, 9)
     image[0, 0, 4, 4] = 1
-    affine = Affine(0, 0, 0, 0.5)
-    moved = affine(image, torch.Generator().manual_seed(1))
-    x, y = affine.matrices(1, torch.Generator().manual_seed(1))[0, :, 2] * 4.5
+    shift = Warp(0, 0, 0, 0.5)
+    moved = shift(image, torch.Generator().manual_seed(1))
+    x, y = shift.matrices(1, torch.Generator().manual_seed(1))[0, :, 2] * 4.5
     rows, columns = np.mgrid[:9, :9]
     centre = [float((moved[0, 0].numpy() * at).sum() / moved.sum()) for at in (columns, rows)]
     assert centre == pytest.approx([4 - float(x), 4 - float(y)], abs=1e-3)
 
 
-def test_affine_keeps_range_and_is_seeded():
+def test_elastic_displacements_are_smooth_and_as_large_as_asked():
+    moves = Warp(elastic=0.1).displacements((500, 1, 28, 28), torch.Generator().manual_seed(2))
+    assert moves.shape == (500, 28, 28, 2)
+    assert 0.05 < float(moves.std()) < 0.1  # between the points, which have 0.1, they average
+    assert float(moves.diff(dim=1).abs().max()) < 0.25 * float(moves.abs().max())
+
+
+def test_elastic_bends_a_line_that_an_affine_map_keeps_straight():
+    lines = torch.zeros(20, 1, 28, 28)
+    lines[:, :, :, 13:15] = 1
+
+    def bend(warp):
+        rows = warp(lines, torch.Generator().manual_seed(3))[:, 0, 4:24]
+        centres = (rows * torch.arange(28.0)).sum(dim=2) / rows.sum(dim=2)
+        return float(centres.diff(n=2, dim=1).abs().mean())
+
+    assert bend(Warp(0, 0, 0, 0, 0.05)) > 5 * bend(Warp(5, 0.1, 0.1, 0.05))
+
+
+def test_warp_keeps_range_and_is_seeded():
     images = digits(0, fast=True).train_images[:8]
-    one, same, other = (Affine()(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    one, same, other = (Warp(elastic=0.1)(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert float(one.min()) >= 0
     assert float(one.max()) <= 1 + 1e-6
 
 
-def test_affine_refuses_what_is_out_of_range():
+def test_warp_refuses_what_is_out_of_range():
     with pytest.raises(ConfigError, match=r"augmentation shift is 1\.5"):
-        Affine(shift=1.5)
+        Warp(shift=1.5)
 
 
 def test_batches_shuffle_by_generator_and_use_each_digit_once():

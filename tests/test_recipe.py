@@ -1,5 +1,7 @@
 """Recipes: what a file may hold, what is refused in one line, and that the stages do what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -30,9 +32,24 @@ def test_stages_follow_one_another_with_seeds_of_their_own():
     assert recipe.seed == 1
 
 
+def test_a_recipe_that_continues_a_shipped_one_has_its_training_and_its_stages_first():
+    before = load_recipe("lenet5-246x")
+    recipe = parse_recipe({"after": "lenet5-246x", "stages": [{"method": "inq"}]}, "mine")
+    assert recipe == replace(before, name="mine", stages=(*before.stages, Stage("inq")))
+
+
+def test_a_recipe_cannot_continue_one_that_does_not_ship():
+    with pytest.raises(UnknownNameError, match="did you mean 'lenet5-246x'"):
+        parse_recipe({"after": "lenet5-264x", "stages": [{"method": "inq"}]}, "mine")
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
+        ({"after": "lenet5-246x", "seed": 3, "stages": [{"method": "inq"}]}, "has no key 'seed'"),
+        ({"after": "lenet5-246x"}, "stages is None"),
+        ({"after": ["lenet5-246x"], "stages": []}, "after is"),
+        ({"after": "lenet5-same-accuracy-structured", "stages": [{"method": "inq"}]}, "which searches"),
         ({}, "has no method"),
         ({"methd": "inq"}, "did you mean 'method'"),
         ({"method": "inqq"}, "did you mean 'inq'"),

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workloads.datasets.batches import Affine, Batches
+    from workloads.datasets.batches import Warp, Batches
     from workloads.datasets.bundled_digits import Digits, digits, read_digits, split
     from workloads.datasets.cifar import cifar10, cifar100
     from workloads.datasets.idx import mnist, read_idx
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workloads.datasets.tokens import Corpus, TokenBatches, brown, penn_treebank
 
 _HOMES = {  # name -> the module in this folder that defines it
-    "Affine": "batches",
+    "Warp": "batches",
     "Batches": "batches",
     "Corpus": "tokens",
     "Digits": "bundled_digits",
@@ -42,7 +42,7 @@ _HOMES = {  # name -> the module in this folder that defines it
 }
 
 __all__ = [
-    "Affine",
+    "Warp",
     "Batches",
     "Corpus",
     "Digits",

@@ -1,8 +1,8 @@
-"""Random batches of images with affine augmentation, or of anything else that has labels."""
+"""Random batches of images that are warped at random, or of anything else that has labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,26 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
+GRID_POINTS = 6  # a side: strokes of a digit bend, and do not tear
+
 
 @dataclass(frozen=True)
-class Affine:
-    """Random affine maps of images: how far they may rotate, scale, shear and shift. Each is drawn uniformly."""
+class Warp:
+    """Random maps of images: how far they may rotate, scale, shear and shift, each drawn uniformly, and be bent.
+
+    `elastic` is the standard deviation of the points of a coarse grid, between which displacements are interpolated:
+    Simard et al., ICDAR 2003, give digits smooth random displacements. It and `shift` are shares of half the image's
+    size.
+    """
 
     degrees: float = 10.0
     scale: float = 0.1
     shear: float = 0.1
-    shift: float = 0.08  # of half the image's size
+    shift: float = 0.08
+    elastic: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("degrees", "scale", "shear", "shift"):
+        for name in ("degrees", "scale", "shear", "shift", "elastic"):
             if not 0 <= getattr(self, name) <= (180 if name == "degrees" else 0.9):
                 raise ConfigError(
                     f"augmentation {name} is {getattr(self, name)}; expected 0 to {180 if name == 'degrees' else 0.9}"
@@ -35,7 +43,18 @@ class Affine:
         from torch.nn import functional
 
         grid = functional.affine_grid(self.matrices(len(images), generator), list(images.shape), align_corners=False)
+        if self.elastic:
+            grid = grid + self.displacements(images.shape, generator)
         return functional.grid_sample(images, grid, align_corners=False)
+
+    def displacements(self, shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+        """(B, H, W, 2) for images of this shape, in the same coordinates as the maps."""
+        import torch
+        from torch.nn import functional
+
+        points = self.elastic * torch.randn(shape[0], 2, GRID_POINTS, GRID_POINTS, generator=generator)
+        smooth = functional.interpolate(points, size=tuple(shape[2:]), mode="bicubic", align_corners=False)
+        return smooth.permute(0, 2, 3, 1)
 
     def matrices(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """`count` maps (count, 2, 3) from output to input coordinates, as `affine_grid` takes them."""
@@ -62,7 +81,7 @@ class Batches:
     labels: torch.Tensor
     generator: torch.Generator
     size: int = 64
-    augment: Affine | None = None
+    augment: Warp | None = None
 
     def __len__(self) -> int:
         return max(1, len(self.labels) // self.size)
