@@ -62,7 +62,7 @@ def test_elastic_displacements_are_smooth_and_as_large_as_asked():
     moves = Warp(elastic=0.1).displacements((500, 1, 28, 28), torch.Generator().manual_seed(2))
     assert moves.shape == (500, 28, 28, 2)
     assert 0.05 < float(moves.std()) < 0.1  # between the points, which have 0.1, they average
-    assert float(moves.diff(dim=1).abs().max()) < 0.25 * float(moves.abs().max())
+    assert float(moves.diff(dim=1).std()) < 0.5 * float(moves.std())  # of white noise: 1.4 times as large
 
 
 def test_elastic_bends_a_line_that_an_affine_map_keeps_straight():
