@@ -20,7 +20,7 @@ from compress.layers import weighted_layers
 from compress.saving import save
 from compress.shrinking import shrink
 from compress.training import fit
-from workloads.datasets import Warp, Batches, Digits
+from workloads.datasets import Batches, Digits, Warp
 
 BATCH = 32
 EXAMPLE_IMAGES = 16

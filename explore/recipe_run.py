@@ -23,7 +23,7 @@ from compress.shrinking import clear, resize, shrink
 from compress.stages import run_stage, stage_seed
 from compress.training import fit
 from explore.step_store import StepFacts, StepStore, digest
-from workloads.datasets import Warp, Batches, digits
+from workloads.datasets import Batches, Warp, digits
 from workloads.models import model as zoo_model
 from workloads.shapes import INPUTS
 

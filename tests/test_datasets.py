@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from accelsim.errors import ConfigError
-from workloads.datasets import Warp, Batches, digits, read_digits
+from workloads.datasets import Batches, Warp, digits, read_digits
 
 
 def test_split_is_seeded_disjoint_and_whole():

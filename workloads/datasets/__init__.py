@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workloads.datasets.batches import Warp, Batches
+    from workloads.datasets.batches import Batches, Warp
     from workloads.datasets.bundled_digits import Digits, digits, read_digits, split
     from workloads.datasets.cifar import cifar10, cifar100
     from workloads.datasets.idx import mnist, read_idx
@@ -42,7 +42,6 @@ _HOMES = {  # name -> the module in this folder that defines it
 }
 
 __all__ = [
-    "Warp",
     "Batches",
     "Corpus",
     "Digits",
@@ -50,6 +49,7 @@ __all__ = [
     "Images",
     "Reviews",
     "TokenBatches",
+    "Warp",
     "brown",
     "cifar10",
     "cifar100",
