@@ -19,8 +19,9 @@ class ADMMPruner(Pruner):
     The loss gains Σ ρ/2·‖W − Z + U‖² (Eq 2), which any optimizer minimizes over W. Once in `steps_per_iteration`
     steps, Z becomes the Euclidean projection of W + U on the constraint (Eq 3) and U grows by W − Z; ρ is multiplied by
     `rho_growth` in each of the first `iterations` iterations (multi-ρ). `harden()` projects W and holds the zeros by
-    masks. Weights that are exactly 0 at the start, as a first round leaves them, stay 0: a second pruner on the same
-    model is a second round (§IV-C), and `ProgressivePruner` runs them all.
+    masks. With an `example_input` neither spends anything on parts that lead nowhere (`compress.live`). Weights that
+    are exactly 0 at the start, as a first round leaves them, stay 0: a second pruner on the same model is a second
+    round (§IV-C), and `ProgressivePruner` runs them all.
 
     Raises UnknownNameError for a layer that is not there and CompressionError for an impossible setting.
     """

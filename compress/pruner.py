@@ -20,8 +20,9 @@ from compress.shrinking import dead_filters
 class Pruner(Compressor):
     """Prunes each named layer to its constraint; how the weights get there is each method's own.
 
-    `harden()` projects the weights and holds the zeros by masks. Weights that are exactly 0 at the start, as an earlier
-    pruning leaves them, stay 0; a layer that starts at 0 altogether is not pruned but untrained.
+    `harden()` projects the weights and holds the zeros by masks; with an `example_input` the layers are projected for
+    each other, so that nothing is kept that leads nowhere (`compress.live`). Weights that are exactly 0 at the start,
+    as an earlier pruning leaves them, stay 0; a layer that starts at 0 altogether is not pruned but untrained.
 
     Raises UnknownNameError for a layer that is not there and CompressionError for a constraint that cannot hold.
     """
