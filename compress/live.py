@@ -31,43 +31,43 @@ def live_masks(
     followed by, and where nothing that is alive would be left of a layer.
     """
     left = {name: weight.detach().clone() for name, weight in weights.items()}
-    alone = _masks(constraints, left)
+    alone = {name: _mask(constraints[name], weight) for name, weight in left.items()}
     if example_input is None:
         return alone
-    found = flows(model, example_input)
+    masks, found = dict(alone), flows(model, example_input)
     for _ in range(_ROUNDS):
-        masks = _masks(constraints, left)
         dead = _dead(model, found, constraints, {name: left[name] * mask for name, mask in masks.items()})
-        if dead is None:
+        if not dead:
             return masks
         for name, parts in dead.items():
-            left[name][parts] = 0
-        if not all(bool(weight.any()) for weight in left.values()):
+            left[name].masked_fill_(parts, 0)
+            masks[name] = _mask(constraints[name], left[name])
+        if not all(bool(masks[name].any()) for name in dead):
             break
     return alone
 
 
 def _dead(
     model: nn.Module, found: Sequence[Flow], constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor] | None:
-    """bool: what of these weights would make no difference if they stood in the model; None where all would.
+) -> dict[str, torch.Tensor]:
+    """bool: what of these weights would make no difference if they stood in the model, of layers that hold any.
 
     What reads nothing goes before what nobody reads: a layer is chosen for those before it, not both for each other.
     """
     for clear, parts_of in ((clear_silent, _columns), (clear_unread, _filters)):
-        trial = {name: _copied(module) for name, module in weighted_layers(model).items()}
-        for name, weight in weights.items():
-            trial[name].weight = weight.clone()
+        trial = {name: _tensors(module, weights.get(name)) for name, module in weighted_layers(model).items()}
+        for name in weights:
             if constraints[name].removes_columns:
                 _silence_removed(trial[name])
         clear(model, trial, found)
-        dead = {
+        gone = {
             name: _gone(weight, trial[name].weight, parts_of if constraints[name].removes_columns else _elements)
             for name, weight in weights.items()
         }
-        if any(bool(parts.any()) for parts in dead.values()):
+        dead = {name: parts for name, parts in gone.items() if bool(parts.any())}
+        if dead:
             return dead
-    return None
+    return {}
 
 
 def _gone(kept: torch.Tensor, alive: torch.Tensor, parts_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
@@ -87,8 +87,10 @@ def _filters(weight: torch.Tensor) -> torch.Tensor:
     return weight.flatten(1).any(dim=1).view(-1, *[1] * (weight.ndim - 1))
 
 
-def _copied(module: Layer) -> Tensors:
-    return Tensors(module.weight.clone(), None if module.bias is None else module.bias.clone())
+def _tensors(module: Layer, weight: torch.Tensor | None) -> Tensors:
+    """Copies of a layer's tensors, with another weight where there is one."""
+    bias = None if module.bias is None else module.bias.clone()
+    return Tensors((module.weight if weight is None else weight).clone(), bias)
 
 
 def _silence_removed(layer: Tensors) -> None:
@@ -97,6 +99,6 @@ def _silence_removed(layer: Tensors) -> None:
         layer.bias[~layer.weight.flatten(1).any(dim=1)] = 0
 
 
-def _masks(constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Each layer's own choice; what is 0 is never kept."""
-    return {name: constraints[name].mask(weight) & (weight != 0) for name, weight in weights.items()}
+def _mask(constraint: Projectable, weight: torch.Tensor) -> torch.Tensor:
+    """A layer's own choice; what is 0 is never kept."""
+    return constraint.mask(weight) & (weight != 0)
