@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from explore.pruning_ways import Epochs
 
 
+RATE_TOLERANCE = 0.05
+
+
 def page(points: Sequence[Point], epochs: Epochs) -> str:
     """Markdown, the same for the same points; it holds no time."""
     first = points[0]
@@ -38,13 +41,22 @@ def page(points: Sequence[Point], epochs: Epochs) -> str:
 
 def _line(points: Sequence[Point]) -> str:
     ordered = sorted(points, key=lambda point: point.asked_rate)
-    return f"| {ordered[0].words} | " + " | ".join(f"{100 * point.accuracy:.2f} %" for point in ordered) + " |"
+    return f"| {ordered[0].words} | " + " | ".join(map(_cell, ordered)) + " |"
+
+
+def _cell(point: Point) -> str:
+    """The accuracy, with the rate where it is not the one that was asked for."""
+    other = abs(point.whole_rate / point.asked_rate - 1) > RATE_TOLERANCE
+    return f"{100 * point.accuracy:.2f} %" + (f" at {point.whole_rate:.0f}x" if other else "")
 
 
 def _difference(points: Sequence[Point], rate: float) -> str:
-    at = {point.way: 100 * point.accuracy for point in points if point.asked_rate == rate}
+    last = [point for point in points if point.asked_rate == rate]
+    at = {point.way: 100 * point.accuracy for point in last}
+    best = max(last, key=lambda point: point.accuracy)
     gap = at["admm_progressive"] - at["one_shot_magnitude"]
     return (
         f"At {rate:g}x progressive ADMM has {at['admm_progressive']:.2f} %, one-shot magnitude pruning "
-        f"{at['one_shot_magnitude']:.2f} %: {gap:+.2f} points."
+        f"{at['one_shot_magnitude']:.2f} %: {gap:+.2f} points.\n"
+        f"The most there: {best.words}, {100 * best.accuracy:.2f} %."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -130,4 +131,8 @@ def test_the_page_names_the_gap_and_every_way():
     text = page(points, EPOCHS)
     assert all(f"| {way.words} |" in text for way in WAYS)
     assert "one-shot magnitude pruning 96.00 %: +3.00 points" in text
+    assert "The most there: ADMM, progressive, 99.00 %." in text
+    assert " at " not in line(text, "| fixed L1")
+    strayed = [replace(point, whole_rate=500.0) if point.asked_rate == RATES[-1] else point for point in points]
+    assert line(page(strayed, EPOCHS), "| fixed L1").endswith(" at 500x |")
     assert max(map(len, text.splitlines())) <= 130
