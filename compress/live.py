@@ -12,7 +12,7 @@ from compress.graph import Flow, flows
 from compress.layers import Layer, weighted_layers
 from compress.shrinking import Tensors, clear_silent, clear_unread
 
-_ROUNDS = 100  # of taking out what is dead; some five suffice where the layers fit each other
+_ROUNDS = 100  # of taking out what is dead: 5 to 50 on LeNet-5 with random weights, by rate
 
 
 @torch.no_grad()
