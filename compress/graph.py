@@ -90,7 +90,7 @@ def flows(model: nn.Module, example_input: torch.Tensor) -> list[Flow]:
 
 def _traced(model: nn.Module, example_input: torch.Tensor) -> fx.Graph | None:
     """The model's graph with a shape on each node, or None. A refusal to trace can be any exception of the model's."""
-    training = model.training
+    training = {module: module.training for module in model.modules()}
     try:
         with _ONE_TRACE:
             graph = _Leaves().trace(model.eval())
@@ -99,7 +99,8 @@ def _traced(model: nn.Module, example_input: torch.Tensor) -> fx.Graph | None:
     except Exception:  # the model's own code runs here; whatever stops it, such a model is left alone
         return None
     finally:
-        model.train(training)
+        for module, was in training.items():  # a user may have set some of them apart
+            module.training = was
     return graph
 
 

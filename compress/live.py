@@ -26,9 +26,9 @@ def live_masks(
 
     Layer by layer that is `constraint.mask`. Under those masks some parts can make no difference: a filter that no
     layer reads any more, a column on a filter that is gone (001 §VI, "the channels that die with them"). They count as
-    0, and the masks are chosen again, until all that is kept is alive; so the largest parts that can make a difference
-    stay, as many as the constraints allow. Every layer is on its own without an `example_input`, which the network is
-    followed by, and where nothing that is alive would be left of a layer.
+    0, and the masks are chosen again, until all that is kept is alive. What was passed over is not tried again, so that
+    now and then a part fewer stays than the constraints allow. Every layer is on its own without an `example_input`,
+    which the network is followed by, and where nothing that is alive would be left of a layer.
     """
     left = {name: weight.detach().clone() for name, weight in weights.items()}
     alone = {name: _mask(constraints[name], weight) for name, weight in left.items()}

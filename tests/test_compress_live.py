@@ -103,6 +103,15 @@ def test_a_budget_that_no_network_can_live_on_is_spent_layer_by_layer() -> None:
         assert torch.equal(masks[name], constraint.mask(model[int(name)].weight))
 
 
+def test_following_the_network_leaves_each_module_in_its_own_mode_and_its_statistics_alone() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 3)).train()
+    model[1].eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    masks_of(model, {"0": Unstructured(5), "3": Unstructured(5)}, CONV_INPUT)
+    assert [module.training for module in model] == [True, False, True, True]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
 def test_admm_ends_with_as_many_live_weights_as_it_was_asked_for() -> None:
     model = perceptron(1)
     pruner = ADMMPruner(
