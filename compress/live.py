@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from compress.constraints import Projectable
-from compress.graph import Flow, flows
+from compress.graph import Flow
 from compress.layers import Layer, weighted_layers
 from compress.shrinking import Tensors, clear_silent, clear_unread
 
@@ -20,21 +20,19 @@ def live_masks(
     model: nn.Module,
     constraints: Mapping[str, Projectable],
     weights: Mapping[str, torch.Tensor],
-    example_input: torch.Tensor | None = None,
+    found: Sequence[Flow] = (),
 ) -> dict[str, torch.Tensor]:
     """bool in each weight's shape: what the constraints keep of `weights` if these stood in the model.
 
     Layer by layer that is `constraint.mask`. Under those masks some parts can make no difference: a filter that no
     layer reads any more, a column on a filter that is gone (001 §VI, "the channels that die with them"). They count as
     0, and the masks are chosen again, until all that is kept is alive. What was passed over is not tried again, so that
-    now and then a part fewer stays than the constraints allow. Every layer is on its own without an `example_input`,
-    which the network is followed by, and where nothing that is alive would be left of a layer.
+    now and then a part fewer stays than the constraints allow. `found` are the network's flows; every layer is on its
+    own without them, and where nothing that is alive would be left of a layer.
     """
     left = {name: weight.detach().clone() for name, weight in weights.items()}
     alone = {name: _mask(constraints[name], weight) for name, weight in left.items()}
-    if example_input is None:
-        return alone
-    masks, found = dict(alone), flows(model, example_input)
+    masks = dict(alone)
     for _ in range(_ROUNDS):
         dead = _dead(model, found, constraints, {name: left[name] * mask for name, mask in masks.items()})
         if not dead:
@@ -54,11 +52,11 @@ def _dead(
 
     What reads nothing goes before what nobody reads: a layer is chosen for those before it, not both for each other.
     """
+    trial = {name: _tensors(module, weights.get(name)) for name, module in weighted_layers(model).items()}
+    for name in weights:
+        if constraints[name].removes_columns:
+            _silence_removed(trial[name])
     for clear, parts_of in ((clear_silent, _columns), (clear_unread, _filters)):
-        trial = {name: _tensors(module, weights.get(name)) for name, module in weighted_layers(model).items()}
-        for name in weights:
-            if constraints[name].removes_columns:
-                _silence_removed(trial[name])
         clear(model, trial, found)
         gone = {
             name: _gone(weight, trial[name].weight, parts_of if constraints[name].removes_columns else _elements)

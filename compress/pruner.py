@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from accelsim.errors import CompressionError
 from compress.base import Compressor
 from compress.constraints import Projectable
-from compress.graph import flows
+from compress.graph import Flow, flows
 from compress.layers import layer, require_finite, require_layers
 from compress.live import live_masks
 from compress.masks import hold_zeros, release
@@ -41,6 +42,11 @@ class Pruner(Compressor):
         self.columns_removed = any(c.removes_columns for c in self.constraints.values())
         hold_pruned(model, constraints)
 
+    @cached_property
+    def flows(self) -> list[Flow]:
+        """Where the layers' outputs go, followed once; none without an `example_input`."""
+        return [] if self.example_input is None else flows(self.model, self.example_input)
+
     def penalty(self) -> torch.Tensor:
         """The method's `pull`, and 0 once hardened."""
         return super().penalty() if self.hardened else self.pull()
@@ -54,7 +60,7 @@ class Pruner(Compressor):
         self, constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         """What these constraints leave of the weights, all layers together (see `live_masks`)."""
-        masks = live_masks(self.model, constraints, weights, self.example_input)
+        masks = live_masks(self.model, constraints, weights, self.flows)
         return {name: weights[name] * mask for name, mask in masks.items()}
 
     @torch.no_grad()
@@ -62,7 +68,7 @@ class Pruner(Compressor):
         """Project the weights on these constraints and hold the zeros, biases of whole filters included."""
         require_finite(self.model, constraints, f"after step {self.steps}")
         weights = {name: self.layers[name].weight for name in constraints}
-        for name, keep in live_masks(self.model, constraints, weights, self.example_input).items():
+        for name, keep in live_masks(self.model, constraints, weights, self.flows).items():
             hold_zeros(self.layers[name], "weight", keep)
             if self.columns_removed:
                 _hold_bias(self.layers[name], keep)

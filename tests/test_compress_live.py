@@ -12,6 +12,7 @@ from torch import nn
 
 from compress.admm import ADMMPruner
 from compress.constraints import Columns, Combined, Filters, Projectable, Unstructured
+from compress.graph import flows
 from compress.live import live_masks
 
 PERCEPTRON_INPUT, CONV_INPUT = torch.zeros(1, 6), torch.zeros(1, 1, 6, 6)
@@ -31,7 +32,14 @@ def masks_of(
     model: nn.Sequential, constraints: Mapping[str, Projectable], example: torch.Tensor | None
 ) -> dict[str, torch.Tensor]:
     weights = {name: model[int(name)].weight for name in constraints}
-    return live_masks(model, constraints, weights, example)
+    return live_masks(model, constraints, weights, () if example is None else flows(model, example))
+
+
+def assert_each_layer_alone(
+    masks: Mapping[str, torch.Tensor], model: nn.Sequential, constraints: Mapping[str, Unstructured]
+) -> None:
+    for name, constraint in constraints.items():
+        assert torch.equal(masks[name], constraint.mask(model[int(name)].weight))
 
 
 @settings(max_examples=40, deadline=None)
@@ -50,9 +58,7 @@ def test_every_kept_weight_has_a_way_in_and_a_way_out_and_more_of_the_budget_is_
 def test_masks_are_those_of_each_layer_alone_where_all_that_they_keep_is_alive() -> None:
     model = perceptron(0)
     constraints = {"0": Unstructured(40), "2": Unstructured(27)}
-    masks = masks_of(model, constraints, PERCEPTRON_INPUT)
-    for name, constraint in constraints.items():
-        assert torch.equal(masks[name], constraint.mask(model[int(name)].weight))
+    assert_each_layer_alone(masks_of(model, constraints, PERCEPTRON_INPUT), model, constraints)
 
 
 def test_a_weight_that_leads_nowhere_gives_its_place_to_the_next_largest() -> None:
@@ -87,9 +93,7 @@ def test_columns_are_chosen_on_filters_that_stay(seed: int) -> None:
 def test_without_an_example_input_each_layer_is_on_its_own() -> None:
     model = perceptron(3)
     constraints = {"0": Unstructured(3), "2": Unstructured(3)}
-    masks = masks_of(model, constraints, None)
-    for name, constraint in constraints.items():
-        assert torch.equal(masks[name], constraint.mask(model[int(name)].weight))
+    assert_each_layer_alone(masks_of(model, constraints, None), model, constraints)
 
 
 def test_a_budget_that_no_network_can_live_on_is_spent_layer_by_layer() -> None:
@@ -98,9 +102,7 @@ def test_a_budget_that_no_network_can_live_on_is_spent_layer_by_layer() -> None:
         model[0].weight[:4] = 0
         model[2].weight[:, 4:] = 0  # what is read has no input, and what has input is not read
     constraints = {"0": Unstructured(2), "2": Unstructured(2)}
-    masks = masks_of(model, constraints, PERCEPTRON_INPUT)
-    for name, constraint in constraints.items():
-        assert torch.equal(masks[name], constraint.mask(model[int(name)].weight))
+    assert_each_layer_alone(masks_of(model, constraints, PERCEPTRON_INPUT), model, constraints)
 
 
 def test_following_the_network_leaves_each_module_in_its_own_mode_and_its_statistics_alone() -> None:
