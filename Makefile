@@ -32,12 +32,12 @@ docs-compression: $(STAMP)  ## docs/compression.md: every method with its settin
 	$(PY) -m compress.documentation docs/compression.md
 
 bench-compress: $(STAMP)  ## LeNet-5's targets over 3 seeds beside the papers', the shipped checkpoints: an hour on 2 cores
-	$(PY) -m explore.bench_compress --out out/bench-compress --pack workloads/data/checkpoints
+	$(PY) -m explore.studies.bench_compress --out out/bench-compress --pack workloads/data/checkpoints
 	mkdir -p docs
 	cp out/bench-compress/lenet5-targets.md out/bench-compress/lenet5-targets.csv docs/
 
 fig7: $(STAMP)          ## docs/accuracy-rate.md: accuracy against pruning rate, seven ways, one seed: half an hour on 2 cores
-	$(PY) -m explore.accuracy_rate --out out/fig7
+	$(PY) -m explore.studies.accuracy_rate --out out/fig7
 	mkdir -p docs/figures
 	cp out/fig7/accuracy-rate.md docs/
 	cp out/fig7/accuracy_rate.csv docs/

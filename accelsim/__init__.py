@@ -16,31 +16,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accelsim import errors, formats, memory
-    from accelsim.comparison import compare_machines
-    from accelsim.conv import ConvGeometry
+    from accelsim.analysis.comparison import compare_machines
+    from accelsim.analysis.ppr import ppr
     from accelsim.errors import AccelSimError
-    from accelsim.hardware import Accelerator, config_names, load_hardware
-    from accelsim.operator import Operator
-    from accelsim.ppr import ppr
-    from accelsim.report import Report
+    from accelsim.hardware.accelerator import Accelerator, config_names, load_hardware
+    from accelsim.results.report import Report
     from accelsim.simulate import simulate
-    from accelsim.trace import GemmTrace
-    from accelsim.workload import Workload
+    from accelsim.trace.conv import ConvGeometry
+    from accelsim.trace.gemm import GemmTrace
+    from accelsim.trace.operator import Operator
+    from accelsim.trace.workload import Workload
 
 __version__ = "0.1.0"
 
 _HOMES = {  # name -> the module that defines it
     "AccelSimError": "errors",
-    "Accelerator": "hardware",
-    "ConvGeometry": "conv",
-    "GemmTrace": "trace",
-    "Operator": "operator",
-    "Report": "report",
-    "Workload": "workload",
-    "compare_machines": "comparison",
-    "config_names": "hardware",
-    "load_hardware": "hardware",
-    "ppr": "ppr",
+    "Accelerator": "hardware.accelerator",
+    "ConvGeometry": "trace.conv",
+    "GemmTrace": "trace.gemm",
+    "Operator": "trace.operator",
+    "Report": "results.report",
+    "Workload": "trace.workload",
+    "compare_machines": "analysis.comparison",
+    "config_names": "hardware.accelerator",
+    "load_hardware": "hardware.accelerator",
+    "ppr": "analysis.ppr",
     "simulate": "simulate",
 }
 _ROOMS = ("errors", "formats", "memory")  # modules that are reached as attributes

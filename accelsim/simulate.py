@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim import energy
+from accelsim.analysis.verification import compare
+from accelsim.energy import model as energy
+from accelsim.engine.array_selection import runs_natively, select_array
+from accelsim.engine.layer_runner import LayerRunner
+from accelsim.engine.plan import kept_on_chip, steps_of
 from accelsim.errors import TraceError
-from accelsim.hardware import Accelerator, load_hardware
-from accelsim.layers import Layers
-from accelsim.order import kept_on_chip, steps_of
-from accelsim.programs import runs_natively, select_array
-from accelsim.report import Report
-from accelsim.trace import GemmTrace
-from accelsim.verify import compare
-from accelsim.workload import Workload
+from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.results.report import Report
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.workload import Workload
 
 __all__ = ["runs_natively", "select_array", "simulate"]
 
@@ -41,7 +41,7 @@ def simulate(
     traces = whole.traces
     widths = max((t.weight_bits for t in traces), default=8), max((t.activation_bits for t in traces), default=8)
     area = energy.machine_area(machine, *widths)
-    layers = Layers(machine, energy.machine_leakage_uw(machine, area))
+    layers = LayerRunner(machine, energy.machine_leakage_uw(machine, area))
     steps = steps_of(traces, whole.operators)
     kept = kept_on_chip(steps, machine)
     rows = [row for step, here in zip(steps, kept, strict=True) for row in layers.rows(step, here)]

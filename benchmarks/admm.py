@@ -9,7 +9,7 @@ from torch import nn
 
 import compress
 from compress.base import Compressor
-from compress.training import fit
+from compress.training.fit import fit
 from workloads.models import model as zoo_model
 
 STEPS = 100  # one ADMM iteration at the default settings, with its projection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import accelsim
 from accelsim import GemmTrace
 from benchmarks.timing import ratio, seconds
-from tests import reference_csr_rows
+from tests.references import csr_rows as reference_csr_rows
 
 
 def measure() -> str:

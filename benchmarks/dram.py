@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.memory import dram
-from accelsim.memory.devices import load_device
+from accelsim.memory.bank.device import load_device
 from benchmarks.timing import ratio, seconds
-from tests.reference_dram import ReferenceDram
+from tests.references.dram import ReferenceDram
 
 
 def measure() -> str:

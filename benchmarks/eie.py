@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from accelsim import GemmTrace
 from accelsim.arrays.base import Tile
-from accelsim.arrays.eie import Eie
+from accelsim.arrays.eie.array import EieArray
 from benchmarks.timing import ratio, seconds
-from tests import reference_eie
+from tests.references import eie as reference_eie
 
 
 def measure() -> str:
@@ -24,6 +24,6 @@ def _layer(size: int) -> GemmTrace:
 
 def _walk(trace: GemmTrace) -> float:
     """Seconds of the simulation alone."""
-    program = Eie(pes=64, fifo_depth=8).program(trace)
+    program = EieArray(pes=64, fifo_depth=8).program(trace)
     whole = Tile(0, trace.M, 0, trace.N, 0, trace.K)
     return seconds(lambda: program.work(whole))

@@ -6,10 +6,10 @@ import numpy as np
 
 import accelsim
 from accelsim import GemmTrace
-from accelsim.arrays.scnn import Scnn
+from accelsim.arrays.scnn.array import ScnnArray
 from benchmarks.timing import ratio, seconds
-from tests import reference_scnn
-from tests.test_scnn_golden import ALEXNET
+from tests.accelsim.arrays.test_scnn_golden import ALEXNET
+from tests.references import scnn as reference_scnn
 
 
 def measure() -> str:
@@ -17,7 +17,7 @@ def measure() -> str:
     rng = np.random.default_rng(0)
     weight, ifmap = rng.integers(1, 9, (16, 8, 3, 3)), rng.integers(1, 9, (1, 8, 13, 13))
     hardware = accelsim.load_hardware({"name": "bench", "array": {"kind": "scnn"}})
-    array = Scnn()
+    array = ScnnArray()
     vectors = (array.ifmap_vector, array.filter_vector)
     machine = reference_scnn.Machine((8, 8), vectors, array.banks, array.accumulators, array.barrier)
     layer = reference_scnn.Layer(ifmap, weight, (1, 1), (1, 1), (1, 1))

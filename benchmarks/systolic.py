@@ -7,7 +7,7 @@ import numpy as np
 import accelsim
 from accelsim import GemmTrace
 from benchmarks.timing import ratio, seconds
-from tests import reference_systolic
+from tests.references import systolic as reference_systolic
 
 
 def measure() -> str:

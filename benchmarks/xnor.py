@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim import GemmTrace
-from accelsim.arrays.bitserial import Bitserial
-from accelsim.arrays.xnor import Xnor
+from accelsim.arrays.bitserial import BitserialArray
+from accelsim.arrays.xnor.array import XnorArray
 from benchmarks.timing import ratio, seconds
 
 M, N, K = 1024, 1024, 4096
@@ -27,9 +27,9 @@ def measure() -> str:
 
 def _xnor(x: NDArray[Any], w: NDArray[Any]) -> float:
     trace = GemmTrace("signs", weight=w, activation=x, weight_bits=1, activation_bits=1, weight_coding="binary")
-    return seconds(lambda: Xnor().program(trace).functional())
+    return seconds(lambda: XnorArray().program(trace).functional())
 
 
 def _planes(x: NDArray[Any], w: NDArray[Any]) -> float:
     trace = GemmTrace("planes", weight=w, activation=x, weight_bits=2, activation_bits=2)
-    return seconds(lambda: Bitserial().program(trace).functional())
+    return seconds(lambda: BitserialArray().program(trace).functional())

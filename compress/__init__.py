@@ -8,62 +8,62 @@ from typing import TYPE_CHECKING, Any
 from compress.registry import Method, create, methods
 
 if TYPE_CHECKING:
-    from compress.admm import ADMMPruner
-    from compress.admm_progressive import ProgressivePruner
-    from compress.admm_quantization import ADMMQuantizer
     from compress.base import Compressor
-    from compress.checkpoint import Checkpoint, LayerRecord, read
-    from compress.codes import ActivationCode, LayerCode
-    from compress.constraints import Channels, Columns, Combined, Filters, Unstructured
-    from compress.deepshift import DeepShiftQ
-    from compress.inq import IncrementalQuantizer
-    from compress.integer import calibrate_activations, integer_network
-    from compress.iterative_magnitude import IterativeMagnitude
-    from compress.levels import Binary, Levels, Ternary
-    from compress.packed import pack, read_packed
-    from compress.projected_gradient import ProjectedGradient
-    from compress.recipe import Recipe, load_recipe
-    from compress.regularization import FixedRegularization
-    from compress.saving import save
-    from compress.shrinking import shrink
-    from compress.training import fit
-    from compress.truncated_gaussian import PrunedTernary
-    from compress.xnor_net import XnorNet
+    from compress.checkpoint.format import Checkpoint, LayerRecord, read
+    from compress.checkpoint.packed import pack, read_packed
+    from compress.checkpoint.saving import save
+    from compress.granularity.constraints import Channels, Columns, Combined, Filters, Unstructured
+    from compress.graph.shrinking import shrink
+    from compress.quantizers.admm import ADMMQuantizer
+    from compress.quantizers.codes import ActivationCode, LayerCode
+    from compress.quantizers.deepshift import DeepShiftQ
+    from compress.quantizers.inq import IncrementalQuantizer
+    from compress.quantizers.integer import calibrate_activations, integer_network
+    from compress.quantizers.levels import Binary, Levels, Ternary
+    from compress.quantizers.truncated_gaussian import PrunedTernary
+    from compress.quantizers.xnor_net import XnorNet
+    from compress.recipes.recipe import Recipe, load_recipe
+    from compress.regularizers.fixed import FixedRegularization
+    from compress.schedules.admm import ADMMPruner
+    from compress.schedules.admm_progressive import ProgressivePruner
+    from compress.schedules.iterative_magnitude import IterativeMagnitude
+    from compress.schedules.projected_gradient import ProjectedGradient
+    from compress.training.fit import fit
 
 _HOMES = {
-    "ADMMPruner": "admm",
-    "ADMMQuantizer": "admm_quantization",
-    "ActivationCode": "codes",
-    "Binary": "levels",
-    "Channels": "constraints",
-    "Checkpoint": "checkpoint",
-    "Columns": "constraints",
-    "Combined": "constraints",
+    "ADMMPruner": "schedules.admm",
+    "ADMMQuantizer": "quantizers.admm",
+    "ActivationCode": "quantizers.codes",
+    "Binary": "quantizers.levels",
+    "Channels": "granularity.constraints",
+    "Checkpoint": "checkpoint.format",
+    "Columns": "granularity.constraints",
+    "Combined": "granularity.constraints",
     "Compressor": "base",
-    "DeepShiftQ": "deepshift",
-    "Filters": "constraints",
-    "FixedRegularization": "regularization",
-    "IncrementalQuantizer": "inq",
-    "IterativeMagnitude": "iterative_magnitude",
-    "LayerCode": "codes",
-    "LayerRecord": "checkpoint",
-    "Levels": "levels",
-    "ProgressivePruner": "admm_progressive",
-    "ProjectedGradient": "projected_gradient",
-    "PrunedTernary": "truncated_gaussian",
-    "Recipe": "recipe",
-    "Ternary": "levels",
-    "Unstructured": "constraints",
-    "XnorNet": "xnor_net",
-    "calibrate_activations": "integer",
-    "fit": "training",
-    "integer_network": "integer",
-    "load_recipe": "recipe",
-    "pack": "packed",
-    "read": "checkpoint",
-    "read_packed": "packed",
-    "save": "saving",
-    "shrink": "shrinking",
+    "DeepShiftQ": "quantizers.deepshift",
+    "Filters": "granularity.constraints",
+    "FixedRegularization": "regularizers.fixed",
+    "IncrementalQuantizer": "quantizers.inq",
+    "IterativeMagnitude": "schedules.iterative_magnitude",
+    "LayerCode": "quantizers.codes",
+    "LayerRecord": "checkpoint.format",
+    "Levels": "quantizers.levels",
+    "ProgressivePruner": "schedules.admm_progressive",
+    "ProjectedGradient": "schedules.projected_gradient",
+    "PrunedTernary": "quantizers.truncated_gaussian",
+    "Recipe": "recipes.recipe",
+    "Ternary": "quantizers.levels",
+    "Unstructured": "granularity.constraints",
+    "XnorNet": "quantizers.xnor_net",
+    "calibrate_activations": "quantizers.integer",
+    "fit": "training.fit",
+    "integer_network": "quantizers.integer",
+    "load_recipe": "recipes.recipe",
+    "pack": "checkpoint.packed",
+    "read": "checkpoint.format",
+    "read_packed": "checkpoint.packed",
+    "save": "checkpoint.saving",
+    "shrink": "graph.shrinking",
 }
 
 __all__ = [

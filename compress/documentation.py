@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from accelsim.formats.files import write_text
+from accelsim.files import write_text
 from compress.base import Compressor
 from compress.registry import Method, factory, methods
 

@@ -29,25 +29,29 @@ class Method:
 
 _PRUNING, _FEW = "regularized_pruning", "binary_ternary"
 _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, example_input, settings)
-    Method("admm", _PRUNING, "001", "IV-A; IV-B Eq 1-3"): "admm_defaults:admm",
-    Method("admm_filter", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter = row)"): "admm_defaults:admm_filter",
-    Method("admm_channel", _PRUNING, "001", "IV-A; IV-B Eq 3 (channel)"): "admm_defaults:admm_channel",
-    Method("admm_column", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter shape = column)"): "admm_defaults:admm_column",
+    Method("admm", _PRUNING, "001", "IV-A; IV-B Eq 1-3"): "schedules.admm_defaults:admm",
+    Method("admm_filter", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter = row)"): "schedules.admm_defaults:admm_filter",
+    Method("admm_channel", _PRUNING, "001", "IV-A; IV-B Eq 3 (channel)"): "schedules.admm_defaults:admm_channel",
+    Method(
+        "admm_column", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter shape = column)"
+    ): "schedules.admm_defaults:admm_column",
     Method("admm_combined", _PRUNING, "001", "IV-A; VI Fig 8 (columns then filters and their dead channels)"): (
-        "admm_defaults:admm_combined"
+        "schedules.admm_defaults:admm_combined"
     ),
-    Method("admm_progressive", _PRUNING, "001", "IV-C"): "admm_progressive:admm_progressive",
-    Method("admm_levels", "quantizer", "001", "IV-A; IV-B (equal-distance levels)"): "admm_quantization:admm_levels",
-    Method("admm_binary", _FEW, "001", "V-B Tables VI-VII"): "admm_quantization:admm_binary",
-    Method("admm_ternary", _FEW, "001", "V-B Table VI"): "admm_quantization:admm_ternary",
-    Method("pruned_ternary", _FEW, "001", "VI (truncated Gaussian after pruning)"): "truncated_gaussian:PrunedTernary",
-    Method("iterative_magnitude", "schedule", "001", "V-A Fig 7"): "iterative_magnitude:iterative_magnitude",
-    Method("l1_regularization", _PRUNING, "001", "V-A Fig 7"): "regularization:l1_regularization",
-    Method("l2_regularization", _PRUNING, "001", "V-A Fig 7"): "regularization:l2_regularization",
-    Method("projected_gradient", _PRUNING, "001", "V-A Fig 7"): "projected_gradient:projected_gradient",
-    Method("inq", "pow2", "003", "4.2.2"): "inq:IncrementalQuantizer",
-    Method("deepshift_q", "pow2", "003", "4.2.2 Eq 22"): "deepshift:DeepShiftQ",
-    Method("xnor_net", _FEW, "003", "4.2.3"): "xnor_net:XnorNet",
+    Method("admm_progressive", _PRUNING, "001", "IV-C"): "schedules.admm_progressive:admm_progressive",
+    Method("admm_levels", "quantizer", "001", "IV-A; IV-B (equal-distance levels)"): "quantizers.admm:admm_levels",
+    Method("admm_binary", _FEW, "001", "V-B Tables VI-VII"): "quantizers.admm:admm_binary",
+    Method("admm_ternary", _FEW, "001", "V-B Table VI"): "quantizers.admm:admm_ternary",
+    Method(
+        "pruned_ternary", _FEW, "001", "VI (truncated Gaussian after pruning)"
+    ): "quantizers.truncated_gaussian:PrunedTernary",
+    Method("iterative_magnitude", "schedule", "001", "V-A Fig 7"): "schedules.iterative_magnitude:iterative_magnitude",
+    Method("l1_regularization", _PRUNING, "001", "V-A Fig 7"): "regularizers.fixed:l1_regularization",
+    Method("l2_regularization", _PRUNING, "001", "V-A Fig 7"): "regularizers.fixed:l2_regularization",
+    Method("projected_gradient", _PRUNING, "001", "V-A Fig 7"): "schedules.projected_gradient:projected_gradient",
+    Method("inq", "pow2", "003", "4.2.2"): "quantizers.inq:IncrementalQuantizer",
+    Method("deepshift_q", "pow2", "003", "4.2.2 Eq 22"): "quantizers.deepshift:DeepShiftQ",
+    Method("xnor_net", _FEW, "003", "4.2.3"): "quantizers.xnor_net:XnorNet",
 }
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import AccelSimError
-from accelsim.formats.files import read_json, write_text
-from accelsim.hardware import Accelerator
-from accelsim.report import Report
+from accelsim.files import read_json, write_text
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.results.report import Report
 from accelsim.simulate import simulate
-from accelsim.workload import Workload
+from accelsim.trace.workload import Workload
 
 VARIABLE, FOLDER = "ACCELSIM_CACHE_DIR", "accelsim"
 

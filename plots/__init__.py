@@ -13,14 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plots.data import StudyData
-    from plots.html import write_report
+    from plots.data_files.data import StudyData
     from plots.registry import FIGURES
+    from plots.report_page.html import write_report
     from plots.saving import save_all
 
 __all__ = ["FIGURES", "StudyData", "save_all", "write_report"]
 
-_PLACES = {"FIGURES": "registry", "StudyData": "data", "save_all": "saving", "write_report": "html"}
+_PLACES = {
+    "FIGURES": "registry",
+    "StudyData": "data_files.data",
+    "save_all": "saving",
+    "write_report": "report_page.html",
+}
 
 
 def __getattr__(name: str) -> Any:

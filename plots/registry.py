@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plots import accuracy_rate, cycles, energy, ppr, storage, timeline, traffic
+from plots.figures import accuracy_rate, cycles, energy, ppr, storage, timeline, traffic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from plots.data import StudyData
+    from plots.data_files.data import StudyData
 
 
 @dataclass(frozen=True)

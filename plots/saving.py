@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelsim.formats.files import written_whole
+from accelsim.files import written_whole
 from plots.registry import drawable
 from plots.style import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from plots.data import StudyData
+    from plots.data_files.data import StudyData
 
 DPI = 200
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}  # neither times nor versions

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import accelsim
 from accelsim import GemmTrace
-from accelsim.energy_table import default_table
-from accelsim.formats.files import write_text
-from tests import published, test_dram_golden, test_eie, test_golden_dense, test_scnn_golden
+from accelsim.files import write_text
+from accelsim.technology.table import default_table
+from tests.accelsim import published
+from tests.accelsim.arrays import test_eie, test_golden_dense, test_scnn_golden
+from tests.accelsim.memory import test_dram_golden
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "validation.md"
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,30 +9,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workloads.checkpoints import from_checkpoint
     from workloads.datasets import digits
+    from workloads.files.checkpoints import from_checkpoint
+    from workloads.files.scalesim import from_scalesim_csv
+    from workloads.files.shipped import shipped_names, shipped_path
     from workloads.models import list_models, model
-    from workloads.onnx_models import from_onnx
+    from workloads.onnx.importer import from_onnx
     from workloads.opening import open_workload
-    from workloads.profile_files import profiles
-    from workloads.scalesim import from_scalesim_csv
-    from workloads.shipped import shipped_names, shipped_path
-    from workloads.torch_models import from_torch
+    from workloads.published.files import profiles
+    from workloads.torch.importer import from_torch
     from workloads.zoo import load
 
 _HOMES = {  # name -> the module that defines it
     "digits": "datasets",
-    "from_checkpoint": "checkpoints",
-    "from_onnx": "onnx_models",
-    "from_scalesim_csv": "scalesim",
-    "from_torch": "torch_models",
+    "from_checkpoint": "files.checkpoints",
+    "from_onnx": "onnx.importer",
+    "from_scalesim_csv": "files.scalesim",
+    "from_torch": "torch.importer",
     "list_models": "models",
     "load": "zoo",
     "model": "models",
     "open_workload": "opening",
-    "profiles": "profile_files",
-    "shipped_names": "shipped",
-    "shipped_path": "shipped",
+    "profiles": "published.files",
+    "shipped_names": "files.shipped",
+    "shipped_path": "files.shipped",
 }
 
 __all__ = [

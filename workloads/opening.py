@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelsim.errors import ConfigError, FileFormatError, MissingFileError, unknown_name
-from accelsim.workload import Workload
+from accelsim.trace.workload import Workload
+from workloads.files.shipped import shipped_names, shipped_path
 from workloads.models import list_models
-from workloads.shipped import shipped_names, shipped_path
 
 EXPECTED = (
     "a network of the zoo, a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx or SCALE-Sim .csv file"
@@ -39,11 +39,11 @@ def open_workload(text: str | Path, batch: int = 1, density: float | None = None
     if _is_name(path, name):
         raise unknown_name("workload", name[:200], [*list_models(), *shipped_names()])
     if path.suffix.lower() == ".csv":
-        from workloads.scalesim import from_scalesim_csv
+        from workloads.files.scalesim import from_scalesim_csv
 
         return from_scalesim_csv(path, batch)
     if path.suffix.lower() == ".onnx":
-        from workloads.onnx_models import from_onnx
+        from workloads.onnx.importer import from_onnx
 
         return from_onnx(path, batch=batch, values="weights" if values else None)
     if batch != 1:
@@ -67,7 +67,7 @@ def _open_saved(path: Path) -> Workload:
     if not _exists(path):
         raise MissingFileError(f"workload {str(path)[:200]!r} is not there; {EXPECTED} is expected")
     if path.is_dir() or path.suffix.lower() == ".zip":
-        from workloads.checkpoints import from_checkpoint
+        from workloads.files.checkpoints import from_checkpoint
 
         return from_checkpoint(path)
     if path.suffix.lower() == ".npz":

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError, InternalError, unknown_name
-from accelsim.trace import GemmTrace
-from accelsim.workload import Workload
-from workloads.changes import changed, randomized, scaled
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.workload import Workload
 from workloads.models import list_models
+from workloads.shapes.changes import changed, randomized, scaled
 from workloads.shapes.entries import restored, restored_operator
 
 BATCH_LIMIT = 2**20
@@ -80,7 +80,7 @@ def _from_file(
         )
     if density is not None or profile is not None:
         raise ConfigError("density and profile are for random weights; weights from a file have their own")
-    from workloads.trained import from_package, from_state
+    from workloads.models.trained import from_package, from_state
 
     return from_package(name, batch, seed) if weights == "pretrained" else from_state(name, path, batch, seed)
 
@@ -91,8 +91,8 @@ def _published(
     """The network with the densities and bits of a profile."""
     if density is not None or weights not in {None, "random"}:
         raise ConfigError("a profile brings its own densities and random weights; leave density and weights out")
-    from workloads.profile_files import load_profile
-    from workloads.profiled import compressed
+    from workloads.published.apply import compressed
+    from workloads.published.files import load_profile
 
     found = load_profile(network.name, profile)
     drawn = compressed(list(network), found, seed * _SEEDS_A_NETWORK)

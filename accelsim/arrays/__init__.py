@@ -8,18 +8,18 @@ from accelsim.arrays.base import PEArray
 from accelsim.errors import unknown_name
 
 KINDS = {
-    "systolic": "accelsim.arrays.systolic:Systolic",
-    "csr_rows": "accelsim.arrays.csr_rows:CsrRows",
-    "eie": "accelsim.arrays.eie:Eie",
-    "cambricon_x": "accelsim.arrays.cambricon_x:CambriconX",
-    "scnn": "accelsim.arrays.scnn:Scnn",
-    "shift": "accelsim.arrays.shift:Shift",
-    "nm_sparse": "accelsim.arrays.nm_sparse:NmSparse",
-    "sticker": "accelsim.arrays.sticker:Sticker",
-    "ternary": "accelsim.arrays.ternary:Ternary",
-    "adder": "accelsim.arrays.adder:Adder",
-    "bitserial": "accelsim.arrays.bitserial:Bitserial",
-    "xnor": "accelsim.arrays.xnor:Xnor",
+    "systolic": "accelsim.arrays.systolic:SystolicArray",
+    "csr_rows": "accelsim.arrays.csr_rows.array:CsrRowsArray",
+    "eie": "accelsim.arrays.eie.array:EieArray",
+    "cambricon_x": "accelsim.arrays.cambricon_x.array:CambriconXArray",
+    "scnn": "accelsim.arrays.scnn.array:ScnnArray",
+    "shift": "accelsim.arrays.shift.array:ShiftArray",
+    "nm_sparse": "accelsim.arrays.nm_sparse:NmSparseArray",
+    "sticker": "accelsim.arrays.sticker.array:StickerArray",
+    "ternary": "accelsim.arrays.ternary.array:TernaryArray",
+    "adder": "accelsim.arrays.adder.array:AdderArray",
+    "bitserial": "accelsim.arrays.bitserial:BitserialArray",
+    "xnor": "accelsim.arrays.xnor.array:XnorArray",
 }
 
 

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.energy_table import EnergyTable, Operation
+from accelsim.config import Config
 from accelsim.errors import UnsupportedLayerError
-from accelsim.parts import Part
-from accelsim.trace import GemmTrace
-from accelsim.verify import exact_gemm
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.exact import exact_gemm
+from accelsim.trace.gemm import GemmTrace
 
 COUNTS = (
     "macs_executed",  # multiply-accumulates that occupied a lane
@@ -79,7 +79,7 @@ class Work:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class PEArray(Part, ABC):
+class PEArray(Config, ABC):
     """One PE-array family; each is one file with its configuration and its Program, and one line in the registry."""
 
     kind: str
@@ -144,7 +144,7 @@ class Program(ABC):
         """O, (M, N) int64, computed as the array's datapath does. Needs values."""
 
     @abstractmethod
-    def psums_leave(self, k: int) -> bool:
+    def spills_psums(self, k: int) -> bool:
         """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer."""
 
     def exact(self) -> NDArray[np.int64]:

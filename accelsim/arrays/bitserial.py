@@ -11,13 +11,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from accelsim.arrays.base import Tile, ceil_div
-from accelsim.arrays.bit_planes import Batch, BitPlaneArray, BitPlaneProgram, Passes, filter_bits
-from accelsim.arrays.output_stationary import Streams
-from accelsim.arrays.tile_sums import Int64s, areas_of_tiles
-from accelsim.trace import GemmTrace
+from accelsim.arrays.common.bit_planes import Batch, BitPlaneArray, BitPlaneProgram, Passes, filter_bits
+from accelsim.arrays.common.output_stationary import Streams
+from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles
+from accelsim.trace.gemm import GemmTrace
 
 
-class Bitserial(BitPlaneArray):
+class BitserialArray(BitPlaneArray):
     """R rows × C cols of bit-serial PEs: T of a fold is ⌈K / word_bits⌉ · weight_bits · activation_bits.
 
     Precision is the trace's, layer by layer. Where it has `filter_bits`, filters are handed out widest first and a fold
@@ -40,7 +40,7 @@ class Bitserial(BitPlaneArray):
         """Two's complement of any width, −1 and +1 for one bit; UnsupportedLayerError otherwise."""
         self.check_planes(trace)
         skips = self.skip_zero_planes and trace.weight_operand is not None
-        return (ChosenPlanes if skips or trace.coding.filter_bits else BitPlaneProgram)(self, trace)
+        return (ChosenPlanes if skips or trace.number_format.filter_bits else BitPlaneProgram)(self, trace)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """Built for the widest operands that run."""
@@ -63,7 +63,7 @@ class Folds(NamedTuple):
 class ChosenPlanes(BitPlaneProgram):
     """One GEMM whose folds differ in the planes that they run."""
 
-    array: Bitserial
+    array: BitserialArray
     uniform_weights = False
 
     @cached_property

@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from accelsim.arrays.base import PEArray, Size, Tile, Work
-from accelsim.arrays.nm import NM, compressed_length
-from accelsim.arrays.systolic import Systolic, SystolicProgram
-from accelsim.energy_table import EnergyTable, Operation
+from accelsim.arrays.common.nm_pattern import NM, compressed_length
+from accelsim.arrays.systolic import SystolicArray, SystolicProgram
 from accelsim.errors import ConfigError
-from accelsim.operands import Ints
-from accelsim.trace import GemmTrace
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operand import Ints
 
 GroupSize = Annotated[int, Field(ge=1, le=1024)]
 SLICE_ELEMENTS = 2**22  # of activations handled at a time
 
 
-class NmSparse(PEArray):
+class NmSparseArray(PEArray):
     """R rows × C cols of MACs for weights with at most n nonzeros in every m along K; `systolic.nm` is its alias.
 
     Folds, cycles and buffer traffic are the systolic array's with K' = ⌊K/m⌋·n + min(n, K mod m) for K. A weight
@@ -49,9 +49,9 @@ class NmSparse(PEArray):
         return self.rows * self.cols
 
     @property
-    def systolic(self) -> Systolic:
+    def systolic(self) -> SystolicArray:
         """The systolic array whose folds these are."""
-        return Systolic(
+        return SystolicArray(
             rows=self.rows,
             cols=self.cols,
             dataflow=self.dataflow,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
-from accelsim.arrays.nm import NM, check_pattern, compressed_length
-from accelsim.energy_table import EnergyTable, Operation
-from accelsim.trace import GemmTrace
+from accelsim.arrays.common.nm_pattern import NM, check_pattern, compressed_length
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.gemm import GemmTrace
 
 
 def _valid_nm(text: str | None) -> str | None:
@@ -23,7 +23,7 @@ def _valid_nm(text: str | None) -> str | None:
     return text
 
 
-class Systolic(PEArray):
+class SystolicArray(PEArray):
     """R rows × C cols of MACs. A fold of an Sr × Sc part with temporal length T takes, in cycles,
 
     os (Sr, Sc, T = M, N, K): T + R + C − 2; ws (K, N, M) and is (K, M, N): 2R + C + T − 2, of which R load the
@@ -78,10 +78,10 @@ class Systolic(PEArray):
 class SystolicProgram(Program):
     """One GEMM in folds; `axes` names the dimensions that lie along Sr, Sc and T."""
 
-    array: Systolic
+    array: SystolicArray
     uniform_weights = True
 
-    def __init__(self, array: Systolic, trace: GemmTrace) -> None:
+    def __init__(self, array: SystolicArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
         self.nm = array.sparsity
         if array.nm and trace.weight_operand is not None:
@@ -186,7 +186,7 @@ class SystolicProgram(Program):
         shifts = full * self.array.rows * (self.array.rows + 1) // 2 + rest * (rest + 1) // 2
         return m * n * k * (moving + psum) + columns * shifts * resting
 
-    def psums_leave(self, k: int) -> bool:
+    def spills_psums(self, k: int) -> bool:
         """os keeps psums in the PEs for a whole K; ws and is send them to the ofmap buffer fold by fold."""
         if self.array.dataflow == "os":
             return k < self.trace.K

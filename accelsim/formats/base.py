@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.operands import Ints, check_range, integer_array
+from accelsim.trace.operand import Ints, check_range, integer_array
 
 VALUE_BITS_LIMIT = 64
 INDEX_BITS_LIMIT = 32

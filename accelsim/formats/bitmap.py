@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.formats.base import Encoded, Widths
-from accelsim.operands import Ints
+from accelsim.trace.operand import Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from accelsim.errors import TraceError
 from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, Widths
-from accelsim.operands import Ints
+from accelsim.trace.operand import Ints
 
 Int64s = NDArray[np.int64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.formats.base import Encoded, Widths, check_codes
-from accelsim.operands import Ints
+from accelsim.trace.operand import Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, Widths, check_codes
-from accelsim.operands import Ints
+from accelsim.trace.operand import Ints
 
 Gaps = NDArray[np.unsignedinteger[Any]]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.formats.base import CHUNK, Encoded, Widths, check_codes
-from accelsim.operands import Ints
+from accelsim.trace.operand import Ints
 
 LENGTH_BITS = 6  # a code of 63 bits takes more than 10^13 elements
 COUNT_BITS = 32

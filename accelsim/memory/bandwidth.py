@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.memory.kernel import DramKernel, DramPart, Transfer
+from accelsim.memory.base import DramConfig, DramKernel, Transfer
 
 REQUEST_BYTES = 64
 
 
-class BandwidthDram(DramPart):
+class BandwidthDram(DramConfig):
     """A rate in 10⁹ bytes a second, shared by the transfers under way, and a latency before a read's first byte."""
 
     model: Literal["bandwidth"]

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.errors import TraceError
-from accelsim.memory import bank_kernels, bank_state
-from accelsim.memory.bank_state import Array, Count
-from accelsim.memory.devices import Device, load_device
+from accelsim.memory.bank import kernels as bank_kernels
+from accelsim.memory.bank import state as bank_state
+from accelsim.memory.bank.device import Device, load_device
+from accelsim.memory.bank.state import Array, Count
 
 LARGEST_ADDRESS = 2**60
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from accelsim.memory.kernel import DramPart
+from accelsim.memory.base import DramConfig
 
 
-class IdealDram(DramPart):
+class IdealDram(DramConfig):
     """Data are always there: no stall. Traffic is counted all the same."""
 
     model: Literal["ideal"] = "ideal"

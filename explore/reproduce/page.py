@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from accelsim.formats.files import write_text
+from accelsim.files import write_text
 from explore.reproduce.cell import Cell
-from plots.html import document
-from plots.html_table import Column, key, table
+from plots.report_page.html import document
+from plots.report_page.table import Column, key, table
 
 TITLE = "The papers' tables, recomputed"
 PAGE, CSV = "reproduce.html", "reproduce.csv"

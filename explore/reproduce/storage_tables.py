@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 import workloads
+from accelsim.files import parse_yaml
 from accelsim.formats.arithmetic import absolute_store_bits, best_relative_width, relative_store_bits
-from accelsim.formats.files import parse_yaml
 from explore.reproduce.cell import Cell, Interval, Printed
 
 BASELINE_BITS = 32

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accelsim.errors import InternalError
-from accelsim.report import Report
+from accelsim.results.report import Report
 
 Row = Mapping[str, Any]
 IMBALANCE, INDEX, CONFLICT, PADDING, EDGE, MEMORY = "imbalance", "index", "conflicts", "padding", "edges", "memory"

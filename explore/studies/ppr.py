@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from accelsim.formats.files import write_json, written_whole
+from accelsim.files import write_json, written_whole
 from explore.parallel import in_order
 from explore.studies.ppr_designs import DESIGNS
 from explore.studies.ppr_findings import (

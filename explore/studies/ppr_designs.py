@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isqrt
 
-from accelsim.arrays.systolic import Systolic
-from accelsim.baseline import dense_machine
-from accelsim.energy import machine_area
-from accelsim.hardware import Accelerator, load_hardware
+from accelsim.analysis.dense_baseline import dense_machine
+from accelsim.arrays.systolic import SystolicArray
+from accelsim.energy.model import machine_area
+from accelsim.hardware.accelerator import Accelerator, load_hardware
 
 BITS = 8
 BYTES_A_MAC = 1 / 16  # of DRAM traffic that a MAC of peak may have a cycle, in the comparison at equal bandwidth
@@ -69,7 +69,7 @@ def at_equal_area(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
     dense = dense_machine(machine, BITS, BITS)
     target = machine_area(machine, BITS, BITS)["array"]
     side = isqrt(int(dense.array.peak_macs * target / machine_area(dense, BITS, BITS)["array"])) or 1
-    array = Systolic(rows=side, cols=side, dataflow="os", accumulator_bits=machine.array.accumulator_bits)
+    array = SystolicArray(rows=side, cols=side, dataflow="os", accumulator_bits=machine.array.accumulator_bits)
     return dense.model_copy(update={"name": f"dense os {side}x{side}", "array": array}), machine
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import workloads
-from accelsim.trace import GemmTrace
-from accelsim.workload import Workload
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.workload import Workload
 from explore.studies.ppr_designs import BITS, SHAPES_OF_NM, Design
 
 LAYERS: Mapping[str, Mapping[str, Sequence[str]]] = {  # set -> network of the zoo -> its layers

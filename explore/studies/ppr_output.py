@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelsim.formats.files import make_folder, write_text
+from accelsim.files import make_folder, write_text
 from explore.studies.losses import CAUSES
 from explore.studies.ppr import PprStudy, Progress, run_study, write_files
 from explore.studies.ppr_curves import curve
@@ -14,14 +14,14 @@ from explore.studies.ppr_findings import break_evens, layer_set, same_accuracy_s
 from explore.studies.ppr_text import text
 
 if TYPE_CHECKING:
-    from plots.ppr_study import PprData
+    from plots.figures.ppr_study import PprData
 
 TEXT = "ppr.md"
 
 
 def run(out: Path, quick: bool, jobs: int, progress: Progress) -> str:
     """Run the study and leave points.csv, study.json, ppr.md and figures/ in `out`; returns what to tell the user."""
-    from plots.ppr_study import save_figures
+    from plots.figures.ppr_study import save_figures
 
     study = run_study(quick, jobs, progress)
     make_folder(out)
@@ -33,7 +33,7 @@ def run(out: Path, quick: bool, jobs: int, progress: Progress) -> str:
 
 def figure_data(study: PprStudy) -> PprData:
     """The study as figures take it."""
-    from plots.ppr_study import PprData
+    from plots.figures.ppr_study import PprData
 
     rows = study.rows
     curves = {

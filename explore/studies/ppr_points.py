@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from accelsim.baseline import dense_workload
-from accelsim.comparison import uncompressed
-from accelsim.hardware import Accelerator
-from accelsim.ppr import ppr
-from accelsim.report import Report
-from accelsim.workload import Workload
+from accelsim.analysis.comparison import uncompressed
+from accelsim.analysis.dense_baseline import dense_workload
+from accelsim.analysis.ppr import ppr
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.results.report import Report
+from accelsim.trace.workload import Workload
 from explore.cache import simulate_cached
 from explore.studies.losses import explains, gap_by_cause
 from explore.studies.ppr_designs import COMPARISONS, DESIGNS, SHAPES_OF_NM, Design, design

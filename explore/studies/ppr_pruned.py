@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 import workloads
-from accelsim.hardware import load_hardware
+from accelsim.hardware.accelerator import load_hardware
 from accelsim.simulate import runs_natively
-from accelsim.workload import Workload
+from accelsim.trace.workload import Workload
 from explore.studies.ppr_designs import COMPARISONS, DESIGNS, design
 from explore.studies.ppr_layers import structured_layers
 from explore.studies.ppr_points import against_dense
-from workloads.shipped import shipped_path
+from workloads.files.shipped import shipped_path
 
 DENSE = "dense/os-16x16"
 STRUCTURED_RATES = (1.7, 2.5, 4.3, 5.1, 10.0, 20.0, 50.0, 59.8, 87.9)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelsim.errors import FileFormatError, MissingFileError
-from accelsim.formats.files import read_bytes
+from accelsim.files import read_bytes
 from workloads.datasets.images import Images, tensors
 from workloads.datasets.plain_pickle import read_plain
 

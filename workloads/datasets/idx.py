@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.errors import FileFormatError, MissingFileError
-from accelsim.formats.files import read_bytes
+from accelsim.files import read_bytes
 from workloads.datasets.images import Images, tensors
 
 if TYPE_CHECKING:

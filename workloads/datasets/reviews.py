@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.errors import ConfigError, MissingFileError
-from accelsim.formats.files import read_text
+from accelsim.files import read_text
 from workloads.datasets.tokens import numbered
 
 if TYPE_CHECKING:

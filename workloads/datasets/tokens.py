@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.errors import ConfigError, FileFormatError
-from accelsim.formats.files import read_text
+from accelsim.files import read_text
 
 if TYPE_CHECKING:
     import torch

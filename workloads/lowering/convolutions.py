@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from accelsim.conv import ConvGeometry, Pair
 from accelsim.errors import TraceError
+from accelsim.trace.conv import ConvGeometry, Pair
+from workloads.lowering.calls import Call, Value
 from workloads.lowering.items import Gemm, Item, Work
-from workloads.torch_calls import Call, Value
 
 if TYPE_CHECKING:
     import torch

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelsim.conv import ConvGeometry
-from accelsim.operator import lane_operations
-from accelsim.trace import GemmTrace
-from workloads.torch_calls import Value
+from accelsim.trace.conv import ConvGeometry
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operator import lane_operations
+from workloads.lowering.calls import Value
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ def elementwise(
     name: str, op: str, reads: tuple[Value, ...], writes: Value, *, window: int = 1, rows: int = 0, parameters: int = 0
 ) -> Work:
     """An operator whose work is what `accelsim.operator.OPS` says of it, for the elements that it writes."""
-    from accelsim.operator import OPS
+    from accelsim.trace.operator import OPS
 
     work = lane_operations(op, writes.elements, window, rows)
     inputs = sum(value.elements for value in reads)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from workloads.lowering.calls import Call, Value, joined
 from workloads.lowering.items import Gemm, Item, elementwise
-from workloads.torch_calls import Call, Value, joined
 
 if TYPE_CHECKING:
     import torch

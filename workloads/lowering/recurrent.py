@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from accelsim.operator import lane_operations
+from accelsim.trace.operator import lane_operations
+from workloads.lowering.calls import Call, Value, joined
 from workloads.lowering.items import Gemm, Item, Work
-from workloads.torch_calls import Call, Value, joined
 
 if TYPE_CHECKING:
     import torch

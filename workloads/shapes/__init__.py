@@ -52,7 +52,7 @@ def traced(name: str, trace_by: str | None = None) -> str:
 
     from workloads.models import model
     from workloads.shapes.entries import entry, operator_entry
-    from workloads.torch_models import from_torch
+    from workloads.torch.importer import from_torch
 
     with torch.device("meta"):
         network, inputs = model(name), example(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.formats.files import write_text
+from accelsim.files import write_text
 from workloads.models import list_models
 from workloads.shapes import FOLDER, traced
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.conv import ConvGeometry
-from accelsim.operator import Operator
-from accelsim.trace import GemmTrace
+from accelsim.trace.conv import ConvGeometry
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operator import Operator
 
 Entry = dict[str, Any]
 _LAYER = {"groups": 1, "repeat": 1}  # said only where they differ from this

@@ -1,0 +1,223 @@
+"""One workload side by side on several machines, each against the first and against its own dense baseline.
+
+from accelsim.comparison import compare_machines
+workload = workloads.load("lenet5", density=0.1)
+compare_machines(workload, ["dense/os-16x16", "sparse/csr-rows-16x16"], iso="area")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelsim.analysis.dense_baseline import dense_pair
+from accelsim.analysis.iso_scaling import Sizing, sized
+from accelsim.analysis.ppr import PPR, ppr
+from accelsim.errors import ConfigError, TraceError
+from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.results.report import DRAM_PARTS, Report
+from accelsim.simulate import simulate
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operator import Operator
+from accelsim.trace.workload import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Hardware = str | Path | Mapping[str, Any] | Accelerator
+Progress = Callable[[str], None]
+TOTALS = ("cycles", "compute_cycles", "stall_cycles", "seconds", "inferences_per_s", "energy_pj", "tops_per_w",
+          "dram_bytes", "area_um2")  # fmt: skip
+RATIOS = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "ppr_compute", "ppr_energy")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One machine of a comparison: its report, its own dense baseline's, and PPR against that and the first machine.
+
+    The dense baseline is the uncompressed network on a dense array of the same peak and DRAM (accelsim.baseline);
+    `against_first` compares the same workload on the first machine.
+    """
+
+    report: Report
+    dense: Report
+    against_first: PPR
+    against_dense: PPR
+
+    @property
+    def utilization(self) -> float:
+        """Executed MACs ÷ (peak · compute cycles), over all GEMMs, each with the peak of the array that ran it."""
+        rows = [row for row in self.report.rows if row["kind"] != "vector"]
+        cycles = sum(row["compute_cycles"] for row in rows)
+        busy = sum(row["utilization"] * row["compute_cycles"] for row in rows)
+        return float(busy / cycles) if cycles else 0.0
+
+    @property
+    def fallback_layers(self) -> list[str]:
+        """Layers that ran on the machine's fallback array."""
+        return self.report.fallback_layers
+
+    def figures(self) -> dict[str, Any]:
+        """Totals, energy by component and DRAM bytes by operand; units in the names."""
+        rows = self.report.rows
+        energies = [key for key in rows[0] if key.startswith("energy_") and key != "energy_pj"]
+        return {
+            **{key: getattr(self.report, key) for key in TOTALS},
+            "utilization": self.utilization,
+            **{key: sum(row[key] for row in rows) for key in (*energies, *DRAM_PARTS)},
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, both sets of ratios (null where infinite) and the configuration, as plain values."""
+        return {
+            "hardware": self.report.name, **self.figures(), "fallback_layers": self.fallback_layers,
+            "against_first": _ratios(self.against_first),
+            "against_dense": {"baseline_hardware": self.dense.name, **_ratios(self.against_dense)},
+            "configuration": dict(self.report.hardware),
+        }  # fmt: skip
+
+    def flat(self) -> dict[str, Any]:
+        """The same as one table row: ratios as `first_ppr`, `dense_ppr`, `dense_conv_ppr` ..., no configuration."""
+        row = {"hardware": self.report.name, **self.figures(), "dense_hardware": self.dense.name}
+        for prefix, ratio in (("first", self.against_first), ("dense", self.against_dense)):
+            row |= {f"{prefix}_{key}": getattr(ratio, key) for key in RATIOS}
+            row |= {f"{prefix}_conv_{key}": getattr(ratio.conv, key) if ratio.conv else None for key in RATIOS}
+        return row
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A workload on several machines, the first of which the others are compared with; `sizings` say how they came."""
+
+    workload: str
+    sides: list[Side]
+    sizings: list[Sizing]
+
+    @property
+    def first(self) -> str:
+        """The machine that the others are compared with."""
+        return self.sides[0].report.name
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a machine."""
+        import pandas as pd
+
+        return pd.DataFrame([side.flat() for side in self.sides])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; JSON holds them."""
+        return {
+            "workload": self.workload,
+            "first": self.first,
+            "sizings": [sizing.to_dict() for sizing in self.sizings],
+            "machines": [side.to_dict() for side in self.sides],
+        }
+
+    def to_json(self) -> str:
+        """The text of `to_dict`; it holds no time or date."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False)
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{escape(str(sizing))}</p>" for sizing in self.sizings)
+        head = f"<p>{escape(self.workload)}; `first` is {escape(self.first)}, `dense` each one's dense baseline</p>"
+        return head + notes + str(self.to_frame().set_index("hardware").T.to_html())
+
+
+def compare_machines(
+    workload: Workload,
+    machines: Iterable[Hardware],
+    iso: str | None = None,
+    verify: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Simulate a workload on two or more machines and set each against the first and its own dense baseline.
+
+    `machines` are what `load_hardware` takes; of equal names the later ones get a number. `iso` (mac, area or
+    bandwidth) first brings the later machines to the size of the first one. `verify` is `simulate`'s; `progress` is
+    told each machine's name. Raises ConfigError for fewer than two machines, and what load_hardware, sizing and
+    simulate raise. PPR's source: DESIGN's definition after 001 §I and §VI.
+    """
+    loaded = _distinct([load_hardware(machine) for machine in machines])
+    if len(loaded) < 2:
+        raise ConfigError(f"{len(loaded)} machines to compare; two or more are expected")
+    sizings = [sized(machine, loaded[0], iso, workload) for machine in loaded[1:]] if iso is not None else []
+    lined_up = [loaded[0], *(sizing.machine for sizing in sizings)] if sizings else loaded
+    original = uncompressed(workload)
+    sides: list[Side] = []
+    for machine in lined_up:
+        if progress:
+            progress(machine.name)
+        report = simulate(workload, machine, verify=verify)
+        dense = simulate(*dense_pair(original, workload, machine))
+        first = sides[0].report if sides else report
+        sides.append(Side(report, dense, ppr(first, report), ppr(dense, report)))
+    return Comparison(workload.name, sides, sizings)
+
+
+def uncompressed(workload: Workload) -> Workload:
+    """Shapes of the network before compression, from each trace's `dense_shape` and `dense_groups`.
+
+    Layers that were removed altogether are not known to the workload and stay away. Operators that are fused with a
+    layer have as many more elements as it has more filters, so that they still run with it; what others read is not
+    known, and they keep the smaller network's sizes. TraceError where a conv layer's dense shape has another M, or a K
+    that its kernel does not divide.
+    """
+    layers = [_uncompressed_layer(trace) for trace in workload.traces]
+    return Workload(workload.name, layers, operators=_uncompressed_operators(workload))
+
+
+def _uncompressed_operators(workload: Workload) -> Iterator[Operator]:
+    """Each operator with the filters that the layer which it is fused with had before: a whole number for each now."""
+    filters = {t.name: (t.dense_groups * t.dense_shape[1], t.groups * t.N) for t in workload.traces}
+    for operator in workload.operators:
+        if operator.fused and operator.after in filters:
+            before, now = filters[operator.name] = filters[operator.after]
+            sizes = {name: getattr(operator, name) for name in ("inputs", "outputs", "work", "parameters")}
+            operator = replace(operator, **{s: n * before // now for s, n in sizes.items() if n % now == 0})
+        yield operator
+
+
+def _uncompressed_layer(trace: GemmTrace) -> GemmTrace:
+    rows, filters, reduction = trace.dense_shape
+    conv = trace.conv
+    if conv is not None and (trace.K, trace.groups) != (reduction, trace.dense_groups):
+        conv = replace(conv, channels=max(1, reduction // conv.taps), columns=None)
+    if conv is not None and (rows, reduction) != (conv.M, conv.K):
+        raise TraceError(
+            f"layer {trace.name!r} has the dense shape {trace.dense_shape}, which its {conv.height}x{conv.width} ifmap "
+            f"and {conv.kernel[0]}x{conv.kernel[1]} kernel cannot have; M = {conv.M} and K a multiple of {conv.taps} "
+            "are expected"
+        )
+    return GemmTrace(
+        trace.name, M=rows, N=filters, K=reduction, groups=trace.dense_groups, kind=trace.kind, conv=conv,
+        repeat=trace.repeat, weight_bits=trace.weight_bits, activation_bits=trace.activation_bits,
+    )  # fmt: skip
+
+
+def _distinct(machines: Sequence[Accelerator]) -> list[Accelerator]:
+    """The machines under names of their own: a name that was there before gets "(2)", "(3)" and so on."""
+    taken: set[str] = set()
+    found = []
+    for machine in machines:
+        number, name = 1, machine.name
+        while name in taken:
+            number += 1
+            name = f"{machine.name} ({number})"
+        taken.add(name)
+        found.append(machine.model_copy(update={"name": name}))
+    return found
+
+
+def _ratios(ratio: PPR) -> dict[str, Any]:
+    found: dict[str, Any] = {key: _finite(getattr(ratio, key)) for key in RATIOS}
+    conv = ratio.conv
+    return found | {"conv": None if conv is None else {key: _finite(getattr(conv, key)) for key in RATIOS}}
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None

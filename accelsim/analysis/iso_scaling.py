@@ -1,0 +1,145 @@
+"""A machine brought to the size of another, for comparisons at equal MACs a cycle, equal area or equal bandwidth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+from accelsim.arrays.base import PEArray
+from accelsim.energy.model import machine_area
+from accelsim.errors import ConfigError, unknown_name
+from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.trace.workload import Workload
+
+SIDES = (("rows", "cols"), ("pe_rows", "pe_cols"), ("pes", "vector_width"), ("pes", "multipliers"), ("pes",))
+LONGEST_SIDE = 2**40  # what a size of an array may be
+MOST_DOUBLINGS = 80  # of the whole array, either way
+LONGEST_NAME = 150  # of a machine's, so that the size fits behind it
+
+Figure = Callable[[Accelerator], float]
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """What was chosen for one machine.
+
+    `settings` are the dotted fields that were set, as `load_hardware` and `--set` take them. `reached` and `target` are
+    dense MACs a cycle for `mac` and µm² of the array for `area`; None for `bandwidth`: the whole DRAM part is the same.
+    """
+
+    iso: str
+    machine: Accelerator
+    like: str
+    settings: Mapping[str, Any]
+    reached: float | None = None
+    target: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "hardware": self.machine.name, "iso": self.iso, "like": self.like, "settings": dict(self.settings),
+            "reached": self.reached, "target": self.target,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        chosen = ", ".join(f"{place} = {value}" for place, value in self.settings.items())
+        said = f"iso-{self.iso}: {self.machine.name} has {chosen}"
+        if self.reached is None or self.target is None:
+            return f"{said}, the DRAM of {self.like}"
+        unit, factor, digits = ("mm² of array", 1e-6, 3) if self.iso == "area" else ("dense MACs a cycle", 1.0, 0)
+        reached, target = (f"{value * factor:,.{digits}f}" for value in (self.reached, self.target))
+        return f"{said}: {reached} {unit}, {self.reached / self.target:.2f}x the {target} of {self.like}"
+
+
+def sized(machine: Accelerator, like: Accelerator, iso: str, workload: Workload) -> Sizing:
+    """`machine` brought to the size of `like` for a workload, and what was chosen.
+
+    `mac` and `area` scale the array in powers of two, keeping its aspect to within one doubling, to the nearest ratio
+    of `baseline_macs` at the bits of the workload's layer of most MACs, or of the array's area at its widest operands.
+    Buffers and fallback stay as they are, and their area is not counted: it may be many times the array's, and serve
+    no layer. A new size stands behind the machine's name. `bandwidth` takes the DRAM part of `like`. Source: DESIGN
+    sections 1 and 6. Raises UnknownNameError for another `iso`, and ConfigError for an array whose sizes are not known
+    here.
+    """
+    if iso not in CHOICES:
+        raise unknown_name("iso", iso, CHOICES)
+    return CHOICES[iso](machine, like, workload)
+
+
+def _by_macs(machine: Accelerator, like: Accelerator, workload: Workload) -> Sizing:
+    layer = max(workload.traces, key=lambda trace: trace.macs)
+
+    def macs(option: Accelerator) -> float:
+        return max(1, option.array.baseline_macs(layer.weight_bits, layer.activation_bits))
+
+    return _nearest("mac", machine, like, macs)
+
+
+def _by_area(machine: Accelerator, like: Accelerator, workload: Workload) -> Sizing:
+    weight_bits = max(trace.weight_bits for trace in workload.traces)
+    activation_bits = max(trace.activation_bits for trace in workload.traces)
+
+    def area_um2(option: Accelerator) -> float:
+        return machine_area(option, weight_bits, activation_bits)["array"]
+
+    return _nearest("area", machine, like, area_um2)
+
+
+def _by_dram(machine: Accelerator, like: Accelerator, workload: Workload) -> Sizing:
+    settings = {"dram": like.to_dict()["dram"]}
+    return Sizing("bandwidth", load_hardware(machine, **settings), like.name, settings)
+
+
+CHOICES: dict[str, Callable[[Accelerator, Accelerator, Workload], Sizing]] = {
+    "mac": _by_macs,
+    "area": _by_area,
+    "bandwidth": _by_dram,
+}
+
+
+def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) -> Sizing:
+    """The array size at which `figure` has the ratio to `like`'s nearest to 1; of equals the least change."""
+    target = figure(like)
+    for one in (like, machine):
+        if not figure(one):
+            raise ConfigError(
+                f"iso-{iso}: the {iso} of {one.name}'s array is 0; figures above 0 are expected in `energy`"
+            )
+    options = [machine.model_copy(update={"array": array}) for array in array_sizes(machine.array)]
+    best = min(options, key=lambda option: abs(log(figure(option) / target)))
+    sides = {side: getattr(best.array, side) for side in array_sides(best.array)}
+    settings = {f"array.{side}": value for side, value in sides.items()}
+    size = "x".join(map(str, sides.values()))
+    name = machine.name if best.array == machine.array else f"{machine.name[:LONGEST_NAME]} at {size}"
+    return Sizing(iso, load_hardware(machine, **settings, name=name), like.name, settings, figure(best), target)
+
+
+def array_sides(array: PEArray) -> tuple[str, ...]:
+    """The fields that an array's size is made of; ConfigError where none of those known here is a field of it."""
+    fields = type(array).model_fields
+    for sides in SIDES:
+        if all(side in fields for side in sides):
+            return sides
+    raise ConfigError(f"array kind {array.kind!r} has no sizes to scale; {' or '.join(map(' x '.join, SIDES))} scale")
+
+
+def array_sizes(array: PEArray) -> Iterator[PEArray]:
+    """The array itself, then doubled and halved again and again, its least changes first.
+
+    The first side is doubled first and the second halved first, so that two steps keep the aspect; every size is whole.
+    """
+    sides = array_sides(array)
+    for doublings in sorted(range(-MOST_DOUBLINGS, MOST_DOUBLINGS + 1), key=abs):
+        shares = (-(-doublings // 2), doublings // 2) if len(sides) == 2 else (doublings,)
+        sizes = [_doubled(getattr(array, side), share) for side, share in zip(sides, shares, strict=True)]
+        if all(1 <= size <= LONGEST_SIDE for size in sizes):
+            yield array.model_copy(update=dict(zip(sides, sizes, strict=True)))
+
+
+def _doubled(size: int, times: int) -> int:
+    """size · 2^times, or 0 where that is no whole number."""
+    if times >= 0:
+        return size << times
+    return 0 if size % (1 << -times) else size >> -times

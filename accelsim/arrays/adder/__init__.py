@@ -1,0 +1,1 @@
+"""The `adder` array: its configuration, its program and its kernels."""

@@ -1,0 +1,1 @@
+"""The `cambricon_x` array: its configuration, its program and its kernels."""

@@ -1,0 +1,223 @@
+"""cambricon_x: PEs of parallel multipliers whose step-indexed weights select the activations that they need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.gemm import GemmTrace
+
+WINDOW = 256  # activations that the selection of one PE looks at
+COUNT_BITS = 9  # of a (filter, window): its entries, 0 to 256
+PIXELS = 16  # tiles hold a multiple of so many pixels, which keeps the choice of tiles small and costs no cycle
+SLICE_ELEMENTS = 2**22  # of activations handled at a time
+
+
+class CambriconXArray(PEArray):
+    """`pes` PEs of `multipliers` multipliers and an adder tree; compressed weights, dense activations.
+
+    Filter n belongs to PE n mod pes. For each output pixel a PE walks its filters window after window, 256 consecutive
+    k each; its selection unit decodes the steps of up to `multipliers` entries a cycle and picks their activations out
+    of the window, so that a (filter, window) of e entries takes max(1, ⌈e / multipliers⌉) cycles. A step is the number
+    of zeros since the entry before or the window's start, in `index_bits`; each further 2^index_bits of distance is an
+    entry of value zero. PEs do not wait for one another until the layer (or a tile of it) ends.
+
+    Lost multiplier slots: `padding` entries; `fragment`, the rest of the last group of a window; `extent`, windows
+    without an entry; `barrier`, PEs that are done with their filters; `imbalance`, PEs that got no filter. Source:
+    Cambricon-X (Zhang et al., MICRO 2016): 16 PEs that work asynchronously, irregular and compressed synapses, an
+    indexing module that selects neurons; the cycle rule is DESIGN section 4's.
+    Assumptions: 4 bits a step that begins anew in each window, 9 bits that count the entries of a (filter, window), one
+    ifmap read an entry, and selection by a tree of multiplexers that all switch.
+    """
+
+    kind: Literal["cambricon_x"] = "cambricon_x"
+    pes: Size = 16
+    multipliers: Annotated[int, Field(ge=1, le=WINDOW)] = 16
+    index_bits: Annotated[int, Field(ge=1, le=16)] = 4
+
+    @property
+    def peak_macs(self) -> int:
+        """pes · multipliers."""
+        return self.pes * self.multipliers
+
+    @property
+    def filter_banks(self) -> int:
+        """Each PE holds its own filters."""
+        return self.pes
+
+    def program(self, trace: GemmTrace) -> CambriconXProgram:
+        """Any coding runs: the values are integers."""
+        return (CambriconXShape if trace.weight_operand is None else CambriconXProgram)(self, trace)
+
+    def multiplexer_gates(self, activation_bits: int) -> int:
+        """2:1 multiplexers of one bit that pick one multiplier's activation out of the window."""
+        return (WINDOW - 1) * activation_bits
+
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """A MAC and a selection an entry: a padding zero is selected and multiplied like a weight."""
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        selection = table.gates(self.multiplexer_gates(activation_bits))
+        done = ("multiply-accumulate", mac), ("activation selected", selection)
+        entries = ("", "macs_executed"), (" of a padding zero", "cambricon_x_idle_padding")
+        return tuple(Operation(name + what, count, cost) for what, count in entries for name, cost in done)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """A MAC, a 256:1 multiplexer and a decoder of steps a multiplier.
+
+        A PE's window, weights, steps and accumulator in registers.
+        """
+        lanes = self.multipliers * (weight_bits + activation_bits + self.index_bits)
+        bits = WINDOW * activation_bits + lanes + COUNT_BITS + self.accumulator_bits
+        gates = self.peak_macs * self.multiplexer_gates(activation_bits)
+        lanes_of = {"mac": self.peak_macs, "register_bit": self.pes * bits, "gate": gates, "decoder": self.peak_macs}
+        return {name: float(count) for name, count in lanes_of.items()}
+
+
+class Pixel(NamedTuple):
+    """One output pixel over some filters and windows: entries by kind, and cycles."""
+
+    nonzeros: int
+    entries: int  # nonzeros and padding
+    groups: int  # cycles that hold an entry, over all PEs
+    empty: int  # cycles of windows without one
+    busiest: int  # cycles of the PE that takes longest
+
+
+class CambriconXProgram(Program):
+    """One GEMM on CambriconXArray. Weights and steps travel and lie in the filter buffer compressed."""
+
+    array: CambriconXArray
+
+    @property
+    def grain(self) -> Grain:
+        """Pixels by a few, filters by rounds of the PEs, k by windows. Cuts of N and K add barriers."""
+        return Grain(PIXELS, self.array.pes, WINDOW, "K", frozenset({"N", "K"}))
+
+    def spills_psums(self, k: int) -> bool:
+        """Where K is cut."""
+        return k < self.trace.K
+
+    def work_key(self, tile: Tile) -> object:
+        """Pixels count by their number, filters and windows by themselves."""
+        return tile.m1 - tile.m0, tile.n0, tile.n1, tile.k0, tile.k1
+
+    def work(self, tile: Tile) -> Work:
+        """Equal pixels, one after another in every PE, and where all multiplier slots went."""
+        array, pixels = self.array, tile.m1 - tile.m0
+        one = self._pixel(tile.n0, tile.n1, tile.k0, tile.k1)
+        filled = min(array.pes, tile.n1 - tile.n0)
+        busy = one.groups + one.empty
+        lost = {
+            "padding": one.entries - one.nonzeros,
+            "fragment": one.groups * array.multipliers - one.entries,
+            "extent": one.empty * array.multipliers,
+            "barrier": (filled * one.busiest - busy) * array.multipliers,
+            "imbalance": (array.pes - filled) * one.busiest * array.multipliers,
+        }
+        counts = self._counts(tile, one)
+        counts.update({f"cambricon_x_idle_{reason}": slots * pixels for reason, slots in lost.items()})
+        return Work(one.busiest * pixels, counts)
+
+    def _counts(self, tile: Tile, one: Pixel) -> Counter[str]:
+        (m, n, k), array = tile.shape, self.array
+        entries, cycles, psums = one.entries * m, (one.groups + one.empty) * m, m * n if tile.k0 > 0 else 0
+        index_bits = entries * array.index_bits + m * n * ceil_div(k, WINDOW) * COUNT_BITS
+        operands = entries * (self.trace.weight_bits + self.trace.activation_bits)
+        return Counter(
+            macs_executed=one.nonzeros * m,
+            sram_ifmap_reads=entries,
+            sram_filter_reads=entries,
+            sram_index_bits=index_bits,
+            sram_ofmap_writes=m * n,
+            sram_psum_reads=psums,
+            register_bits=operands + index_bits + (cycles + psums) * array.accumulator_bits,
+            decodes=entries,
+        )
+
+    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """Values of all entries, the padding zeros' too."""
+        return self._pixel(n0, n1, k0, k1).entries * self.trace.weight_bits
+
+    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """A step an entry, and the number of entries of every (filter, window)."""
+        counts = (n1 - n0) * ceil_div(k1 - k0, WINDOW) * COUNT_BITS
+        return self._pixel(n0, n1, k0, k1).entries * self.array.index_bits + counts
+
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of entries."""
+        windows = in_units(k, WINDOW)
+        entries, counts = sums_of_tiles(self._entry_sums, n, windows), areas_of_tiles(n, windows)
+        return entries * self.trace.weight_bits, entries * self.array.index_bits + counts * COUNT_BITS
+
+    def functional(self) -> NDArray[np.int64]:
+        """The walk over steps and values, `multipliers` entries at a time."""
+        from accelsim.arrays.cambricon_x.kernels import encode, walk
+
+        trace = self.trace
+        weight = np.ascontiguousarray(trace.weight_tile(0, trace.N, 0, trace.K), np.int64)
+        counts = self._entries[1]
+        steps, values = encode(weight, counts, self.array.index_bits)
+        out = np.zeros((trace.M, trace.N), np.int64)
+        slice_rows = max(1, SLICE_ELEMENTS // trace.K)
+        for m0 in range(0, trace.M, slice_rows):
+            m1 = min(m0 + slice_rows, trace.M)
+            x = np.ascontiguousarray(trace.activation_tile(m0, m1, 0, trace.K), np.int64)
+            walk(counts, steps, values, self.array.multipliers, x, out[m0:m1])
+        return out
+
+    @cached_property
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(nonzeros, entries) of every (filter, window), each (N, windows)."""
+        from accelsim.arrays.cambricon_x.kernels import count
+
+        weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
+        nonzeros, entries = count(np.ascontiguousarray(weight != 0), self.array.index_bits)
+        return nonzeros, entries
+
+    @cached_property
+    def _entry_sums(self) -> Int64s:
+        """Entries above and left of every (filter, window) corner."""
+        return running_sums(self._entries[1])
+
+    @cached_property
+    def _pixels(self) -> dict[tuple[int, int, int, int], Pixel]:
+        return {}
+
+    def _pixel(self, n0: int, n1: int, k0: int, k1: int) -> Pixel:
+        """One pixel over whole windows of filters n0..n1−1, counted once."""
+        key = n0, n1, k0, k1
+        if key not in self._pixels:
+            part = slice(n0, n1), slice(k0 // WINDOW, ceil_div(k1, WINDOW))
+            nonzeros, entries = (counts[part] for counts in self._entries)
+            groups = -(-entries // self.array.multipliers)
+            cycles = np.maximum(groups, 1).sum(axis=1)
+            pes = min(self.array.pes, n1 - n0)
+            rounds = np.pad(cycles, (0, -(n1 - n0) % pes)).reshape(-1, pes)
+            totals = (nonzeros.sum(), entries.sum(), groups.sum(), (entries == 0).sum(), rounds.sum(axis=0).max())
+            self._pixels[key] = Pixel(*(int(total) for total in totals))
+        return self._pixels[key]
+
+
+class CambriconXShape(CambriconXProgram):
+    """The same without weight values: all are nonzero."""
+
+    uniform_weights = True
+
+    def work_key(self, tile: Tile) -> object:
+        """Only sizes matter, and whether psums come back."""
+        return tile.shape, tile.k0 > 0
+
+    def _pixel(self, n0: int, n1: int, k0: int, k1: int) -> Pixel:
+        """Full windows, and the one that K's end cuts short."""
+        n, k = n1 - n0, k1 - k0
+        full, rest = divmod(k, WINDOW)
+        groups = full * ceil_div(WINDOW, self.array.multipliers) + ceil_div(rest, self.array.multipliers)
+        return Pixel(n * k, n * k, n * groups, 0, ceil_div(n, self.array.pes) * groups)

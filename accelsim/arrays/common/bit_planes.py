@@ -1,0 +1,222 @@
+"""M × K-bit products as M · K passes over bit planes, each a popcount of one word of lanes (survey 003, Eq. 23-24).
+
+Operands are two's complement, so that the top plane subtracts; Eq. 24 itself is for unsigned ones. A 1-bit operand is
+−1 or +1, and its padding 0, which a single plane cannot say by AND alone. With P = the count of lanes in which weight
+plane and signs are equal under the mask, the lane that XNOR has already does it all:
+
+* activations of several bits: signs are all ones and the mask is a plane, so that P is the AND-popcount. 1-bit weights
+  then give 2 · P summed over the planes, less the sum of the pixel's activations.
+* 1-bit activations: signs are the activations and the mask tells padding. Weights of several bits give P less the
+  pixel's count of −1, a plane; 1-bit weights give 2 · P less the pixel's count of valid lanes.
+
+What is subtracted belongs to a pixel. Where it depends on values (one operand of 1 bit, the other wider), a popcount at
+each row's edge forms it while the words enter, and an add an output takes it off; valid lanes are known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.arrays.base import ceil_div
+from accelsim.arrays.common.output_stationary import OutputStationaryProgram
+from accelsim.arrays.common.packed_words import WordArray, pack, popcount_adders
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operand import Ints
+
+Int64s = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+CODINGS = ("uniform", "binary", "ternary", "codebook")  # whose integers are two's complement of weight_bits
+SLICE_ELEMENTS = 2**22  # of an operand's planes held at a time
+
+
+class BitPlaneArray(WordArray):
+    """PEs that shift, negate and accumulate the popcount of each pass, as the dot product units of BISMO do.
+
+    Source: BISMO (Umuroglu et al., FPL 2018, section III). The edges hold the planes of the word at work: all of the
+    activations' a row and one of the weights' a column, so that every operand leaves its buffer once a fold.
+    """
+
+    def check_planes(self, trace: GemmTrace) -> None:
+        """UnsupportedLayerError where weights are not two's complement, or a 1-bit weight is 0."""
+        if trace.weight_coding not in CODINGS:
+            raise self.refuse(trace, f"its weights are {trace.weight_coding}; two's complement is expected")
+        if trace.weight_operand is None:
+            return
+        single = np.flatnonzero(filter_bits(trace) == 1)
+        if len(single) and not trace.weight_tile(0, trace.N, 0, trace.K)[single].all():
+            raise self.refuse(trace, "a 1-bit weight is 0; −1 and +1 are expected")
+
+    def shifter_gates(self, weight_bits: int, activation_bits: int) -> int:
+        """A 2:1 multiplexer a bit of each stage that shifts the count, and a gate an accumulator bit that negates it.
+
+        The count of a word moves by up to weight_bits + activation_bits − 2 places; 1-bit operands need neither.
+        """
+        most = weight_bits + activation_bits - 2
+        width = min(self.accumulator_bits, self.word_bits.bit_length() + most)
+        return most.bit_length() * width + (self.accumulator_bits if most else 0)
+
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """A word with its shift and sign; a popcount of the edge; an add a corrected output."""
+        shift = table.gates(self.shifter_gates(weight_bits, activation_bits))
+        add = table.add(self.accumulator_bits)
+        word = Operation("word of bit pairs", f"{self.kind}_words", self.word_cost(table) + shift)
+        if weight_bits == activation_bits == 1:
+            return (word,)
+        edge = table.full_adders(popcount_adders(self.word_bits)) + add
+        return (
+            word,
+            Operation("popcount of a pixel's word", f"{self.kind}_edge_words", edge),
+            Operation("correction of an output", f"{self.kind}_corrections", add),
+        )
+
+    def planes_logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """PEs with their shifters; at the edges planes of a word a row and a column, and a popcount a row."""
+        unit = self.word_logic()
+        unit["gate"] += self.shifter_gates(weight_bits, activation_bits)
+        logic = {name: float(self.rows * self.cols * count) for name, count in unit.items()}
+        planes = (self.rows * activation_bits + self.cols) * self.word_bits
+        logic["register_bit"] += planes + self.rows * self.accumulator_bits
+        logic["full_adder"] += self.rows * (popcount_adders(self.word_bits) + self.accumulator_bits)
+        return logic
+
+
+class Passes(NamedTuple):
+    """What the folds of a tile's filters run: sums over filters of planes and of bits, and who is corrected."""
+
+    folds: int
+    filter_planes: int  # planes that run, summed over filters
+    filter_bits: int  # stored bits, summed over filters
+    corrected_folds: int
+    corrected_filters: int
+
+
+class Batch(NamedTuple):
+    """Filters (rows of W) that run the same planes (rising places) at the same bits."""
+
+    filters: Int64s
+    bits: int
+    planes: list[int]
+
+
+class BitPlaneProgram(OutputStationaryProgram):
+    """One GEMM as weight_bits · activation_bits passes a word."""
+
+    array: BitPlaneArray
+
+    @property
+    def k_step(self) -> int:
+        """A word."""
+        return self.array.word_bits
+
+    def steps(self, k: int) -> int:
+        """⌈K / word_bits⌉ · weight_bits · activation_bits."""
+        return ceil_div(k, self.array.word_bits) * self.trace.weight_bits * self.trace.activation_bits
+
+    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+        """Every plane of every filter."""
+        folds, bits = ceil_div(n, self.array.cols), self.trace.weight_bits
+        corrected = self.corrected(bits)
+        return self.pass_counts(m, k, Passes(folds, n * bits, n * bits, folds * corrected, n * corrected))
+
+    def corrected(self, bits: int) -> bool:
+        """Whether weights of `bits` need a correction that depends on the activations' values."""
+        return (bits == 1) != (self.trace.activation_bits == 1)
+
+    def pass_counts(self, m: int, k: int, passes: Passes) -> Counter[str]:
+        """A lane of a pass that holds one of the k is an operation; every PE latches whole words."""
+        array, planes = self.array, self.trace.activation_bits
+        words = ceil_div(k, array.word_bits)
+        executed = m * words * planes * passes.filter_planes
+        latched = executed * ((3 if planes == 1 else 2) * array.word_bits + array.accumulator_bits)
+        edges = k * (m * planes * passes.folds + ceil_div(m, array.rows) * passes.filter_bits)
+        counts = Counter(macs_executed=m * k * planes * passes.filter_planes, register_bits=latched + edges)
+        counts[f"{array.kind}_words"] = executed
+        counts[f"{array.kind}_edge_words"] = m * words * planes * passes.corrected_folds
+        counts[f"{array.kind}_corrections"] = m * passes.corrected_filters
+        return counts
+
+    def functional(self) -> NDArray[np.int64]:
+        """Packed planes, popcounts of every pass, shifts and signs, then the pixels' corrections."""
+        trace = self.trace
+        out = np.empty((trace.M, trace.N), np.int64)
+        step = max(1, SLICE_ELEMENTS // (trace.K * trace.activation_bits))
+        for m0 in range(0, trace.M, step):
+            x = trace.activation_tile(m0, min(m0 + step, trace.M), 0, trace.K)
+            out[m0 : m0 + step] = self._outputs(x)
+        return out
+
+    def batches(self) -> Iterator[Batch]:
+        """All filters, in runs of equal planes."""
+        yield Batch(np.arange(self.trace.N), self.trace.weight_bits, list(range(self.trace.weight_bits)))
+
+    @cached_property
+    def _weights(self) -> list[tuple[Batch, Words]]:
+        """Each batch with its planes, (planes, filters, words)."""
+        weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
+        return [(b, self._planes(weight[b.filters], b.bits, b.planes)) for b in self.batches()]
+
+    def _planes(self, values: Ints, bits: int, places: list[int]) -> Words:
+        """Planes of two's complement at `places`, (planes, rows, words); a 1-bit operand's is 1 for +1."""
+        lanes = min(self.array.word_bits, self.trace.K)
+        if bits == 1:
+            return pack(values > 0, lanes)[None]
+        return np.stack([pack((values >> place) & 1 != 0, lanes) for place in places])
+
+    def _outputs(self, x: Ints) -> Int64s:
+        """O of some pixels, (m, N)."""
+        out = np.zeros((len(x), self.trace.N), np.int64)
+        binary = self.trace.activation_bits == 1
+        lanes = min(self.array.word_bits, self.trace.K)
+        planes = self._planes(x, self.trace.activation_bits, list(range(self.trace.activation_bits)))
+        valid = pack(x != 0, lanes) if binary else planes[0]
+        sums = x.sum(axis=1, dtype=np.int64)[:, None]
+        for batch, weights in self._weights:
+            if binary:
+                out[:, batch.filters] = _of_signs(planes[0], valid, weights, batch, sums)
+            else:
+                out[:, batch.filters] = _of_planes(planes, weights, batch, sums)
+        return out
+
+
+def _of_signs(signs: Words, valid: Words, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
+    """1-bit activations: 2 · P − valid lanes, or of weights of several bits P − the count of −1, a plane."""
+    from accelsim.arrays.xnor.kernels import xnor_popcount
+
+    total = np.zeros((len(signs), len(batch.filters)), np.int64)
+    for plane, scale in zip(weights, plane_scales(batch.bits, batch.planes), strict=True):
+        signed = np.empty_like(total)
+        xnor_popcount(signs, valid, plane, signed)
+        total += signed if batch.bits == 1 else scale * ((signed + sums) // 2)
+    return total
+
+
+def _of_planes(planes: Words, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
+    """Activations of several bits: AND-popcounts, and 2 · P − the pixel's sum of 1-bit weights."""
+    from accelsim.arrays.xnor.kernels import and_popcount
+
+    total = np.zeros((planes.shape[1], len(batch.filters)), np.int64)
+    scales = plane_scales(len(planes), list(range(len(planes))))
+    if batch.bits == 1:
+        and_popcount(planes, weights, scales, np.ones(1, np.int64), total)
+        return 2 * total - sums
+    and_popcount(planes, weights, scales, plane_scales(batch.bits, batch.planes), total)
+    return total
+
+
+def plane_scales(bits: int, places: list[int]) -> Int64s:
+    """2^place of each plane, negative for the top one of two's complement."""
+    return np.array([-(1 << place) if place == bits - 1 else 1 << place for place in places], np.int64)
+
+
+def filter_bits(trace: GemmTrace) -> Int64s:
+    """Bits of every filter of a one-group trace, (N,)."""
+    given = trace.number_format.filter_bits
+    return np.full(trace.N, trace.weight_bits, np.int64) if given is None else np.array(given, np.int64)

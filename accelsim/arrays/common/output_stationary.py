@@ -1,0 +1,112 @@
+"""What low-bit arrays that keep their outputs in place share: the folds of a systolic `os` array with a length T."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+
+SLICE_ELEMENTS = 2**22  # of activations handled at a time
+
+
+class OutputStationaryArray(PEArray):
+    """R rows × C cols; a fold of temporal length T takes T + R + C − 2 cycles (DESIGN section 11, the `os` row)."""
+
+    rows: Size = 16
+    cols: Size = 16
+    dataflow: Literal["os"] = "os"
+
+
+class Streams(NamedTuple):
+    """What enters the array for one fold of pixels, summed over a tile's folds of filters."""
+
+    steps: int  # the T of every fold
+    columns: int  # k whose activations are read, of every fold
+    weights: int  # codes of weights read
+
+
+class OutputStationaryProgram(Program):
+    """⌈M/R⌉·⌈N/C⌉ folds; a subclass says how long one is and what happens in a PE."""
+
+    array: OutputStationaryArray
+    uniform_weights = True
+
+    @property
+    def k_step(self) -> int:
+        """Elements along K that one step of T takes; tiles cut K in multiples of it."""
+        return 1
+
+    @property
+    def codes_per_weight(self) -> int:
+        """Codes of `weight_bits` bits each that one weight is stored in."""
+        return 1
+
+    @abstractmethod
+    def steps(self, k: int) -> int:
+        """T: steps of a fold that reduces k elements."""
+
+    @abstractmethod
+    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+        """`macs_executed`, `register_bits` and the array's own counters for m·n outputs over k elements."""
+
+    def streams(self, tile: Tile) -> Streams:
+        """All k of all filters."""
+        _, n, k = tile.shape
+        folds = ceil_div(n, self.array.cols)
+        return Streams(folds * self.steps(k), folds * k, n * k * self.codes_per_weight)
+
+    def tile_counts(self, tile: Tile) -> Counter[str]:
+        """`operation_counts` of a tile."""
+        return self.operation_counts(*tile.shape)
+
+    @property
+    def grain(self) -> Grain:
+        """Multiples of R along M and C along N; a cut of K pays every fold's fill again."""
+        return Grain(self.array.rows, self.array.cols, self.k_step, "K", frozenset({"K"}))
+
+    @property
+    def cut_cycles(self) -> int:
+        """Every fold is filled once more."""
+        rows, cols = self.array.rows, self.array.cols
+        return ceil_div(self.trace.M, rows) * ceil_div(self.trace.N, cols) * (rows + cols - 2)
+
+    def spills_psums(self, k: int) -> bool:
+        """Outputs stay in their PEs for a whole K."""
+        return k < self.trace.K
+
+    def work_key(self, tile: Tile) -> object:
+        """Only sizes matter, and whether psums come back."""
+        return tile.shape, tile.k0 > 0
+
+    def work(self, tile: Tile) -> Work:
+        """Folds times their cycles; every fold reads its rows of the ifmap and its filters once."""
+        m, n, _ = tile.shape
+        over_m, over_n = ceil_div(m, self.array.rows), ceil_div(n, self.array.cols)
+        streams = self.streams(tile)
+        cycles = over_m * (streams.steps + over_n * (self.array.rows + self.array.cols - 2))
+        counts = Counter(
+            sram_ifmap_reads=m * streams.columns,
+            sram_filter_reads=streams.weights * over_m,
+            sram_ofmap_writes=m * n,
+            sram_psum_reads=m * n if tile.k0 > 0 else 0,
+        )
+        counts.update(self.tile_counts(tile))
+        return Work(cycles, counts)
+
+    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """All codes of every weight."""
+        return (n1 - n0) * (k1 - k0) * self.codes_per_weight * self.trace.weight_bits
+
+    def activation_slices(self) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        """Some pixels and their activations (pixels, K), a part of X at a time. Needs values."""
+        trace = self.trace
+        step = max(1, SLICE_ELEMENTS // trace.K)
+        for m0 in range(0, trace.M, step):
+            m1 = min(m0 + step, trace.M)
+            yield slice(m0, m1), np.ascontiguousarray(trace.activation_tile(m0, m1, 0, trace.K), np.int64)

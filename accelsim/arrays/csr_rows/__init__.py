@@ -1,0 +1,1 @@
+"""The `csr_rows` array: its configuration, its program and its kernels."""

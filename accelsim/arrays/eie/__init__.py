@@ -1,0 +1,1 @@
+"""The `eie` array: its configuration, its program and its kernels."""

@@ -1,0 +1,281 @@
+"""eie: PEs that own interleaved rows of compressed weights and walk the columns of nonzero activations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.tile_sums import Int64s
+from accelsim.arrays.eie.csc import BLOCK, Columns, CscMatrix
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.gemm import GemmTrace
+
+POINTER_BITS = 16  # of a column pointer, and of the column that waits in a FIFO beside its activation
+WORD_BITS = 64  # of a PE's matrix memory: so many bits of entries are read at a time
+LATENCY = 2  # cycles from a broadcast to its service: into the FIFO, and out of it to the pointer memories
+FIRST = 1 + LATENCY  # the cycle of a first service; activations are read in cycle 0
+DRAIN = 5  # cycles behind the last address: matrix read, then four stages of arithmetic
+SLICE_BYTES = 2**20  # activations held at a time
+
+
+class EieArray(PEArray):
+    """`pes` PEs; PE p owns rows p, p + pes, ... in compressed sparse columns with relative indices of `index_bits`.
+
+    The nonzero activations of one vector are broadcast, one a cycle, to the PEs' FIFOs. A FIFO is a ring of
+    `fifo_depth` slots, one of which tells full from empty, so that fifo_depth − 1 activations wait in it; while any
+    is full, nothing is broadcast. A PE reads the column's two pointers the cycle after it took the activation from its
+    FIFO, then addresses one entry a cycle, padding zeros included, and at least one cycle a column; with the last
+    address it takes the next activation. So a broadcast is served two cycles later at the earliest, and a slot is free
+    again as its service begins. Matrix read and four stages of arithmetic follow. The M vectors (batch, or pixels
+    of a convolution) run one after another. Source: EIE (Han et al., ISCA 2016), sections III and IV.
+    """
+
+    kind: Literal["eie"] = "eie"
+    pes: Size = 64
+    fifo_depth: Annotated[int, Field(ge=2, le=2**40)] = 8
+    index_bits: Annotated[int, Field(ge=1, le=16)] = 4
+
+    @property
+    def peak_macs(self) -> int:
+        """One entry a PE a cycle."""
+        return self.pes
+
+    @property
+    def filter_banks(self) -> int:
+        """Each PE holds its own weights and pointers."""
+        return self.pes
+
+    def program(self, trace: GemmTrace) -> EieProgram:
+        """Any coding runs: the values are integers, looked up where the coding is a codebook."""
+        shape = trace.weight_operand is None and trace.activation_operand is None
+        return (EieShape if shape else EieProgram)(self, trace)
+
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """A MAC an entry of an active column: a padding zero is multiplied like a weight."""
+        mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
+        return (Operation("multiply-accumulate of an entry", "eie_work", mac),)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """A MAC and a decoder a PE; FIFO, both pointers, matrix word, row and accumulator in registers."""
+        fifo = self.fifo_depth * (activation_bits + POINTER_BITS)
+        bits = fifo + 3 * POINTER_BITS + WORD_BITS + self.accumulator_bits
+        return {"mac": float(self.pes), "register_bit": float(self.pes * bits), "decoder": float(self.pes)}
+
+
+class Walk(NamedTuple):
+    """Of one tile, summed over its vectors; PE-cycles where nothing else is said. `pes` have rows of the tile."""
+
+    pes: int
+    cycles: int
+    free: int  # the PEs' first free cycles
+    last: int  # the last PE's first free cycle
+    busiest: int  # the busiest PE's entries
+    words: int  # matrix words read
+    started: int  # vectors with a nonzero activation
+    broadcasts: int
+    weights: int  # real weights of active columns
+    entries: int  # with their padding zeros
+    empty: int  # columns without an entry in a PE
+
+
+class EieProgram(Program):
+    """One GEMM on EieArray. Weights and indices travel and lie in the filter buffer as compressed sparse columns."""
+
+    array: EieArray
+
+    def __init__(self, array: EieArray, trace: GemmTrace) -> None:
+        super().__init__(array, trace)
+        self._held: tuple[tuple[int, int, int, int], Columns] | None = None
+
+    @property
+    def grain(self) -> Grain:
+        """Rows by rounds of the PEs; a cut of N or K broadcasts, fills and drains again."""
+        return Grain(1, self.array.pes, BLOCK, "K", frozenset({"N", "K"}))
+
+    def spills_psums(self, k: int) -> bool:
+        """Where K is cut."""
+        return k < self.trace.K
+
+    def work_key(self, tile: Tile) -> object:
+        """Without activations all vectors are alike."""
+        rows = (tile.m0, tile.m1) if self.trace.activation_operand is not None else (tile.m0 == 0, tile.m1 - tile.m0)
+        return rows, tile.n0, tile.n1, tile.k0, tile.k1
+
+    def work(self, tile: Tile) -> Work:
+        """The exact cycles of every vector, and where all PE-cycles went."""
+        walk = self._walk(tile)
+        filled = walk.pes * FIRST * walk.started
+        lost = {
+            "padding": walk.entries - walk.weights,
+            "pointer": walk.empty,
+            "queue": walk.free - filled - walk.entries - walk.empty,
+            "imbalance": walk.pes * walk.last - walk.free + (self.array.pes - walk.pes) * walk.cycles,
+            "pipeline": walk.pes * (walk.cycles - walk.last) + filled,
+        }
+        counts = self._counts(tile, walk)
+        counts.update({f"eie_idle_{reason}": count for reason, count in lost.items()})
+        return Work(walk.cycles, counts)
+
+    def _counts(self, tile: Tile, walk: Walk) -> Counter[str]:
+        m, n, k = tile.shape
+        read, pairs, psums = walk.words * self._word_entries, walk.broadcasts * walk.pes, m * n if tile.k0 > 0 else 0
+        once = tile.m0 == 0  # what is stored, not what is read
+        stored = self._entries(tile.n0, tile.n1, tile.k0, tile.k1) if once else 0
+        latched = pairs * (self.trace.activation_bits + 3 * POINTER_BITS) + walk.words * WORD_BITS
+        return Counter(
+            macs_executed=walk.weights,
+            sram_ifmap_reads=m * k,
+            sram_filter_reads=read,
+            sram_index_bits=read * self.array.index_bits + pairs * 2 * self._pointer_bits,
+            sram_ofmap_writes=m * n,
+            sram_psum_reads=psums,
+            register_bits=latched + (walk.entries + psums) * self.array.accumulator_bits,
+            decodes=walk.entries,
+            eie_entries=stored,
+            eie_padding=stored - self._weights(tile) if once else 0,
+            eie_work=walk.entries,
+            eie_max_pe=walk.busiest,
+            eie_matrix_words=walk.words,
+            eie_pointer_reads=pairs,
+        )
+
+    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """Values of all entries, the padding zeros' too, at their own width or at the codebook's."""
+        return self._entries(n0, n1, k0, k1) * self.stored_weight_bits
+
+    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        """A distance an entry, and K + 1 pointers a PE."""
+        pointers = min(self.array.pes, n1 - n0) * (k1 - k0 + 1)
+        return self._entries(n0, n1, k0, k1) * self.array.index_bits + pointers * self._pointer_bits
+
+    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
+        """From the running sums of entries."""
+        entries = self._matrix.entries_of_tiles(n, k)
+        pointers = np.multiply.outer(np.minimum(self.array.pes, np.diff(n)), np.diff(k) + 1)
+        index_bits = entries * self.array.index_bits + pointers * self._pointer_bits
+        return entries * self.stored_weight_bits, index_bits
+
+    def functional(self) -> NDArray[np.int64]:
+        """PE by PE, the walk over the encoded columns of the nonzero activations."""
+        from accelsim.arrays.eie.kernels import walk
+
+        trace, pes = self.trace, self._matrix.pes
+        weight = trace.weight_tile(0, trace.N, 0, trace.K)
+        matrices = [self._matrix.pe_matrix(p, weight) for p in range(pes)]
+        out = np.zeros((trace.M, trace.N), np.int64)
+        for m0, m1 in self._slices(0, trace.M, 8 * trace.K):
+            x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
+            for p, matrix in enumerate(matrices):
+                walk(*matrix, x, out[m0:m1, p::pes])
+        return out
+
+    @property
+    def stored_weight_bits(self) -> int:
+        """An entry's value at its own width, or at the codebook's."""
+        return self.trace.number_format.stored_weight_bits
+
+    @property
+    def _word_entries(self) -> int:
+        """Entries of a matrix word."""
+        return max(1, WORD_BITS // (self.stored_weight_bits + self.array.index_bits))
+
+    @cached_property
+    def _pointer_bits(self) -> int:
+        return max(POINTER_BITS, self._most_entries().bit_length())
+
+    @cached_property
+    def _matrix(self) -> CscMatrix:
+        trace = self.trace
+        shape = trace.weight_operand is None
+        weight = np.ones((trace.N, trace.K), bool) if shape else trace.weight_tile(0, trace.N, 0, trace.K) != 0
+        return CscMatrix(weight, min(self.array.pes, trace.N), self.array.index_bits)
+
+    def _entries(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        return self._matrix.entries(n0, n1, k0, k1)
+
+    def _most_entries(self) -> int:
+        return self._matrix.most_entries()
+
+    def _weights(self, tile: Tile) -> int:
+        """Real weights of the tile."""
+        return int(self._columns(tile).weights.sum())
+
+    def _columns(self, tile: Tile) -> Columns:
+        """The tile's columns; the last tile's are kept, for the next vectors."""
+        key = tile.n0, tile.n1, tile.k0, tile.k1
+        if self._held is None or self._held[0] != key:
+            self._held = key, self._matrix.tile_columns(*key, self._word_entries)
+        return self._held[1]
+
+    def _walk(self, tile: Tile) -> Walk:
+        from accelsim.arrays.eie.kernels import broadcast
+
+        columns, m = self._columns(tile), tile.m1 - tile.m0
+        sums, vectors = np.zeros(5, np.int64), np.zeros(tile.k1 - tile.k0, np.int64)
+        for active in self._active(tile):
+            broadcast(active, *columns[:3], self.array.fifo_depth - 1, LATENCY, sums)
+            vectors += np.count_nonzero(active, axis=0)
+        if self.trace.activation_operand is None:
+            sums, vectors = sums * m, vectors * m
+        free, last, busiest, words, started = (int(value) for value in sums)
+        cycles = last + DRAIN * started + (m - started)
+        broadcasts = int(vectors.sum())
+        return Walk(columns.pes, cycles, free, last, busiest, words, started, broadcasts, **columns.of_active(vectors))
+
+    def _active(self, tile: Tile) -> Iterator[NDArray[np.bool_]]:
+        """Where the vectors' activations are not zero, some vectors at a time; one stands for all without values."""
+        k = tile.k1 - tile.k0
+        if self.trace.activation_operand is None:
+            yield np.ones((1, k), bool)
+            return
+        for m0, m1 in self._slices(tile.m0, tile.m1, k):
+            yield self.trace.activation_tile(m0, m1, tile.k0, tile.k1) != 0
+
+    @staticmethod
+    def _slices(m0: int, m1: int, vector_bytes: int) -> list[tuple[int, int]]:
+        step = max(1, SLICE_BYTES // vector_bytes)
+        return [(start, min(start + step, m1)) for start in range(m0, m1, step)]
+
+
+class EieShape(EieProgram):
+    """The same without values: all weights and activations are nonzero, and the cycles have a closed form."""
+
+    uniform_weights = True
+
+    def work_key(self, tile: Tile) -> object:
+        """Only sizes matter, whether psums come back, and whether the stored entries are counted here."""
+        return tile.shape, tile.k0 > 0, tile.m0 == 0
+
+    def _entries(self, n0: int, n1: int, k0: int, k1: int) -> int:
+        return (n1 - n0) * (k1 - k0)
+
+    def _most_entries(self) -> int:
+        return ceil_div(self.trace.N, self.array.pes) * self.trace.K
+
+    def _weights(self, tile: Tile) -> int:
+        return self._entries(tile.n0, tile.n1, tile.k0, tile.k1)
+
+    def _walk(self, tile: Tile) -> Walk:
+        """PE 0 has `most` rows and sets the pace; the others have as many, or one fewer and wait for it."""
+        m, n, k = tile.shape
+        pes, most = min(self.array.pes, n), ceil_div(n, self.array.pes)
+        longest = n - (most - 1) * pes  # PEs with `most` rows
+        ends = [self._end(k, rows, most) for rows in (most, most - 1)]
+        words = [ceil_div(k * rows, self._word_entries) for rows in (most, most - 1)]
+        free, read = (longest * both[0] + (pes - longest) * both[1] for both in (ends, words))
+        one = Walk(pes, ends[0] + DRAIN, free, ends[0], k * most, read, 1, k, k * n, k * n, 0)
+        return Walk(pes, *(count * m for count in one[1:]))
+
+    def _end(self, k: int, rows: int, most: int) -> int:
+        """The first free cycle of a PE with `rows` rows in each of k columns, where the slowest has `most`."""
+        depth = self.array.fifo_depth - 1
+        pace = max(most, 2) if depth == 1 else most
+        sent = k if k <= depth else max(k, FIRST + (k - 1 - depth) * pace)
+        return max(FIRST + (k - 1) * rows, sent + 2) + rows

@@ -1,0 +1,1 @@
+"""The `scnn` array: its configuration, its program and its kernels."""

@@ -1,0 +1,1 @@
+"""The `shift` array: its configuration, its program and its kernels."""

@@ -1,0 +1,1 @@
+"""The `sticker` array: its configuration, its program and its kernels."""

@@ -1,0 +1,1 @@
+"""The `ternary` array: its configuration, its program and its kernels."""

@@ -1,0 +1,1 @@
+"""The `xnor` array: its configuration, its program and its kernels."""

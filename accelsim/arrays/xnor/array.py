@@ -1,0 +1,100 @@
+"""xnor: 1-bit weights and activations, many of them in one word a PE a cycle; wider ones plane by plane."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.arrays.base import ceil_div
+from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram
+from accelsim.arrays.common.output_stationary import OutputStationaryProgram
+from accelsim.arrays.common.packed_words import pack
+from accelsim.technology.table import EnergyTable, Operation
+from accelsim.trace.gemm import GemmTrace
+
+SLICE_ELEMENTS = 2**22  # of an operand packed at a time
+
+
+class XnorArray(BitPlaneArray):
+    """R rows × C cols of PEs that take `word_bits` pairs of −1/+1 a cycle: XNOR, popcount, accumulate.
+
+    T of a fold is ⌈K / word_bits⌉. A padded im2col position is neither −1 nor +1: a mask that travels with the
+    activations takes its lane out, and the sum is 2 · matches − valid lanes. Layers with other weights than −1 and +1,
+    or wider activations, go to the fallback. The scale of each filter (XNOR-Net) is metadata, applied with the
+    requantization of the finished outputs. Source: survey 003, section 5 on binarized networks, Eq. 23 for one bit.
+
+    `multi_bit` adds shifters and edge registers, and then M-bit weights and K-bit activations run as M · K passes
+    (Eq. 24), as low-bit networks after DoReFa have them: T is ⌈K / word_bits⌉ · weight_bits · activation_bits. Operands
+    are two's complement where Eq. 24 has unsigned ones: levels that a quantizer counts from 0 up need a bit more, for
+    the sign, and 0 and 1 are two bits. `bitserial` is the array that also makes use of precision by filter and of zero
+    planes.
+    """
+
+    kind: Literal["xnor"] = "xnor"
+    multi_bit: bool = False
+
+    def baseline_macs(self, weight_bits: int, activation_bits: int) -> int:
+        """rows · cols · word_bits; a machine of several bits needs weight_bits · activation_bits passes for a MAC."""
+        return self.peak_macs // (weight_bits * activation_bits if self.multi_bit else 1)
+
+    def program(self, trace: GemmTrace) -> XnorProgram | BitPlaneProgram:
+        """Weights of −1 and +1 and 1-bit activations, or two's complement; UnsupportedLayerError otherwise."""
+        single = trace.weight_bits == trace.activation_bits == 1
+        if not single and not self.multi_bit:
+            told = f"its weights have {trace.weight_bits} bits and its activations {trace.activation_bits}"
+            raise self.refuse(trace, f"{told}; 1 and 1 are expected, or array.multi_bit")
+        self.check_planes(trace)
+        return (XnorProgram if single else BitPlaneProgram)(self, trace)
+
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """A word; with `multi_bit` what passes need besides."""
+        bits = (weight_bits, activation_bits) if self.multi_bit else (1, 1)
+        return super().operations(table, *bits)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """A word's gates, popcount tree, adder and registers a PE; with `multi_bit` what passes need besides."""
+        if self.multi_bit:
+            return self.planes_logic(weight_bits, activation_bits)
+        return {name: float(self.rows * self.cols * count) for name, count in self.word_logic().items()}
+
+
+class XnorProgram(OutputStationaryProgram):
+    """One GEMM on XnorArray."""
+
+    array: XnorArray
+
+    @property
+    def k_step(self) -> int:
+        """A word."""
+        return self.array.word_bits
+
+    def steps(self, k: int) -> int:
+        """⌈K / word_bits⌉."""
+        return ceil_div(k, self.array.word_bits)
+
+    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+        """A lane of a word that holds one of the k is a MAC; every PE latches whole words."""
+        words = m * n * self.steps(k)
+        latched = words * (3 * self.array.word_bits + self.array.accumulator_bits)
+        return Counter(macs_executed=m * n * k, xnor_words=words, register_bits=latched)
+
+    def functional(self) -> NDArray[np.int64]:
+        """Packed words, XNOR under the mask, popcount, 2 · matches − valid lanes."""
+        from accelsim.arrays.xnor.kernels import xnor_popcount
+
+        trace, lanes = self.trace, min(self.array.word_bits, self.trace.K)
+        out = np.empty((trace.M, trace.N), np.int64)
+        step = max(1, SLICE_ELEMENTS // trace.K)
+        for m0 in range(0, trace.M, step):
+            x = trace.activation_tile(m0, min(m0 + step, trace.M), 0, trace.K)
+            xnor_popcount(pack(x > 0, lanes), pack(x != 0, lanes), self._weights, out[m0 : m0 + step])
+        return out
+
+    @cached_property
+    def _weights(self) -> NDArray[np.uint64]:
+        weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
+        return pack(weight > 0, min(self.array.word_bits, self.trace.K))

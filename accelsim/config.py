@@ -1,0 +1,62 @@
+"""The base of every configuration part: frozen, validated when made, unknown keys refused with the nearest name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from accelsim.errors import AccelSimError, ConfigError, suggestion
+
+
+class Config(BaseModel):
+    """A frozen piece of hardware. Numbers are finite and are never made from text or booleans."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def build(model: type[Config], values: object, where: str = "", prefix: str = "") -> Any:
+    """`model` made from a mapping; ConfigError names field, value, bound and the nearest right name.
+
+    `where` begins the message; `prefix` is the dotted place of the part in the whole, as in "array.".
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        _refuse(error, model, where, prefix)
+
+
+def _refuse(error: ValidationError, model: type[Config], where: str, prefix: str) -> NoReturn:
+    faults = error.errors(include_url=False)
+    first = next((e for e in faults if e["type"] == "extra_forbidden"), faults[0])
+    cause = first.get("ctx", {}).get("error")
+    path = prefix + ".".join(str(step) for step in first["loc"])
+    begin = f"{where}: " if where else ""
+    said = cause if isinstance(cause, AccelSimError) else _sentence(first, path, model)  # a nested part has said it all
+    raise ConfigError(f"{begin}{said}") from error
+
+
+def _sentence(fault: Any, path: str, model: type[Config]) -> str:
+    if fault["type"] == "extra_forbidden":
+        *_, last = path.split(".")
+        return f"unknown key {path!r}; {suggestion(last, _fields_at(model, fault['loc'][:-1]))}"
+    if fault["type"] == "missing":
+        return f"{path} is missing; it is required"
+    return f"{path} is {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fields_at(model: type[Config], location: tuple[Any, ...]) -> Iterator[str]:
+    """Names of the fields of the part that a pydantic location leads to."""
+    part: Any = model
+    for step in location:
+        field = getattr(part, "model_fields", {}).get(step)
+        part = field.annotation if field else part
+        options = [a for a in getattr(part, "__args__", ()) if isinstance(a, type) and issubclass(a, Config)]
+        part = options[0] if options else part
+    yield from getattr(part, "model_fields", {})

@@ -1,0 +1,80 @@
+"""What a machine's energy and area are made of, as plain values: what `accelsim hw show NAME --energy` prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from math import isnan
+from typing import Any
+
+from accelsim.energy.actions import Action, Widths, actions, buffer_bytes
+from accelsim.energy.area import AreaItem, area_items, machine_area, machine_leakage_uw
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.technology.scaling import KINDS
+from accelsim.technology.settings import table_of
+from accelsim.technology.table import EnergyTable
+
+Records = list[dict[str, Any]]
+
+
+def energy_sheet(machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8) -> dict[str, Any]:
+    """Actions, areas, figures, SRAM laws and factors of the node, each with its source, for operands of these bits.
+
+    Outputs are as wide as the activations, unless the array says more. With unlimited buffers the SRAM figures follow
+    from the layer: their `pj` is None.
+    """
+    table = table_of(machine.energy)
+    return {
+        "hardware": machine.name, "technology_nm": machine.technology_nm, "clock_mhz": machine.clock_mhz,
+        "weight_bits": weight_bits, "activation_bits": activation_bits,
+        "actions": _actions(machine, weight_bits, activation_bits),
+        "area": [_area(item) for item in area_items(machine, weight_bits, activation_bits)],
+        "figures": _figures(table),
+        "sram": [{"law": name, "formula": law.formula, **asdict(law)} for name, law in table.sram.items()],
+        "scaling": [
+            {"of": kind, "factor": table.scaling.factor(kind, machine.technology_nm),
+             "from_nm": table.scaling.reference_nm, "to_nm": machine.technology_nm,
+             "source": table.scaling.source(kind)} for kind in KINDS
+        ],
+    }  # fmt: skip
+
+
+def _actions(machine: Accelerator, weight_bits: int, activation_bits: int) -> Records:
+    """The array's actions, then what the fallback does in other ways."""
+    leak_uw = machine_leakage_uw(machine, machine_area(machine, weight_bits, activation_bits))
+    arrays = [array for array in (machine.array, machine.fallback) if array is not None]
+    listed: Records = []
+    for array in arrays:
+        output = array.output_bits or activation_bits
+        widths = Widths(weight_bits, weight_bits, activation_bits, output, array.accumulator_bits)
+        for action in actions(machine, array, widths, buffer_bytes(machine), leak_uw):
+            record = _action(action, machine)
+            if record not in listed:
+                listed.append(record | {"array": array.kind} if array is machine.fallback else record)
+    return listed
+
+
+def _action(action: Action, machine: Accelerator) -> dict[str, Any]:
+    known = not isnan(action.pj)
+    return {
+        "component": action.component, "action": action.name, "count": str(action.count),
+        "formula": action.cost.formula, "figure_pj": float(action.cost) if known else None,
+        "scale": action.scale, "pj": action.pj if known else None,
+        "node_nm": None if action.component.startswith("dram") else machine.technology_nm,
+        "sources": list(action.sources),
+    }  # fmt: skip
+
+
+def _area(item: AreaItem) -> dict[str, Any]:
+    return {
+        "part": item.part, "unit": item.unit, "count": item.count, "formula": item.cost.formula,
+        "figure_um2": float(item.cost), "scale": item.scale, "um2": item.um2, "sources": list(item.sources),
+    }  # fmt: skip
+
+
+def _figures(table: EnergyTable) -> Records:
+    node = table.scaling.reference_nm
+    return [
+        {"figure": name, "value": value, "node_nm": None if name.startswith("dram") else node,
+         "source": table.sources[name]}
+        for name, value in table.figures.items()
+    ]  # fmt: skip

@@ -1,0 +1,146 @@
+"""The order in which a workload's layers and operators run, and which of their activations stay on chip between two."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+
+from accelsim.engine.schedule import OnChip
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.mapping.footprint import bytes_of
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operator import OPS, Operator
+
+
+@dataclass(frozen=True)
+class Step:
+    """What runs at a time: a layer or an operator, and the operators fused behind it in their order."""
+
+    runs: GemmTrace | Operator
+    fused: tuple[Operator, ...] = ()
+
+    @property
+    def last(self) -> str:
+        """The name of what runs last."""
+        return self.fused[-1].name if self.fused else self.runs.name
+
+    @property
+    def outputs(self) -> int:
+        """Activation elements that leave the step."""
+        last = self.fused[-1] if self.fused else self.runs
+        return last.outputs if isinstance(last, Operator) else last.groups * last.M * last.N
+
+    @property
+    def inputs(self) -> int:
+        """Activation elements of all tensors that the step reads."""
+        runs = self.runs
+        if isinstance(runs, Operator):
+            return runs.inputs
+        if runs.conv is None:
+            return runs.groups * runs.M * runs.K + (0 if runs.has_weights else runs.groups * runs.N * runs.K)
+        return runs.groups * runs.conv.batch * runs.conv.channels * runs.conv.height * runs.conv.width
+
+    @property
+    def joins(self) -> bool:
+        """Whether the step reads several tensors."""
+        return OPS[self.runs.op].joins if isinstance(self.runs, Operator) else not self.runs.has_weights
+
+
+def steps_of(traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> list[Step]:
+    """Traces in their order, each operator behind the one that it names, fused ones with the step that they follow.
+
+    A fused operator runs by itself where it runs more or less often than the layer, and behind another operator where
+    it pools, for the vector unit's tiles need not hold whole windows, or reads something else than its outputs.
+    """
+    steps: list[Step] = []
+    for item in _in_order(traces, operators):
+        if steps and isinstance(item, Operator) and _joins(steps[-1], item):
+            steps[-1] = replace(steps[-1], fused=(*steps[-1].fused, item))
+        else:
+            steps.append(Step(item))
+    return steps
+
+
+def _joins(step: Step, operator: Operator) -> bool:
+    if not operator.fused or operator.after != step.last or operator.repeat != step.runs.repeat:
+        return False
+    if isinstance(step.runs, GemmTrace):
+        return True
+    return step.outputs == operator.inputs and not OPS[operator.op].pooling
+
+
+def _in_order(traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> Iterator[GemmTrace | Operator]:
+    behind: dict[str, list[Operator]] = defaultdict(list)
+    for operator in operators:
+        behind[operator.after].append(operator)
+    for start in (None, *traces):
+        if start is not None:
+            yield start
+        waiting = behind[start.name if start is not None else ""][::-1]
+        while waiting:
+            operator = waiting.pop()
+            yield operator
+            waiting += behind[operator.name][::-1]
+
+
+def kept_on_chip(steps: Sequence[Step], machine: Accelerator) -> list[OnChip]:
+    """Which activations stay between one step and the next.
+
+    A workload without operators counts as a chain in the order of its traces. With operators, steps whose sizes follow
+    from one another and of which none reads two tensors are a chain too; in any other network an activation stays only
+    where nothing else of its size could be what the next step reads, and it is written all the same where a later step
+    could read it.
+    """
+    stays = [_fits(a, b, machine) for a, b in pairwise(steps)]
+    reads, alone = _flow(steps)
+    ifmap = [False, *(s and r for s, r in zip(stays, reads, strict=True))]
+    ofmap = [*(s and r and o for s, r, o in zip(stays, reads, alone, strict=True)), False]
+    return [OnChip(before, after) for before, after in zip(ifmap, ofmap, strict=True)]
+
+
+def _fits(step: Step, following: Step, machine: Accelerator) -> bool:
+    buffers = machine.buffers
+    if buffers is None or not buffers.keep_on_chip or step.runs.repeat * following.runs.repeat > 1:
+        return False
+    outputs = step.outputs * (machine.array.output_bits or step.runs.activation_bits)
+    inputs = _touched(following) * following.runs.activation_bits
+    return bytes_of(outputs) <= buffers.tile_bytes("ofmap") and bytes_of(inputs) <= buffers.tile_bytes("ifmap")
+
+
+def _touched(step: Step) -> int:
+    runs = step.runs
+    return runs.inputs if isinstance(runs, Operator) else runs.groups * runs.touched_ifmap(0, runs.M, 0, runs.K)
+
+
+def _flow(steps: Sequence[Step]) -> tuple[list[bool], list[bool]]:
+    """For each step but the last: whether the next surely reads its outputs, and whether no later one can."""
+    pairs = list(pairwise(steps))
+    known = any(isinstance(step.runs, Operator) or step.fused for step in steps)
+    chain = all(a.outputs == b.inputs for a, b in pairs) and not any(step.joins for step in steps)
+    if chain or not known:
+        return [True] * len(pairs), [True] * len(pairs)
+    return _surely_read(steps), _read_no_later(steps)
+
+
+def _surely_read(steps: Sequence[Step]) -> list[bool]:
+    reads, sizes = [], set()
+    for step, following in pairwise(steps):
+        sizes.add(step.inputs)
+        reads.append(step.outputs == following.inputs and not following.joins and step.outputs not in sizes)
+        sizes.add(step.outputs)
+    return reads
+
+
+def _read_no_later(steps: Sequence[Step]) -> list[bool]:
+    alone, sizes = [], set[int]()
+    largest = 0.0  # of what a later step that reads several tensors may read; a join without a copy has no sizes
+    for i in range(len(steps) - 2, -1, -1):
+        alone.append(steps[i].outputs > largest and steps[i].outputs not in sizes)
+        following = steps[i + 1]
+        if following.joins:
+            largest = max(largest, following.inputs or inf)
+        sizes.add(following.inputs)
+    return alone[::-1]

@@ -1,0 +1,1 @@
+"""The bank-level DRAM: device, timing rules, address map, controller."""

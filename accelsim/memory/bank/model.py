@@ -1,0 +1,190 @@
+"""The bank-level DRAM in the cycle path: a device, where the operands lie in it, and its resumable kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from heapq import heappop, heappush
+from math import ceil
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from accelsim.config import build
+from accelsim.errors import ConfigError, suggestion
+from accelsim.memory.bank import kernels as bank_kernels
+from accelsim.memory.bank import state as bank_state
+from accelsim.memory.bank.device import Device, load_device, preset_names
+from accelsim.memory.bank.kernels import DONE_AT, FLYING, LEFT, NEXT, TRANSFER_SIZE, WRITES
+from accelsim.memory.bank.state import Count
+from accelsim.memory.base import OPERANDS, Command, DramConfig, DramKernel, Transfer
+from accelsim.memory.dram import core_energy_pj
+
+REGIONS = 8  # of equal size, one an operand; what is longer than a region runs on into the next
+SKEW_BYTES = 212992  # 26 steps of 8 KiB: on the shipped devices operands begin in banks of their own
+FIRST_SLOTS = 8
+
+
+def _device(value: object) -> object:
+    if isinstance(value, str) and value not in preset_names():
+        raise ConfigError(f"dram.device is {value!r:.60}; {suggestion(value, preset_names())}")
+    return build(Device, dict(value), prefix="dram.device.") if isinstance(value, Mapping) else value
+
+
+class BankDram(DramConfig):
+    """A device by name or in full. Operand i begins at i/8 of the capacity plus i · `base_offset_bytes`.
+
+    With an offset of 0 all operands begin in the same bank, where streams that advance together collide.
+    """
+
+    model: Literal["bank"]
+    device: Annotated[str | Device, BeforeValidator(_device)] = "ddr4-2400"
+    base_offset_bytes: Annotated[int, Field(ge=0, le=2**40)] = SKEW_BYTES
+
+    def kernel(self, clock_mhz: float) -> BankKernel:
+        """A fresh kernel against an array clock."""
+        return BankKernel(load_device(self.device), clock_mhz, self.base_offset_bytes)
+
+    def commands(self) -> tuple[Command, ...]:
+        """The core's commands and standby clocks, and the bus's bits."""
+        device = load_device(self.device)
+        core = (
+            Command("dram", name, column, 1, charge * device.tCK, f"{charge:g} × {device.tCK:g} ns", device.source)
+            for name, column, charge in _charges(device)
+        )
+        io = device.io_pj_per_bit
+        return *core, Command("dram_io", "I/O bit moved", "dram_bytes", 8, io, f"{io:g}", device.io_source)
+
+
+def _charges(device: Device) -> tuple[tuple[str, str, float], ...]:
+    """(name, column, V·mA·clocks) of everything that the core spends energy on."""
+    return (
+        ("activate", "dram_activates", device.act_inc),
+        ("read burst", "dram_reads", device.read_inc),
+        ("write burst", "dram_writes", device.write_inc),
+        ("refresh", "dram_refreshes", device.ref_inc),
+        ("standby clock of a rank with an open row", "dram_active_clocks", device.act_stb_inc),
+        ("standby clock of a rank without", "dram_idle_clocks", device.pre_stb_inc),
+    )
+
+
+class BankKernel(DramKernel):
+    """A bank-level DRAM against an array clock: array cycle c is DRAM clock c · 1000 / (clock_mhz · tCK), rounded up.
+
+    Transfers under way are offered to the controller in turn, a request of the device's burst each, `issue_width` a
+    clock. A read is done when its last burst has arrived, a write when the controller has taken its last request; both
+    round up to the next array cycle.
+    """
+
+    def __init__(self, device: Device, clock_mhz: float, base_offset_bytes: int = SKEW_BYTES) -> None:
+        self.device = device
+        self.base_offset_bytes = base_offset_bytes
+        self.cycles_a_clock = Fraction(repr(device.tCK)) * Fraction(repr(clock_mhz)) / 1000
+        self.state = bank_state.new_state(device)
+        self.transfers = np.zeros((FIRST_SLOTS, TRANSFER_SIZE), np.int64)
+        self.turn = np.zeros(FIRST_SLOTS + 1, np.int64)
+        self.number: dict[int, int] = {}  # of the transfer in a slot
+        self.clock = 0  # the next DRAM clock to go through
+        self.busy_clocks = 0
+        self.requests = 0
+        self.moved_bytes = 0
+        self.done: list[tuple[int, int]] = []  # heap of (cycle, number)
+
+    @property
+    def bytes_per_cycle(self) -> float:
+        """A request a burst on every channel."""
+        a_clock = self.device.channels * self.device.req_bytes / self.device.burst_cycle
+        return float(a_clock / self.cycles_a_clock)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transfer is under way or done but not reported."""
+        return bool(self.number or self.done)
+
+    @property
+    def busy_cycles(self) -> int:
+        """Array cycles in which transfers were under way, rounded up."""
+        return ceil(self.busy_clocks * self.cycles_a_clock)
+
+    def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
+        """Requests are whole bursts: those that the transfer's bytes touch."""
+        self._go_to(self._clock_of(cycle))
+        size = self.device.req_bytes
+        start = self._base(transfer.operand) + transfer.address
+        first, last = start // size, (start + transfer.size_bytes - 1) // size
+        slot = self._free_slot()
+        self.transfers[slot, [NEXT, LEFT, FLYING]] = first * size, last - first + 1, 0
+        self.transfers[slot, [WRITES, DONE_AT]] = transfer.is_write, 0
+        self.turn[0] += 1
+        self.turn[self.turn[0]] = slot
+        self.number[slot] = number
+        self.requests += last - first + 1
+        self.moved_bytes += transfer.size_bytes
+
+    def advance(self, limit: float) -> tuple[int, int] | None:
+        """Go through the clocks before `limit`, and not past the first transfer that is done."""
+        end = bank_state.NEVER if limit == float("inf") else self._clock_of(int(limit))
+        while self.number and self.clock < min(end, self._clock_of(self.done[0][0]) if self.done else end):
+            self._serve(min(end, self._clock_of(self.done[0][0]) if self.done else end))
+        if self.done and self.done[0][0] <= limit:
+            return heappop(self.done)
+        return None
+
+    def counts(self) -> dict[str, int]:
+        """Requests, row hits, commands and standby clocks so far."""
+        count = bank_state.counters(self.state)
+        active, idle = bank_state.standby_clocks(self.state, self.clock)
+        return {
+            "dram_requests": self.requests,
+            "dram_row_hits": count[Count.ROW_HITS],
+            "dram_activates": count[Count.ACTIVATES],
+            "dram_precharges": count[Count.PRECHARGES],
+            "dram_refreshes": count[Count.REFRESHES],
+            "dram_reads": count[Count.READS],
+            "dram_writes": count[Count.WRITES],
+            "dram_active_clocks": active,
+            "dram_idle_clocks": idle,
+        }
+
+    def close(self, cycle: int) -> None:
+        """Let the writes drain that the controller still holds."""
+        self._go_to(self._clock_of(cycle))
+        self.clock = int(bank_kernels.drain(self.state, self.clock, self.transfers))
+
+    def energy_pj(self) -> dict[str, float]:
+        """`dram`: commands and background; `dram_io`: the bytes moved at the device's `io_pj_per_bit`."""
+        core = core_energy_pj(self.device, self.state, self.clock)
+        return {"dram": core, "dram_io": 8 * self.moved_bytes * self.device.io_pj_per_bit}
+
+    def _clock_of(self, cycle: int) -> int:
+        return ceil(cycle / self.cycles_a_clock)
+
+    def _base(self, operand: str) -> int:
+        place = OPERANDS.index(operand)
+        return place * (self.device.capacity_bytes // REGIONS + self.base_offset_bytes)
+
+    def _free_slot(self) -> int:
+        if len(self.number) == len(self.transfers):
+            self.transfers = np.concatenate([self.transfers, np.zeros_like(self.transfers)])
+            self.turn = np.concatenate([self.turn, np.zeros(len(self.turn) - 1, np.int64)])
+        return next(slot for slot in range(len(self.transfers)) if slot not in self.number)
+
+    def _go_to(self, clock: int) -> None:
+        """Everything before `clock`."""
+        while self.number and self.clock < clock:
+            self._serve(clock)
+        if self.clock < clock:
+            bank_kernels.idle(self.state, self.clock, clock, self.transfers)
+            self.clock = clock
+
+    def _serve(self, end: int) -> None:
+        clock, ended = bank_kernels.serve(self.state, self.transfers, self.turn, self.clock, end)
+        self.busy_clocks += clock - self.clock
+        self.clock = int(clock)
+        if not ended:
+            return
+        over = (self.transfers[:, LEFT] == 0) & (self.transfers[:, FLYING] == 0)
+        for slot in [slot for slot in self.number if over[slot]]:
+            cycle = ceil(int(self.transfers[slot, DONE_AT]) * self.cycles_a_clock)
+            heappush(self.done, (cycle, self.number.pop(slot)))

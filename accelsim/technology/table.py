@@ -1,0 +1,135 @@
+"""The table of energies and areas at 45 nm: what one action or one unit costs, every figure with its source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from accelsim.files import parse_yaml
+from accelsim.technology.cost import Cost
+from accelsim.technology.scaling import Scaling
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """factor · bytes^size_exponent · width_bits^width_exponent."""
+
+    factor: float
+    size_exponent: float
+    width_exponent: float
+    source: str
+
+    def at(self, size_bytes: float, width_bits: float) -> float:
+        """The figure of an SRAM of a size and word width."""
+        return float(self.factor * size_bytes**self.size_exponent * width_bits**self.width_exponent)
+
+    @property
+    def formula(self) -> str:
+        """The law with its numbers."""
+        return f"{self.factor:g} · bytes^{self.size_exponent:g} · width_bits^{self.width_exponent:g}"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What an array's PEs do: `count` names the layer's counter that says how often, `cost` is one, in pJ at 45 nm."""
+
+    name: str
+    count: str
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class EnergyTable:
+    """Figures at 45 nm by name, their sources, the SRAM laws, and the scaling to other nodes.
+
+    Energies in pJ, areas in µm², leakage in µW. Methods that price something return a Cost, which is a float.
+    """
+
+    figures: Mapping[str, float]
+    sources: Mapping[str, str]
+    sram: Mapping[str, PowerLaw]
+    sram_width_bits: int
+    scaling: Scaling
+
+    def cost(self, name: str) -> Cost:
+        """A figure as it stands in the table."""
+        return Cost(self.figures[name], name)
+
+    def _by_width(self, name: str, unit: str, bits: int, base_units: float, units: float) -> Cost:
+        """The table's figure at this width, else the 8-bit one by counted full-adder equivalents."""
+        if f"{name}_{bits}_{unit}" in self.figures:
+            return self.cost(f"{name}_{bits}_{unit}")
+        return self.cost(f"{name}_8_{unit}") * (units / base_units)
+
+    def add(self, bits: int, unit: str = "pj") -> Cost:
+        """An integer add of `bits` bits, in pJ or µm² (`um2`): 1 full adder a bit. A comparison is a subtraction."""
+        return self._by_width("add", unit, bits, 8, bits)
+
+    def multiply(self, weight_bits: int, activation_bits: int, unit: str = "pj") -> Cost:
+        """An integer multiply, in pJ or µm² (`um2`): one full adder a pair of bits."""
+        width = weight_bits if weight_bits == activation_bits else 0
+        return self._by_width("mult", unit, width, 64, weight_bits * activation_bits)
+
+    def mac(self, weight_bits: int, activation_bits: int, accumulator_bits: int, unit: str = "pj") -> Cost:
+        """A multiply and an add into the accumulator, in pJ or µm² (`um2`)."""
+        return self.multiply(weight_bits, activation_bits, unit) + self.add(accumulator_bits, unit)
+
+    def lane(self, bits: int, accumulator_bits: int, unit: str = "pj") -> Cost:
+        """A lane of the vector unit, or one operation on it: a multiplier, an adder and a comparator.
+
+        The multiplier takes two operands of `bits`, the others two of the accumulator's width. Assumption: all three
+        switch at every lane operation, whichever of them it needs.
+        """
+        return self.mac(bits, bits, accumulator_bits, unit) + self.add(accumulator_bits, unit)
+
+    def full_adders(self, count: float, unit: str = "pj") -> Cost:
+        """`count` full-adder equivalents, in pJ or µm² (`um2`): an eighth of the 8-bit add each."""
+        return self.cost(f"add_8_{unit}") / 8 * count
+
+    def gates(self, count: float, unit: str = "pj") -> Cost:
+        """`count` two-input gates or 2:1 multiplexers of one bit, in pJ or µm² (`um2`), as full-adder equivalents."""
+        one = self.cost(f"add_8_{unit}") / 8
+        return Cost(one * self.figures["gate_full_adders"], f"gate_full_adders × {one.formula}") * count
+
+    def decode(self, unit: str = "pj") -> Cost:
+        """Decoding an index entry, or the decoder (`um2`)."""
+        return self.cost("decode_pj" if unit == "pj" else "decoder_um2")
+
+    def register(self, unit: str = "pj") -> Cost:
+        """Latching a bit, or a flip-flop (`um2`)."""
+        return self.cost(f"register_{unit}_per_bit")
+
+    def sram_bit(self, law: str, size_bytes: float) -> Cost:
+        """pJ a bit of a read or write (`read_pj`, `write_pj`): a word's energy shared by its bits."""
+        word = self.sram[law].at(max(size_bytes, 1), self.sram_width_bits)
+        return Cost(word, f"sram.{law}({size_bytes:g} B, {self.sram_width_bits} bits)") / self.sram_width_bits
+
+    def sram_whole(self, law: str, size_bytes: float, banks: int = 1) -> Cost:
+        """µm² or µW (`area_um2`, `leakage_uw`) of a buffer of equal banks."""
+        size = size_bytes / banks
+        bank = Cost(self.sram[law].at(size, self.sram_width_bits), f"sram.{law}({size:g} B)")
+        return bank * banks
+
+    def sources_of(self, formula: str) -> tuple[str, ...]:
+        """Where the figures of a Cost's formula come from, each source once."""
+        return tuple(dict.fromkeys(self.sources[name] for name in NAME.findall(formula) if name in self.sources))
+
+
+@lru_cache(maxsize=1)
+def default_table() -> EnergyTable:
+    """The shipped 45 nm table."""
+    content = parse_yaml((files("accelsim") / "data" / "energy_45nm.yaml").read_text("utf-8"), "the energy table")
+    figures, laws = content["figures"], content["sram"]
+    sources = {name: entry["source"] for name, entry in (figures | laws).items()}
+    return EnergyTable(
+        {name: float(entry["value"]) for name, entry in figures.items()},
+        sources | {"sram_width_bits": content["sram_width_bits"]["source"]},
+        {name: PowerLaw(**entry) for name, entry in laws.items()},
+        int(content["sram_width_bits"]["value"]),
+        Scaling.parse(float(content["technology_nm"]), content["scaling"]),
+    )

@@ -1,0 +1,163 @@
+"""Where an operand's integers come from: an array, a seeded random pattern, or the im2col view of an ifmap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import TraceError
+from accelsim.trace.conv import ConvGeometry
+
+Ints = NDArray[np.integer]
+ACTIVATION_LIMIT_BYTES = 64 * 2**20
+
+
+def smallest_dtype(bits: int) -> np.dtype[np.signedinteger]:
+    """The narrowest signed integer dtype that holds `bits` bits of two's complement."""
+    return np.dtype(
+        next(t for t, width in ((np.int8, 8), (np.int16, 16), (np.int32, 32), (np.int64, 64)) if bits <= width)
+    )
+
+
+def integer_array(values: object, what: str, ndim: int) -> Ints:
+    """`values` as an integer array with `ndim` axes, none of them empty; TraceError says what is wrong."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise TraceError(f"{what} holds {array[at]} at {at}; finite integers are expected")
+    if array.dtype.kind not in "iu":
+        raise TraceError(f"{what} has type {array.dtype}; integers as the hardware sees them are expected")
+    if array.ndim != ndim or 0 in array.shape:
+        raise TraceError(f"{what} has shape {array.shape}; {ndim} axes, none of them empty, are expected")
+    return array
+
+
+def check_range(array: Ints, what: str, low: int, high: int) -> None:
+    """TraceError unless every value lies in low..high."""
+    least, most = int(array.min()), int(array.max())
+    if least < low or most > high:
+        wrong = least if least < low else most
+        raise TraceError(f"{what} holds {wrong}; its format allows {low} to {high}")
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayOperand:
+    """Integers at hand, (rows, columns)."""
+
+    values: Ints
+
+    def whole(self) -> Ints:
+        """All of it, (rows, columns)."""
+        return self.values
+
+    def tile(self, r0: int, r1: int, c0: int, c1: int) -> Ints:
+        """Rows r0..r1−1 and columns c0..c1−1."""
+        return self.values[r0:r1, c0:c1]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A random operand: density of nonzeros, seed, and how they are distributed.
+
+    `bernoulli`: each element by itself. `blocked`: whole runs of 16 along k. `n:m` (as "2:4"): exactly n of every m
+    along k. The nonzeros are uniform over the format's nonzero values.
+    """
+
+    density: float = 1.0
+    seed: int = 0
+    distribution: str = "bernoulli"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.density <= 1:
+            raise TraceError(f"density is {self.density}; 0 to 1 is expected")
+        if self.distribution not in {"bernoulli", "blocked"}:
+            self.group()
+
+    def group(self) -> tuple[int, int]:
+        """(n, m) of an n:m distribution; TraceError where it is none."""
+        n, _, m = self.distribution.partition(":")
+        if not (n.isdigit() and m.isdigit() and 0 < int(n) <= int(m)):
+            raise TraceError(
+                f"distribution is {self.distribution!r}; bernoulli, blocked or n:m with 0 < n <= m is expected"
+            )
+        return int(n), int(m)
+
+    def mask(self, rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Where the nonzeros are, (rows, columns)."""
+        if self.distribution == "bernoulli":
+            return rng.random((rows, columns), dtype=np.float32) < self.density
+        if self.distribution == "blocked":
+            blocks = rng.random((rows, -(-columns // 16))) < self.density
+            return np.repeat(blocks, 16, axis=1)[:, :columns]
+        n, m = self.group()
+        rank = rng.random((rows, -(-columns // m), m)).argsort(axis=2).argsort(axis=2)
+        return (rank < n).reshape(rows, -1)[:, :columns]
+
+
+@dataclass(frozen=True, eq=False)
+class PatternOperand:
+    """Seeded random integers of a format, made when first looked at, (rows, columns)."""
+
+    rows: int
+    columns: int
+    bits: int
+    coding: str
+    pattern: Pattern
+
+    @cached_property
+    def _values(self) -> Ints:
+        rng = np.random.default_rng(self.pattern.seed)
+        mask = self.pattern.mask(self.rows, self.columns, rng)
+        values = np.zeros(mask.shape, smallest_dtype(self.storage_bits))
+        values[mask] = self._nonzeros(int(mask.sum()), rng)
+        return values
+
+    @property
+    def storage_bits(self) -> int:
+        """Bits of two's complement that hold every value."""
+        return 2 ** (self.bits - 1) if self.coding == "pow2" else max(2, self.bits)
+
+    def _nonzeros(self, count: int, rng: np.random.Generator) -> Ints:
+        sign = rng.integers(0, 2, count) * 2 - 1
+        if self.bits == 1 or self.coding in {"binary", "ternary"}:
+            return sign
+        if self.coding == "pow2":
+            return sign << rng.integers(0, 2 ** (self.bits - 1) - 1, count)
+        top = 2 ** (self.bits - 1)
+        drawn = rng.integers(1, 2 * top, count)  # 1..top−1 stand for themselves, the rest for −top..−1
+        return np.where(drawn < top, drawn, drawn - 2 * top)
+
+    def whole(self) -> Ints:
+        """All of it, (rows, columns)."""
+        return self._values
+
+    def tile(self, r0: int, r1: int, c0: int, c1: int) -> Ints:
+        """Rows r0..r1−1 and columns c0..c1−1."""
+        return self._values[r0:r1, c0:c1]
+
+
+@dataclass(frozen=True, eq=False)
+class Im2colOperand:
+    """The im2col matrix of one group's ifmap (B, C, H, W), gathered part by part."""
+
+    ifmap: Ints
+    geometry: ConvGeometry
+
+    def whole(self) -> Ints:
+        """All of it, (M, K); TraceError above 64 MiB."""
+        size = self.geometry.M * self.geometry.K * self.ifmap.itemsize
+        if size > ACTIVATION_LIMIT_BYTES:
+            raise TraceError(
+                f"the im2col matrix has {size} bytes, over {ACTIVATION_LIMIT_BYTES}; ask for activation_tile(...)"
+            )
+        return self.tile(0, self.geometry.M, 0, self.geometry.K)
+
+    def tile(self, r0: int, r1: int, c0: int, c1: int) -> Ints:
+        """Rows (pixels) r0..r1−1 and columns (k) c0..c1−1."""
+        return self.geometry.gather(self.ifmap, r0, r1, c0, c1)
+
+
+Operand = ArrayOperand | PatternOperand | Im2colOperand

@@ -1,0 +1,172 @@
+"""Workload: the ordered traces of one network, kept in one .npz file that loads without pickle and without torch."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import FileFormatError, TraceError, suggestion
+from accelsim.files import read_bytes, written_whole
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operator import Operator, operator_from_record
+from accelsim.trace.serialization import Arrays, describe, restore
+
+FORMAT, VERSION = "accelsim-workload", 1
+MANIFEST = "workload"  # the array that holds the JSON text as UTF-8 bytes; all others are operands
+FILE_LIMIT_BYTES = 2**32
+ARRAYS_LIMIT_BYTES = 2**33
+_BROKEN = (ValueError, OSError, EOFError, KeyError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """The layers of a network as GEMM traces, in the order in which they run. `len`, `for` and `[name]` work on them.
+
+    `provenance` says where they come from; it holds what JSON holds. `operators` are the network's work that is no
+    GEMM, each after a trace or an operator listed before it. Raises TraceError where there is no trace, where two
+    have the same name (reports match layers by name), or where an operator's `after` is neither.
+    """
+
+    name: str
+    traces: tuple[GemmTrace, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    operators: tuple[Operator, ...] = ()
+
+    def __init__(
+        self,
+        name: str,
+        traces: Iterable[GemmTrace],
+        provenance: Mapping[str, Any] | None = None,
+        operators: Iterable[Operator] = (),
+    ) -> None:
+        layers, others = tuple(traces), tuple(operators)
+        parts = {"name": name, "traces": layers, "provenance": dict(provenance or {}), "operators": others}
+        for field_name, value in parts.items():
+            object.__setattr__(self, field_name, value)
+        if not layers:
+            raise TraceError(f"workload {name!r} has no traces; at least one is expected")
+        _check_names(name, layers, others)
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def __iter__(self) -> Iterator[GemmTrace]:
+        return iter(self.traces)
+
+    def __getitem__(self, name: str) -> GemmTrace:
+        for trace in self.traces:
+            if trace.name == name:
+                return trace
+        raise KeyError(name)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all dense GEMMs, groups and repeats included."""
+        return sum(trace.macs for trace in self.traces)
+
+    def manifest(self) -> tuple[dict[str, Any], Arrays]:
+        """All but the integers as a JSON object, and the integers by name; `from_manifest` takes both back."""
+        arrays: Arrays = {}
+        layers = [describe(trace, f"{i}.", arrays) for i, trace in enumerate(self.traces)]
+        head = {"format": FORMAT, "version": VERSION, "name": self.name, "provenance": dict(self.provenance)}
+        operators = {"operators": [operator.to_record() for operator in self.operators]} if self.operators else {}
+        return {**head, "layers": layers, **operators}, arrays
+
+    @classmethod
+    def from_manifest(cls, manifest: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Workload:
+        """The workload that `manifest()` described. FileFormatError, which begins with `where`, for anything else."""
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
+            raise FileFormatError(f"{where} does not describe an {FORMAT} of version {VERSION}")
+        name, layers, provenance = (manifest.get(key) for key in ("name", "layers", "provenance"))
+        if not isinstance(name, str) or not isinstance(layers, list) or not isinstance(provenance, dict):
+            raise FileFormatError(f"{where} lacks a name, a list of layers or an object of provenance")
+        others = manifest.get("operators", [])  # files of networks without any have no such key
+        if not isinstance(others, list):
+            raise FileFormatError(f"{where}: operators is {repr(others)[:60]}; a list is expected")
+        operators = [operator_from_record(entry, f"{where}: operator {i}") for i, entry in enumerate(others)]
+        left = dict(arrays)
+        traces = [restore(entry, f"{i}.", left, f"{where}: layer {i}") for i, entry in enumerate(layers)]
+        if left:
+            raise FileFormatError(f"{where} holds an array {min(left)!r} that belongs to no layer")
+        try:
+            return cls(name, traces, provenance, operators)
+        except TraceError as error:
+            raise FileFormatError(f"{where}: {error}") from error
+
+    def save(self, path: str | Path) -> None:
+        """Write one .npz, whole or not at all; the same workload gives the same bytes.
+
+        Raises OutputError where it cannot be written, TraceError where the provenance holds more than JSON can.
+        """
+        manifest, arrays = self.manifest()
+        try:
+            text = json.dumps(manifest, sort_keys=True, allow_nan=False, default=_plain)
+        except (TypeError, ValueError) as error:
+            raise TraceError(f"provenance of workload {self.name!r} cannot be written as JSON: {error}") from error
+        with written_whole(Path(path)) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file, allow_pickle=False, **{MANIFEST: np.frombuffer(text.encode(), np.uint8), **arrays}
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Workload:
+        """The workload that `save` wrote. MissingFileError or, for a file that is cut or foreign, FileFormatError."""
+        where = f"workload {str(path)!r}"
+        arrays = _arrays(read_bytes(Path(path), "workload", FILE_LIMIT_BYTES), where)
+        text = arrays.pop(MANIFEST, None)
+        if text is None or text.dtype != np.uint8 or text.ndim != 1:
+            raise FileFormatError(f"{where} holds no {MANIFEST!r} text; a file written by Workload.save is expected")
+        try:
+            manifest = json.loads(text.tobytes())
+        except (ValueError, RecursionError) as error:
+            raise FileFormatError(f"{where}: its {MANIFEST!r} text is not valid JSON") from error
+        return cls.from_manifest(manifest, arrays, where)
+
+
+def _check_names(workload: str, traces: tuple[GemmTrace, ...], operators: tuple[Operator, ...]) -> None:
+    names = [trace.name for trace in traces] + [operator.name for operator in operators]
+    twice = [layer for layer, count in Counter(names).items() if count > 1]
+    if twice:
+        what = "trace" if twice[0] not in {operator.name for operator in operators} else "layer"
+        raise TraceError(f"workload {workload!r} has more than one {what} named {twice[0]!r}; each needs its own name")
+    known = {"", *(trace.name for trace in traces)}
+    for operator in operators:
+        if operator.after not in known:
+            raise TraceError(
+                f"operator {operator.name!r} of workload {workload!r} runs after {operator.after!r}, which is no trace "
+                f"and no operator listed before it; {suggestion(operator.after, known - {''})}"
+            )
+        known.add(operator.name)
+
+
+def _plain(value: Any) -> int | float:
+    """numpy's numbers as JSON's."""
+    if isinstance(value, np.integer | np.floating):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz; pickled objects are refused unread, and so is what would not fit in memory."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > ARRAYS_LIMIT_BYTES:
+            raise FileFormatError(f"{where} unpacks to {size} bytes; at most {ARRAYS_LIMIT_BYTES} are read")
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: np.asarray(stored[name]) for name in stored.files}
+    except FileFormatError:
+        raise
+    except _BROKEN as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise FileFormatError(f"{where} is no .npz that Workload.save wrote: {reason}") from error

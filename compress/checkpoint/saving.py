@@ -1,0 +1,200 @@
+"""Write a finished network as integers: one manifest, one safetensors file, both or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from accelsim.errors import CompressionError, OutputError
+from accelsim.files import make_folder, require_writable, written_whole
+from compress.base import Compressor
+from compress.checkpoint.format import FORMAT, MANIFEST, TENSORS, VERSION
+from compress.graph.shrinking import shrink
+from compress.layers import weight_shapes
+from compress.quantizers.codes import ActivationCode, LayerCode, smallest_integers
+from compress.quantizers.integer import IntegerLayer, IntegerNetwork, calibrate_activations, input_codes, weight_codes
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one layer did on the example: its integer input and the rows of its GEMM."""
+
+    ifmap: np.ndarray
+    rows: int
+
+
+def save(
+    folder: str | Path,
+    model: nn.Module,
+    method: Compressor | None = None,
+    accuracy: float | None = None,
+    example_input: torch.Tensor | None = None,
+    activations: Mapping[str, ActivationCode] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write `model` to `folder` as `manifest.json` and `model.safetensors`, and return the folder.
+
+    Weights become the method's integers, 8-bit ones where it only prunes (or is None). `activations` are the codes of
+    the layers' inputs (`calibrate_activations`), calibrated on `example_input` where not given, and the method's own
+    where it fixes them. The example (default: the method's own) runs through the integer network, and each layer's
+    integer input is saved with it. Where the method prunes whole filters, channels and columns, those are removed.
+    Layers that the example does not reach are left out. `provenance` is anything that JSON holds.
+
+    Raises CompressionError for a model or an accuracy that cannot be saved, OutputError where the folder cannot be.
+    """
+    folder = Path(folder)
+    require_writable(folder)
+    example = example_input if example_input is not None else getattr(method, "example_input", None)
+    if example is None:
+        raise CompressionError("save needs an example_input, or a method that was created with one")
+    if accuracy is not None and not 0 <= accuracy <= 1:
+        raise CompressionError(f"accuracy is {accuracy}; a fraction from 0 to 1 is expected")
+    removed = method is not None and method.columns_removed
+    finished = shrink(model, example) if removed else model
+    codes = weight_codes(finished, method)
+    inputs = input_codes(activations or calibrate_activations(finished, [example]), method)
+    runs = _runs(finished, codes, inputs, example)
+    dense = method.dense_shapes if method is not None else weight_shapes(finished)
+    tensors: dict[str, np.ndarray] = {}
+    layers = []
+    for name, (layer, run) in runs.items():
+        arrays, entry = _layer(layer, codes[name], run, dense[name], removed)
+        tensors |= {f"{name}.{key}": value for key, value in arrays.items()}
+        layers.append({"name": name, **entry})
+    facts = {"accuracy": accuracy, "method": type(method).__name__ if method is not None else None}
+    _write(folder, {**facts, "provenance": dict(provenance or {}), "layers": layers}, tensors)
+    return folder
+
+
+def _runs(
+    model: nn.Module,
+    codes: Mapping[str, LayerCode],
+    activations: Mapping[str, ActivationCode],
+    example: torch.Tensor,
+) -> dict[str, tuple[IntegerLayer, _Run]]:
+    """Run the example on integers; each reached layer with what it did, in the order in which they ran."""
+    network = IntegerNetwork(model, codes, activations)
+    found: dict[str, tuple[IntegerLayer, _Run]] = {}
+
+    def hook(name: str, layer: IntegerLayer, output: torch.Tensor) -> None:
+        if name in found:
+            raise CompressionError(f"layer {name!r} runs more than once on an input; such a network cannot be saved")
+        assert layer.ifmap is not None
+        ints = layer.ifmap if isinstance(layer.source, nn.Conv2d) else layer.ifmap.flatten(0, -2)
+        rows = output.numel() // len(layer.ints)
+        found[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
+
+    for name, layer in network.layers.items():
+        layer.register_forward_hook(lambda module, _, output, name=name: hook(name, module, output))
+    with torch.no_grad():
+        network(example)
+    if not found:
+        raise CompressionError("the example reached no conv or linear layer; there is nothing to save")
+    return found
+
+
+def _layer(
+    integer: IntegerLayer, code: LayerCode, run: _Run, dense: tuple[int, ...], removed: bool
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The tensors and the manifest entry of one layer."""
+    layer = integer.source
+    groups = getattr(layer, "groups", 1)
+    ints = smallest_integers(code.ints)
+    arrays = {"weight": ints, "ifmap": run.ifmap}
+    used = np.count_nonzero(ints.reshape(len(ints), -1), axis=0) > 0
+    if removed and groups == 1 and not used.all():
+        used[0] |= not used.any()
+        arrays["columns"] = np.flatnonzero(used).astype(np.int64)
+        arrays["weight"] = np.ascontiguousarray(ints.reshape(len(ints), -1)[:, used])
+    if layer.bias is not None:
+        arrays["bias"] = layer.bias.detach().cpu().float().numpy()
+    entry = {
+        "kind": "conv" if isinstance(layer, nn.Conv2d) else "linear",
+        "weight_shape": list(ints.shape),
+        "weight_bits": code.bits,
+        "weight_coding": code.coding,
+        "operation": code.operation,
+        "weight_scale": np.asarray(code.scale, dtype=np.float64).tolist(),
+        "activation_bits": integer.activation.bits,
+        "activation_scale": integer.activation.scale,
+        "dense_shape": [run.rows, dense[0] // groups, int(np.prod(dense[1:]))],
+        **_geometry(layer),
+    }
+    if code.filter_bits is not None:
+        entry["filter_bits"] = _filter_bits(code, len(ints))
+    return arrays, entry
+
+
+def _filter_bits(code: LayerCode, filters: int) -> list[int]:
+    """Bits by filter, where they are what `read` accepts."""
+    bits = [int(width) for width in code.filter_bits or ()]
+    if code.coding != "uniform" or len(bits) != filters or not all(1 <= width <= code.bits for width in bits):
+        told = f"filter_bits of {filters} {code.coding} filters are {bits!r:.60}"
+        raise CompressionError(f"{told}; one from 1 to {code.bits} for each filter of uniform weights is expected")
+    return bits
+
+
+def _geometry(layer: nn.Module) -> dict[str, Any]:
+    if not isinstance(layer, nn.Conv2d):
+        return {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+    if layer.padding_mode != "zeros":
+        raise CompressionError(f"padding mode {layer.padding_mode!r} cannot be saved; only zeros can")
+    return {
+        "stride": list(layer.stride),
+        "padding": _padding(layer),
+        "dilation": list(layer.dilation),
+        "groups": layer.groups,
+    }
+
+
+def _padding(layer: nn.Conv2d) -> list[int]:
+    """The zeros on each side, (rows, columns); "same" and "valid" as numbers."""
+    if not isinstance(layer.padding, str):
+        return list(layer.padding)
+    if layer.padding == "valid":
+        return [0, 0]
+    spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+    if any(total % 2 for total in spread):
+        raise CompressionError(f"padding 'same' of a {layer.kernel_size} kernel is uneven; it cannot be saved")
+    return [total // 2 for total in spread]
+
+
+def _write(folder: Path, facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+    """Both files or none: a new folder is written beside and renamed, in an old one the manifest comes last."""
+    from safetensors.numpy import save as to_bytes
+
+    content = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    manifest = {"format": FORMAT, "version": VERSION, "tensors_sha256": hashlib.sha256(content).hexdigest(), **facts}
+    try:
+        text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise CompressionError(f"provenance cannot be written as JSON: {error}") from error
+    if folder.exists():
+        with written_whole(folder / MANIFEST) as manifest_path, written_whole(folder / TENSORS) as tensors_path:
+            tensors_path.write_bytes(content)
+            manifest_path.write_text(text, encoding="utf-8")
+        return
+    make_folder(folder.parent)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        (beside / TENSORS).write_bytes(content)
+        (beside / MANIFEST).write_text(text, encoding="utf-8")
+        os.chmod(beside, 0o755)
+        beside.rename(folder)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(folder)!r}: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(beside)

@@ -1,0 +1,1 @@
+"""Recipes: compression as YAML, its stages and its searches."""

@@ -1,0 +1,1 @@
+"""When and how much is pruned: ADMM rounds, iterative magnitude, projected gradient."""

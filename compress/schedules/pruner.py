@@ -1,0 +1,135 @@
+"""What pruners share: a constraint a layer, met exactly by `harden()` and held by masks from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+from torch import nn
+
+from accelsim.errors import CompressionError
+from compress.base import Compressor
+from compress.granularity.constraints import Projectable
+from compress.graph.follow import Flow, flows
+from compress.graph.masks import hold_zeros, release
+from compress.graph.reachability import live_masks
+from compress.graph.shrinking import dead_filters
+from compress.layers import layer, require_finite, require_layers
+
+
+class Pruner(Compressor):
+    """Prunes each named layer to its constraint; how the weights get there is each method's own.
+
+    `harden()` projects the weights and holds the zeros by masks; with an `example_input` the layers are projected for
+    each other, so that nothing is kept that leads nowhere (`compress.live`). Weights that are exactly 0 at the start,
+    as an earlier pruning leaves them, stay 0; a layer that starts at 0 altogether is not pruned but untrained.
+
+    Raises UnknownNameError for a layer that is not there and CompressionError for a constraint that cannot hold.
+    """
+
+    def __init__(
+        self, model: nn.Module, constraints: Mapping[str, Projectable], example_input: torch.Tensor | None = None
+    ) -> None:
+        super().__init__(model, example_input)
+        if not constraints:
+            raise CompressionError(f"{type(self).__name__} has no layer to prune; name one with its constraint")
+        require_layers(model, constraints)
+        self.constraints = dict(constraints)
+        self.layers = {name: layer(model, name) for name in constraints}
+        check_constraints(model, self.constraints)
+        self.steps, self.hardened = 0, False
+        self.columns_removed = any(c.removes_columns for c in self.constraints.values())
+        hold_pruned(model, constraints)
+
+    @cached_property
+    def flows(self) -> list[Flow]:
+        """Where the layers' outputs go, followed once; none without an `example_input`."""
+        return [] if self.example_input is None else flows(self.model, self.example_input)
+
+    def penalty(self) -> torch.Tensor:
+        """The method's `pull`, and 0 once hardened."""
+        return super().penalty() if self.hardened else self.pull()
+
+    def pull(self) -> torch.Tensor:
+        """What joins the loss until the weights are hardened; 0 for methods without a regularizer."""
+        return super().penalty()
+
+    @torch.no_grad()
+    def project(
+        self, constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """What these constraints leave of the weights, all layers together (see `live_masks`)."""
+        masks = live_masks(self.model, constraints, weights, self.flows)
+        return {name: weights[name] * mask for name, mask in masks.items()}
+
+    @torch.no_grad()
+    def prune(self, constraints: Mapping[str, Projectable]) -> None:
+        """Project the weights on these constraints and hold the zeros, biases of whole filters included."""
+        require_finite(self.model, constraints, f"after step {self.steps}")
+        weights = {name: self.layers[name].weight for name in constraints}
+        for name, keep in live_masks(self.model, constraints, weights, self.flows).items():
+            hold_zeros(self.layers[name], "weight", keep)
+            if self.columns_removed:
+                _hold_bias(self.layers[name], keep)
+
+    def harden(self) -> None:
+        """Prune to the constraints; from here the masks hold."""
+        self.prune(self.constraints)
+        if self.columns_removed:
+            silence_norms(self.model, self.example_input)
+        self.hardened = True
+
+    def finalize(self) -> nn.Module:
+        """The model with plain weights, the pruned ones exactly 0, and its original state_dict keys."""
+        if not self.hardened:
+            self.harden()
+        release(self.model)
+        return self.model
+
+
+def check_constraints(model: nn.Module, constraints: Mapping[str, Projectable]) -> None:
+    """CompressionError, with the layer, where a constraint cannot hold for the shape of its weight."""
+    for name, constraint in constraints.items():
+        constraint.check(layer(model, name).weight.shape, f"layer {name!r}")
+
+
+@torch.no_grad()
+def hold_pruned(model: nn.Module, names: Mapping[str, object]) -> None:
+    """Hold what is exactly 0 in these layers; one that is 0 altogether is left alone."""
+    for name in names:
+        module = layer(model, name)
+        alive = module.weight != 0
+        if bool(alive.any()) and not bool(alive.all()):
+            hold_zeros(module, "weight", alive)
+
+
+def _hold_bias(module: nn.Module, keep: torch.Tensor) -> None:
+    alive = keep.flatten(1).any(dim=1)
+    if module.bias is not None and not bool(alive.all()):
+        hold_zeros(module, "bias", alive)
+
+
+@torch.no_grad()
+def hold_dead_filters(model: nn.Module, names: Mapping[str, object], example_input: torch.Tensor | None) -> None:
+    """Filters that an earlier pruning left without weights and bias keep no output: biases and norms stay 0 too."""
+    for name in names:
+        module = layer(model, name)
+        if module.bias is not None and bool(dead_filters(module).any()):
+            hold_zeros(module, "bias", ~dead_filters(module))
+    if any(bool(dead_filters(layer(model, name)).any()) for name in names):
+        silence_norms(model, example_input)
+
+
+@torch.no_grad()
+def silence_norms(model: nn.Module, example_input: torch.Tensor | None) -> None:
+    """Batch norms must not bring a pruned filter's output back: their scale and shift become 0 there."""
+    if example_input is None:
+        return
+    for flow in flows(model, example_input):
+        dead = dead_filters(layer(model, flow.producer))
+        for name in flow.norms if bool(dead.any()) else ():
+            norm = model.get_submodule(name)
+            for parameter in ("weight", "bias"):
+                if getattr(norm, parameter) is not None:
+                    hold_zeros(norm, parameter, ~dead)

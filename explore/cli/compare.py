@@ -1,0 +1,156 @@
+"""`accelsim compare`: one workload on several machines, side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelsim.errors import OutputError
+from accelsim.files import require_writable, written_whole
+from explore.cli.output import energy, print_table, size, waiting
+from explore.cli.run import Settings, WorkloadName, parse_settings
+
+if TYPE_CHECKING:
+    from accelsim.analysis.comparison import Comparison
+    from accelsim.analysis.ppr import PPR
+
+TABLE, REPORT = "compare.csv", "report.json"
+LONGEST_FOLDER = 60  # characters of a machine's folder behind its number
+
+Line = tuple[str, str, Callable[[Any], str]]
+TIMES: tuple[Line, ...] = (
+    ("cycles", "cycles", "{:,}".format),
+    ("  compute", "compute_cycles", "{:,}".format),
+    ("  stall", "stall_cycles", "{:,}".format),
+    ("utilization", "utilization", lambda share: f"{100 * share:.1f} %"),
+    ("time", "seconds", lambda seconds: f"{seconds * 1e6:,.1f} µs"),
+    ("inferences/s", "inferences_per_s", "{:,.1f}".format),
+)
+COSTS: tuple[Line, ...] = (
+    ("area", "area_um2", lambda um2: f"{um2 / 1e6:.3f} mm²"),
+    ("TOPS/W", "tops_per_w", "{:.3g}".format),
+)
+
+Machines = Annotated[
+    list[str],
+    typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML file; two at least."),
+]
+
+
+def compare(
+    workload: WorkloadName,
+    hw: Machines,
+    settings: Settings = [],  # noqa: B006  # typer reads the default and hands over a list of its own
+    iso: Annotated[
+        str | None, typer.Option(metavar="mac|area|bandwidth", help="Bring the later machines to the first one's size.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write compare.csv and a report.json for each machine there.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compute every output as the array does and compare; fills shapes at random."),
+    ] = False,
+    density: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Random weights of this density in a zoo network.")
+    ] = None,
+) -> None:
+    """Simulate a workload on several machines, side by side, with PPR against the first and against dense baselines.
+
+    --set changes a field of every machine. --iso mac and area scale the arrays of the later machines in powers of two
+    to the nearest dense MACs a cycle or area; --iso bandwidth gives them the first one's DRAM.
+
+    \b
+    Example: accelsim compare lenet5 --hw dense/os-16x16 --hw sparse/csr-rows-16x16 --density 0.1 --iso area
+    """
+    if len(hw) < 2:
+        raise typer.BadParameter(f"{hw[0][:100]!r} stands alone; name two machines at least", param_hint="--hw")
+    places = report_paths(out, hw) if out is not None else []
+    if out is not None:
+        require_free(out, places)
+    import accelsim
+    from accelsim.analysis.comparison import compare_machines
+    from workloads import open_workload
+
+    machines = [accelsim.load_hardware(name, **parse_settings(settings)) for name in hw]
+    layers = open_workload(workload, density=density, values=verify)
+    with waiting(f"simulating {layers.name} on {len(machines)} machines"):
+        found = compare_machines(layers, machines, iso=iso, verify=verify)
+    if out is not None:
+        write(found, out, places)
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        show(found)
+
+
+def report_paths(out: Path, hw: Iterable[str]) -> list[Path]:
+    """Where each machine's report goes: a folder with its number and the end of what it was named by."""
+    folders = (re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).stem)[:LONGEST_FOLDER] for name in hw)
+    return [out / f"{number}-{folder}" / REPORT for number, folder in enumerate(folders, 1)]
+
+
+def require_free(out: Path, places: Iterable[Path]) -> None:
+    """OutputError unless `out` is, or can become, a folder in which the table and all reports can be written."""
+    for path in (out / TABLE, *places):
+        require_writable(path.parent)
+        if path.is_dir():
+            raise OutputError(f"cannot write {str(path)!r}: a folder is in the way")
+
+
+def write(found: Comparison, out: Path, places: Sequence[Path]) -> None:
+    """The table and the reports, all or none."""
+    texts = {out / TABLE: found.to_frame().to_csv(index=False)}
+    texts |= {path: side.report.to_json() + "\n" for path, side in zip(places, found.sides, strict=True)}
+    with ExitStack() as stack:
+        for path, text in texts.items():
+            stack.enter_context(written_whole(path)).write_text(text, encoding="utf-8")
+
+
+def show(found: Comparison) -> None:
+    """A table with a column a machine, and below it how their sizes were chosen."""
+    columns = ("", *(f">{side.report.name}" for side in found.sides))
+    legend = (
+        "α: weight reduction, β: speedup, PPR = α/β; against the same workload on the first machine, and against the "
+        "uncompressed network on a dense array of the machine's own peak and DRAM"
+    )
+    caption = "\n".join([*map(str, found.sizings), legend])
+    print_table(f"{found.workload} on {len(found.sides)} machines", columns, table_rows(found), "", caption)
+
+
+def table_rows(found: Comparison) -> list[tuple[str, ...]]:
+    """A label and a cell a machine, for every figure."""
+    figures = [side.figures() for side in found.sides]
+    rows = [(label, *(text(one[key]) for one in figures)) for label, key, text in _lines(figures[0])]
+    rows.append(("fallback layers", *(", ".join(side.fallback_layers) or "none" for side in found.sides)))
+    first = (f"against {found.first}", *("" for _ in found.sides))
+    dense = ("against dense baseline", *(side.dense.name for side in found.sides))
+    rows += [first, *_ratio_rows([side.against_first for side in found.sides])]
+    return [*rows, dense, *_ratio_rows([side.against_dense for side in found.sides])]
+
+
+def _lines(figures: Iterable[str]) -> list[Line]:
+    """Label, figure and how it is written, a component or operand below its total."""
+    components = [key for key in figures if key.startswith("energy_") and key != "energy_pj"]
+    operands = [key for key in figures if key.startswith("dram_") and key != "dram_bytes"]
+    return [
+        *TIMES,
+        ("energy", "energy_pj", energy),
+        *((f"  {key.removeprefix('energy_').removesuffix('_pj')}", key, energy) for key in components),
+        ("DRAM", "dram_bytes", size),
+        *((f"  {key.removeprefix('dram_').removesuffix('_bytes')}", key, size) for key in operands),
+        *COSTS,
+    ]
+
+
+def _ratio_rows(ratios: Sequence[PPR]) -> list[tuple[str, ...]]:
+    labels = {"α": "alpha", "β": "beta", "PPR": "ppr", "PPR compute": "ppr_compute", "PPR energy": "ppr_energy"}
+    rows = [(f"  {label}", *(f"{getattr(ratio, key):.2f}" for ratio in ratios)) for label, key in labels.items()]
+    conv = [ratio.conv for ratio in ratios]
+    return [*rows, ("  PPR of conv layers", *(f"{one.ppr:.2f}" if one else "-" for one in conv))]

@@ -1,0 +1,122 @@
+"""`accelsim compress`: a network of the zoo, trained and compressed as a recipe says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.errors import unknown_name
+from accelsim.files import require_writable
+from explore.cli.output import print_table
+
+if TYPE_CHECKING:
+    from explore.recipes.compressing import Compressed
+
+SEED_LIMIT = 2**31
+
+
+def compress(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A zoo network that takes digits, such as lenet5.")],
+    recipe: Annotated[str, typer.Option(metavar="FILE|NAME", help="A YAML recipe, or the name of a shipped one.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint's folder.")],
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEED_LIMIT, help="In place of the recipe's: of split, weights and batches.")
+    ] = None,
+    steps: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep finished stages here, for others to share; else in the checkpoint's."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Train a network on the bundled digits, compress it by a recipe, measure it on its integers and save it.
+
+    The same command again goes on where an interrupted one ended. log.jsonl beside the checkpoint has a line a step.
+
+    Shipped recipes take minutes (quick), tens of minutes, or hours (same-accuracy, which search for the last rate at
+    the baseline's accuracy):
+
+    \b
+      lenet5-admm-quick             lenet5-conv-structured-88x
+      lenet5-inq-quick              lenet5-conv-structured-88x-3bit
+      lenet5-admm-inq-quick         lenet5-246x
+      lenet5-xnor-quick             lenet5-246x-3bit
+      lenet5-conv-114x              lenet5-348x
+      lenet5-conv-114x-3bit         lenet5-348x-3bit
+      lenet5-same-accuracy-nonstructured
+      lenet5-same-accuracy-structured
+
+    \b
+    Example: accelsim compress lenet5 --recipe lenet5-inq-quick --out out/lenet5-inq
+    """
+    from compress.recipes.recipe import load_recipe
+    from workloads import list_models
+
+    if model not in list_models():
+        raise unknown_name("model", model, list_models())
+    plan = load_recipe(recipe)
+    plan.require_model(model)
+    require_writable(out)
+    if steps is not None:
+        require_writable(steps)
+    from explore.recipes.compressing import compress_model
+
+    try:
+        with _progress() as told:
+            result = compress_model(model, plan, out, seed, told, steps)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("interrupted; the same command goes on behind the last finished stage") from stop
+    if as_json:
+        typer.echo(json.dumps(_as_dict(result), indent=1, allow_nan=False))
+    else:
+        _show(result)
+
+
+def _as_dict(result: Compressed) -> dict[str, object]:
+    from dataclasses import asdict
+
+    rates = {"conv_rate": result.conv_rate, "whole_rate": result.whole_rate}
+    return asdict(result) | {"folder": str(result.folder)} | rates
+
+
+def _show(result: Compressed) -> None:
+    """A table of the layers, then accuracies and rates in a line."""
+    rows = [
+        (
+            layer.name,
+            layer.kind,
+            f"{layer.weights_dense:,}",
+            f"{layer.weights_nonzero:,}",
+            layer.weight_coding,
+            layer.weight_bits,
+            layer.activation_bits,
+        )
+        for layer in result.layers
+    ]
+    columns = ("layer", "kind", ">weights", ">nonzero", "coding", ">weight bits", ">activation bits")
+    caption = (
+        f"accuracy on integers {100 * result.accuracy:.2f} % (baseline {100 * result.baseline_accuracy:.2f} %); "
+        f"{result.conv_rate:.1f}x fewer conv weights, {result.whole_rate:.1f}x fewer in all; saved in {result.folder}"
+    )
+    print_table(f"{result.model} by {result.recipe}, seed {result.seed}", columns, rows, "layer", caption)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar of epochs on stderr, where a person looks at it."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=None)
+        yield lambda stage, done, of: bar.update(
+            task, description=f"training {stage}", completed=done, total=of or None
+        )

@@ -1,0 +1,31 @@
+"""`accelsim demo`: the main job, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.files import require_writable
+from explore.cli.output import make_console
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report, the figures and the networks go.")] = Path(
+        "out/demo"
+    ),
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Fewer digits, epochs and less compression; under 90 s.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the split, the training and the batches.")] = 0,
+) -> None:
+    """Train LeNet-5 on digits, compress it both ways, simulate it on dense and sparse machines, and say which wins.
+
+    \b
+    Example: accelsim demo --fast --out out/demo
+    """
+    require_writable(out)
+    from explore.demo.study import run_demo
+
+    run_demo(out, fast, seed, make_console())

@@ -1,0 +1,132 @@
+"""`accelsim run`: one workload on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelsim.errors import ConfigError, OutputError
+from accelsim.files import parse_yaml, require_writable, written_whole
+from explore.cli.output import energy, print_table, size, waiting
+
+if TYPE_CHECKING:
+    from accelsim.results.report import Report
+
+REPORT, LAYERS = "report.json", "layers.csv"
+
+WorkloadName = Annotated[
+    str,
+    typer.Argument(
+        metavar="WORKLOAD", help="A zoo network, a saved .npz, a checkpoint folder, an .onnx model or a SCALE-Sim .csv."
+    ),
+]
+HardwareName = Annotated[
+    str, typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML file.")
+]
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="FIELD=VALUE", help="Change a hardware field; may be repeated.")
+]
+
+
+def run(
+    workload: WorkloadName,
+    hw: HardwareName,
+    settings: Settings = [],  # noqa: B006  # typer reads the default and hands over a list of its own
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.json and layers.csv there.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compute every output as the array does and compare; fills shapes at random."),
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Inputs at once, for zoo networks and topologies.")] = 1,
+    density: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Random weights of this density in a zoo network.")
+    ] = None,
+) -> None:
+    """Simulate a workload on a machine: cycles, stalls, energy and DRAM traffic by layer.
+
+    \b
+    Example: accelsim run lenet5 --hw dense/os-32x32 --set array.rows=16
+    """
+    if out is not None:
+        require_free(out)
+    import accelsim
+    from workloads import open_workload
+
+    machine = accelsim.load_hardware(hw, **parse_settings(settings))
+    layers = open_workload(workload, batch=batch, density=density, values=verify)
+    with waiting(f"simulating {layers.name} on {machine.name}"):
+        report = accelsim.simulate(layers, machine, verify=verify)
+    if out is not None:
+        write(report, out)
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        show(report)
+        for line in (*_fallback(report), *remarks(layers.provenance)):
+            typer.echo(line)
+
+
+def remarks(provenance: Mapping[str, Any]) -> list[str]:
+    """A line each on what of a network is not simulated and on what is assumed about its numbers; often none."""
+    left, assumed = provenance.get("not_lowered"), provenance.get("assumed")
+    found = [f"not simulated: {', '.join(map(str, left))}"] if left else []
+    if isinstance(assumed, dict):
+        found.append(f"assumed: {', '.join(f'{what} {value}' for what, value in assumed.items())}")
+    return found
+
+
+def _fallback(report: Report) -> list[str]:
+    """A line on the layers that the machine's own array could not run; often none."""
+    names, layers = report.fallback_layers, sum(row["array"] != "vector" for row in report.rows)
+    told = "every layer" if len(names) == layers else ", ".join(names)
+    return [f"on the fallback array: {told}"] if names else []
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """{dotted field: value} from FIELD=VALUE texts, each value read as YAML; ConfigError for anything else."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        field, equals, value = text.partition("=")
+        if not field.strip() or not equals:
+            raise ConfigError(f"--set {text[:100]!r} is no FIELD=VALUE; array.rows=8, for example, is expected")
+        parsed = parse_yaml(f"value: {value}", f"--set {text[:100]!r}")
+        if set(parsed) != {"value"}:
+            raise ConfigError(f"--set {text[:100]!r} holds more than one value; array.rows=8, for example, is expected")
+        found[field.strip()] = parsed["value"]
+    return found
+
+
+def require_free(out: Path) -> None:
+    """OutputError unless `out` is, or can become, a folder in which both files can be written."""
+    require_writable(out)
+    for name in (REPORT, LAYERS):
+        if (out / name).is_dir():
+            raise OutputError(f"cannot write {str(out / name)!r}: a folder is in the way")
+
+
+def write(report: Report, out: Path) -> None:
+    """The report's two files, both or none."""
+    with written_whole(out / REPORT) as totals, written_whole(out / LAYERS) as layers:
+        totals.write_text(report.to_json() + "\n", encoding="utf-8")
+        report.layers.to_csv(layers, index=False)
+
+
+def show(report: Report) -> None:
+    """A table of the layers, and the totals in a line."""
+    columns = ("layer", "kind", ">cycles", ">compute", ">stall", ">util. %", "bound", ">DRAM", ">energy")
+    total = (
+        f"{report.cycles:,} cycles = {report.compute_cycles:,} compute + {report.stall_cycles:,} stall; "
+        f"{report.seconds * 1e6:,.1f} µs at {report.clock_mhz:g} MHz; {energy(report.energy_pj)}; "
+        f"{size(report.dram_bytes)} DRAM; {report.area_um2 / 1e6:.3f} mm²"
+    )
+    print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), "layer", total)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    counts = (f"{row[key]:,}" for key in ("cycles", "compute_cycles", "stall_cycles"))
+    share = f"{100 * row['utilization']:.1f}"
+    return (row["name"], row["kind"], *counts, share, row["bound"], size(row["dram_bytes"]), energy(row["energy_pj"]))

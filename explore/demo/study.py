@@ -1,0 +1,184 @@
+"""The main job: train, compress, simulate on every machine, report; `accelsim demo`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import plots
+import workloads
+from accelsim.analysis.runs import Study, compare
+from accelsim.analysis.storage import storage_rows
+from accelsim.analysis.verdict import verdict
+from accelsim.files import make_folder, require_writable, write_json, write_text
+from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.results.report import Report
+from explore.cli.output import energy, print_table, size
+from explore.demo.network_training import Trained
+from explore.demo.networks import train_networks
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MACHINES = (
+    "dense/os-16x16",
+    "dense/ws-16x16",
+    "dense/is-16x16",
+    "sparse/csr-rows-16x16",
+    "sparse/eie-64pe",
+    "lowbit/shift-16x16",
+    "lowbit/xnor-16x16x64",
+    "lowbit/bitserial-16x16x64",
+    "lowbit/ternary-16x16",
+)  # lowbit/adder-16x16 needs a network trained for L1 distances: integers of any other fit it, its results would not
+TOLERANCE = {False: 0.005, True: 0.02}  # of accuracy, by `fast`: what counts as the same
+TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
+PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")
+
+
+def run_demo(out: Path, fast: bool, seed: int, console: Console) -> Study:
+    """Train the networks, run each on every machine that it fits, and leave the report, tables and figures in `out`.
+
+    The networks are trained anew every time. Raises OutputError before any work where `out` cannot be written.
+    """
+    require_writable(out)
+    make_folder(out)
+    with _progress(console) as show:
+        trained = train_networks(out / "networks", fast, seed, show.epochs)
+        networks = {network.name: workloads.from_checkpoint(network.folder) for network in trained}
+        machines = [load_hardware(name) for name in MACHINES]
+        runs = compare(networks, machines, progress=show.run)
+    study = Study(runs, {n.name: n.accuracy for n in trained}, _provenance(trained, machines, fast, seed))
+    storage = storage_rows(networks)
+    sentence = verdict(study.summaries(), storage, study.accuracy, TOLERANCE[fast])
+    _write(out, study, storage, sentence)
+    _tell(console, study, sentence, out)
+    return study
+
+
+def _provenance(trained: list[Trained], machines: list[Accelerator], fast: bool, seed: int) -> dict[str, Any]:
+    return {
+        "command": f"accelsim demo{' --fast' if fast else ''} --seed {seed}",
+        "seed": seed,
+        "timeline": TIMELINE,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "networks": {n.name: _training(n) for n in trained},
+        "machines": {machine.name: machine.to_dict() for machine in machines},
+    }
+
+
+def _training(network: Trained) -> dict[str, Any]:
+    return {
+        "conv_rate": network.conv_rate,
+        "whole_rate": network.whole_rate,
+        "epochs": dict(network.epochs),
+        "seconds": dict(network.seconds),
+    }
+
+
+def _write(out: Path, study: Study, storage: list[dict[str, Any]], sentence: str) -> None:
+    """Every file of the demo, each whole or not at all."""
+    import pandas as pd
+
+    content = {
+        "accuracy": dict(study.accuracy),
+        "verdict": sentence,
+        "runs": study.summaries(),
+        "storage": storage,
+        "provenance": dict(study.provenance),
+    }
+    write_json(out / "report.json", content)
+    write_text(out / "layers.csv", pd.DataFrame(study.layer_rows()).to_csv(index=False))
+    _timeline(study).to_timeline(out / "timeline.json")
+    data = plots.StudyData.from_folder(out)
+    plots.save_all(data, out)
+    plots.write_report(data, out / "report.html")
+
+
+def _timeline(study: Study) -> Report:
+    """The run whose timeline is kept."""
+    return next(r.report for r in study.runs if {"network": r.network, "hardware": r.hardware} == TIMELINE)
+
+
+def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
+    """The table of runs and the verdict."""
+    columns = [
+        "network",
+        "hardware",
+        ">accuracy",
+        ">cycles",
+        ">stalled",
+        ">energy",
+        ">DRAM",
+        ">weights",
+        ">α",
+        ">β",
+        ">PPR",
+        ">compute",
+        ">energy",
+    ]
+    rows = [
+        (
+            run["network"], run["hardware"], f"{100 * study.accuracy[run['network']]:.2f} %", f"{run['cycles']:,}",
+            f"{100 * run['stall_cycles'] / run['cycles']:.0f} %", energy(run["energy_pj"]), size(run["dram_bytes"]),
+            f"{(run['storage_weight_bits'] + run['storage_index_bits']) / 8000:.2f} KB",
+            f"{run['alpha']:.1f}x", f"{run['beta']:.2f}x", f"{run['ppr']:.2f}",
+            f"{run['ppr_compute']:.2f}", f"{run['ppr_energy']:.2f}",
+        )
+        for run in study.summaries()
+    ]  # fmt: skip
+    caption = (
+        "α: weight reduction, β: speedup over the dense baseline with the same peak and DRAM, PPR = α/β; "
+        "compute and energy: PPR of those alone"
+    )
+    print_table("Compression on hardware", columns, rows, caption)
+    console.print(f"\n{sentence}\n\nreport, tables and figures: {out}", soft_wrap=True, markup=False)
+
+
+class _Shown:
+    """Progress as plain lines, one a stage."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.seen = console, set[str]()
+
+    def epochs(self, stage: str, done: int, total: int) -> None:
+        """An epoch of training has ended."""
+        if stage not in self.seen:
+            self.seen.add(stage)
+            self.console.print(f"training {stage}: epoch {done} of {total} in all", markup=False)
+
+    def run(self, what: str) -> None:
+        """A simulation begins."""
+        self.console.print(f"simulating {what}", markup=False)
+
+
+class _Bar(_Shown):
+    """Progress as a bar, for a person at a terminal."""
+
+    def __init__(self, console: Console, bar: Any) -> None:
+        super().__init__(console)
+        self.bar = bar
+        self.task = bar.add_task("training", total=None)
+
+    def epochs(self, stage: str, done: int, total: int) -> None:
+        """Moves the bar."""
+        self.bar.update(self.task, description=f"training {stage}", completed=done, total=total)
+
+    def run(self, what: str) -> None:
+        """Says which pair is simulated."""
+        self.bar.update(self.task, description=f"simulating {what}")
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[_Shown]:
+    if not console.is_terminal:
+        yield _Shown(console)
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as bar:
+        yield _Bar(console, bar)

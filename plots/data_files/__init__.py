@@ -1,0 +1,1 @@
+"""What figures are drawn from: the files that a study left, read and checked."""

@@ -1,0 +1,97 @@
+"""What the figures and the page show: the files of one study, read back and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelsim.errors import MissingFileError
+from plots.figures.timeline_data import Timeline, read_timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyData:
+    """One study: networks × machines, with what produced it.
+
+    `runs` are `Run.summary()` dicts, `storage` rows of `accelsim.storage.storage_rows`, `layers` the reports' layer
+    rows behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is
+    one layer's transfers and tiles, or None. `accuracy_rate` are points of accuracy against pruning rate, by way of
+    pruning. Units stand in the names.
+    """
+
+    runs: Sequence[Row]
+    accuracy: Mapping[str, float]
+    verdict: str
+    layers: pd.DataFrame
+    storage: Sequence[Row] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    timeline: Timeline | None = None
+    accuracy_rate: Sequence[Row] = ()
+
+    @classmethod
+    def of_accuracy_rate(cls, points: Sequence[Row]) -> StudyData:
+        """A study of nothing but these points: rows with `way, words, asked_rate, whole_rate, accuracy` and
+        `baseline_accuracy`, accuracies as fractions."""
+        import pandas as pd
+
+        return cls((), {}, "", pd.DataFrame(), accuracy_rate=points)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> StudyData:
+        """Read `report.json`, `layers.csv` and, where it is there, `timeline.json`.
+
+        MissingFileError where the folder or one of the first two is not there; FileFormatError, naming file and
+        field, where a file holds something else.
+        """
+        from plots.data_files.checking import checked_layers, checked_report
+
+        folder = Path(folder)
+        if not folder.is_dir():
+            found = "a file" if folder.exists() else "not there"
+            raise MissingFileError(
+                f"study folder {str(folder)!r} is {found}; name a folder that `accelsim demo` has written"
+            )
+        report = checked_report(folder / "report.json")
+        layers = checked_layers(folder / "layers.csv", report["runs"])
+        provenance = report.get("provenance", {})
+        timeline = read_timeline(folder / "timeline.json", provenance.get("timeline"))
+        storage = report.get("storage", [])
+        return cls(report["runs"], report["accuracy"], report["verdict"], layers, storage, provenance, timeline)
+
+    @property
+    def baseline(self) -> str:
+        """The uncompressed network."""
+        return next(iter(self.accuracy))
+
+    @property
+    def energy_columns(self) -> list[str]:
+        """Columns of `layers` that hold the energy of one component, `energy_<component>_pj`."""
+        names = [str(name) for name in self.layers]
+        return [n for n in names if n.startswith("energy_") and n.endswith("_pj") and n != "energy_pj"]
+
+    @property
+    def networks(self) -> list[str]:
+        """Networks that ran, in the order of `accuracy`."""
+        ran = {run["network"] for run in self.runs}
+        return [name for name in self.accuracy if name in ran]
+
+    @property
+    def machines(self) -> list[str]:
+        """Machines in the order in which they ran."""
+        return list(dict.fromkeys(run["hardware"] for run in self.runs))
+
+    def runs_of(self, network: str) -> list[Row]:
+        """The runs of one network."""
+        return [run for run in self.runs if run["network"] == network]
+
+    def layer_sums(self, columns: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
+        """Sums of some columns of `layers` by (network, hardware)."""
+        sums = self.layers.groupby(["network", "hardware"], sort=False)[list(columns)].sum()
+        return {key: dict(zip(columns, map(float, row), strict=True)) for key, *row in sums.itertuples()}

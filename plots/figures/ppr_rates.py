@@ -1,0 +1,72 @@
+"""Measured PPR against pruning rate, by design, in each comparison, with the assumed bands behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+from plots.data_files.rows import footnote
+from plots.numbers import tick
+from plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, WIDTH_IN, YELLOW, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from plots.figures.ppr_study import PprData, Row
+
+HEIGHT_IN = 3.1
+RATES, RATIOS = (1, 2, 5, 10, 20, 50), (0.2, 0.5, 1, 2, 5, 10, 20, 50)
+COLOURS = {
+    "csr_rows": BLUE, "cambricon_x": ORANGE, "scnn": VERMILLION, "sticker": GREEN, "eie": PURPLE, "nm_sparse": BLACK,
+}  # fmt: skip
+TITLES = {"mac": "equal MACs", "area": "equal array area", "bandwidth": "equal bandwidth a MAC"}
+WORDS = (
+    "PPR = α/β, α: weight reduction, β: speedup over the dense array in total time; lower is better, 1 (dashed) turns\n"
+    "all pruning into speed. Random patterns, dense activations. Hollow marks: really pruned networks. Bands: assumed\n"
+    "by 001 (yellow 2.7 to 3.5; grey 3 to 4, STICKER). eie on FC layers, the others on conv layers."
+)
+
+
+@styled
+def draw(data: PprData) -> Figure:
+    """A panel a comparison, a line a design, a hollow mark a pruned network."""
+    figure = Figure(figsize=(WIDTH_IN * 1.25, HEIGHT_IN), layout="constrained")
+    axes = list(figure.subplots(1, len(data.curves), sharey=True, squeeze=False)[0])
+    for axis, (comparison, curves) in zip(axes, data.curves.items(), strict=True):
+        _frame(axis, TITLES.get(comparison, comparison))
+        _bands(axis, data)
+        for design, points in curves.items():
+            xs, ys = ([row[key] for row in points] for key in ("alpha", "ppr"))
+            axis.plot(xs, ys, "o-", color=COLOURS.get(design, GREY), markersize=2.5, linewidth=1, label=design)
+        for row in _pruned(data) if comparison == "mac" else ():
+            axis.plot(row["alpha"], row["ppr"], "D", color=COLOURS[row["design"]], mfc="none", markersize=4)
+    axes[0].set_ylabel("PPR")
+    lines = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
+    figure.legend(loc="outside upper left", ncols=6, handles=lines)
+    footnote(figure, WORDS)
+    return figure
+
+
+def _pruned(data: PprData) -> list[Row]:
+    """Pruned networks on known designs at rates that the curves reach; the others stand in the text's table."""
+    most = max(row["alpha"] for points in data.curves["mac"].values() for row in points)
+    return [row for row in data.pruned if row["design"] in COLOURS and row["alpha"] <= most]
+
+
+def _frame(axis: Axes, title: str) -> None:
+    axis.set(xscale="log", yscale="log", title=title, xlabel="pruning rate α")
+    for side, at in ((axis.xaxis, RATES), (axis.yaxis, RATIOS)):
+        side.set_major_locator(FixedLocator(at))
+        side.set_minor_locator(NullLocator())
+        side.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+        side.set_minor_formatter(NullFormatter())
+    axis.grid(axis="y", color=PALE, linewidth=0.5)
+    axis.axhline(1, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
+
+
+def _bands(axis: Axes, data: PprData) -> None:
+    """Each different band once."""
+    for (low, high), colour in zip(sorted(set(data.bands.values())), (YELLOW, GREY, SKY), strict=False):
+        axis.axhspan(low, high, color=colour, alpha=0.3, linewidth=0, zorder=0)

@@ -1,0 +1,70 @@
+"""A total and what it is made of, for every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+from plots.data_files.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, scale
+from plots.numbers import digits, unit_of
+from plots.style import GREY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from plots.data_files.data import StudyData
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the total: the column of `layers` that holds it, its name and its colour."""
+
+    column: str
+    label: str
+    colour: str
+
+
+def draw_shares(data: StudyData, parts: Sequence[Part], what: str, units: Sequence[tuple[float, str]]) -> Figure:
+    """A row a run: the total on the left, the share of each part on the right. `units` as in `numbers.unit_of`.
+
+    Shares stand apart from the total because a stack on a logarithmic axis would not show them.
+    """
+    rows = run_rows(data)
+    figure, (totals, shares) = panels(rows, (1, 1.15))
+    sums = data.layer_sums([part.column for part in parts])
+    values = [sums[run["network"], run["hardware"]] for run in rows.items]
+    _draw_totals(totals, rows, [sum(value.values()) for value in values], what, units)
+    _draw_parts(shares, rows, values, parts)
+    shares.set_xlabel(f"share of {what} (%)")
+    figure.legend(loc="outside upper left", ncols=6, handles=shares.containers)
+    footnote(figure, fallback_note(data))
+    return figure
+
+
+def _draw_totals(
+    axis: Axes, rows: Rows, totals: Sequence[float], what: str, units: Sequence[tuple[float, str]]
+) -> None:
+    factor, unit = unit_of(totals, units)
+    scaled = [value / factor for value in totals]
+    low = scale(axis, scaled, room=0.4)
+    axis.barh(rows.ys, [max(0.0, value - low) for value in scaled], left=low, height=0.78, color=GREY)
+    for y, value in zip(rows.ys, scaled, strict=True):
+        beside(axis, digits(value), max(value, low), y)
+    label_x(axis, f"{what} ({unit})")
+
+
+def _draw_parts(axis: Axes, rows: Rows, values: Sequence[Mapping[str, float]], parts: Sequence[Part]) -> None:
+    lefts = [0.0] * len(values)
+    for part in parts:
+        widths = [100 * value[part.column] / (sum(value.values()) or 1.0) for value in values]
+        bars = axis.barh(rows.ys, widths, left=lefts, height=0.78, color=part.colour, label=part.label)
+        for bar in bars:
+            bar.set(edgecolor="white", linewidth=0.3)
+        lefts = [a + b for a, b in zip(lefts, widths, strict=True)]
+    axis.set_xlim(0, 100)
+    axis.xaxis.set_major_locator(MultipleLocator(25))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))

@@ -1,0 +1,1 @@
+"""Workloads from files: checkpoints, topologies of other simulators, PyTorch state files."""

@@ -1,0 +1,66 @@
+"""A network of the zoo with the weights of a file: real integers, run on the inputs that are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelsim.errors import ConfigError
+from accelsim.trace.workload import Workload
+from workloads.shapes import INPUTS, WORD_IDS, example
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+DIGITS = (1, 28, 28)  # inputs of this shape are the bundled digits
+NOISE = "seeded noise in place of data"
+
+
+def from_state(name: str, path: str | Path, batch: int = 1, seed: int = 0) -> Workload:
+    """The network `name` with the weights of `path` in 8-bit integers, and the activations that its inputs make.
+
+    Inputs are bundled test digits for networks of digits; others get seeded noise, which `provenance["assumed"]`
+    says. Raises what `load_state` raises.
+    """
+    from workloads.files.state_files import load_state
+    from workloads.models import model
+
+    network = model(name)
+    load_state(network, path, name)
+    return of_model(name, network, str(path), batch, seed)
+
+
+def from_package(name: str, batch: int = 1, seed: int = 0) -> Workload:
+    """The same with the weights of an installed package. Raises what `pretrained_model` raises."""
+    from workloads.models.pretrained import pretrained_model, pretrained_origin
+
+    return of_model(name, pretrained_model(name), pretrained_origin(name), batch, seed)
+
+
+def of_model(name: str, network: nn.Module, origin: str, batch: int, seed: int) -> Workload:
+    """A network as it is, with the activations that its inputs make; `origin` says where its weights come from."""
+    from workloads.torch.importer import from_torch
+
+    inputs, assumed = inputs_of(name, batch, seed)
+    found = from_torch(network, inputs, name, values="activations")
+    facts = {"source": "zoo", "model": name, "batch": batch, "weights": origin, "seed": seed}
+    told = {**found.provenance, **facts, **({"assumed": {"input": assumed}} if assumed else {})}
+    return Workload(name, found.traces, told, found.operators)
+
+
+def inputs_of(name: str, batch: int, seed: int) -> tuple[torch.Tensor, str]:
+    """Inputs of a network, and what is assumed about them, "" where they are real."""
+    import torch
+
+    if INPUTS[name] == DIGITS:
+        from workloads.datasets import digits
+
+        images: torch.Tensor = digits(seed).test_images
+        if len(images) < batch:
+            raise ConfigError(f"batch is {batch}; 1 to {len(images)} is expected, the test digits that are bundled")
+        return images[:batch], ""
+    generator = torch.Generator().manual_seed(seed)
+    if name in WORD_IDS:
+        return torch.randint(0, 1000, (batch, *INPUTS[name]), generator=generator), NOISE
+    return torch.randn(example(name, batch).shape, generator=generator), NOISE

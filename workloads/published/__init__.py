@@ -1,0 +1,1 @@
+"""Densities and bits of published compressions, and networks that have them."""

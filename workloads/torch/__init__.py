@@ -1,0 +1,1 @@
+"""Workloads from torch modules: torch.export, or hooks where that cannot follow."""

@@ -1,0 +1,292 @@
+"""From a model's calls to a workload: which numbers to keep, batch norms folded, names, order, and what was left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+
+from accelsim.errors import TraceError
+from accelsim.trace.gemm import RECURRENT, GemmTrace
+from accelsim.trace.operand import Pattern, PatternOperand
+from accelsim.trace.operator import Operator
+from accelsim.trace.shape import plane_shape
+from workloads.lowering import FREE, Gemm, Item, Work, lower
+from workloads.lowering.calls import Call, Value
+from workloads.lowering.quantizing import Quantization, of_layer
+from workloads.shapes.changes import changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Sources = frozenset[int]  # the entries whose outputs a tensor is made of
+INPUT = -1  # stands for the model's input among them
+SCORE_OPS = ("scale", "bias", "add", "where", "sub")  # between a product of queries and keys and its softmax
+
+
+@dataclass(eq=False)
+class Entry:
+    """An item with the entries that it reads, and with its integers where the model runs on real numbers."""
+
+    item: Item
+    reads: Sources
+    activation: np.ndarray | None = None
+    second: np.ndarray | None = None  # the weight operand of a product of two activations
+    scales: list[Any] = field(default_factory=list)  # of the batch norms that are folded into it
+    bits: int = 8
+
+    @property
+    def gemm(self) -> Gemm | None:
+        """Its GEMM, None for an operator."""
+        return self.item if isinstance(self.item, Gemm) else None
+
+
+class Assembly:
+    """Takes a model's calls one by one, then makes the workload's traces and operators of them.
+
+    With a `quantization` activations become integers as they come by; `calibrate` only notes their ranges. It looks
+    layers up by their final names, which an assembly of the same model's shapes has in `names` when it is finished.
+    """
+
+    def __init__(
+        self, quantization: Quantization | None = None, names: Mapping[int, str] | None = None, calibrate: bool = False
+    ) -> None:
+        self.quantization, self.calibrate = quantization, calibrate
+        self.names: Mapping[int, str] = names or {}
+        self._seen: set[str] = set()
+        self.entries: list[Entry] = []
+        self.not_lowered: list[str] = []
+        self._sources: dict[str, Sources] = {}
+        self._users: Counter[int] = Counter()
+
+    def visit(self, call: Call) -> None:
+        """Take the next call. TraceError where one with parameters of its own cannot be lowered."""
+        if all(value.constant for value in call.outputs):
+            return
+        items = None if call.op in FREE else lower(call)
+        if items is None:
+            self._pass_on(call)
+            if call.op not in FREE:
+                self._leave_out(call)
+            return
+        for item in items:
+            self._add(item)
+        for value in call.outputs:
+            self._sources.setdefault(value.name, self._sources[items[-1].writes.name])
+
+    def finish(self, returned: Iterable[Value]) -> tuple[list[GemmTrace], list[Operator]]:
+        """The traces and operators in the order in which they run; `returned` is what the model returns."""
+        for value in returned:
+            self._users.update(self._sources_of(value))
+        self._name_attention()
+        folded = self._fold()
+        naming = _Naming(self, folded)
+        found = naming.result()
+        self.names = naming.named
+        return found
+
+    def _sources_of(self, value: Value) -> Sources:
+        return self._sources.get(value.name, frozenset({INPUT}))
+
+    def _union(self, values: Iterable[Value]) -> Sources:
+        return frozenset(source for v in values if not v.constant for source in self._sources_of(v))
+
+    def _pass_on(self, call: Call) -> None:
+        """What an operation writes is made of what it reads."""
+        found = self._union(call.values())
+        for value in call.outputs:
+            self._sources[value.name] = found
+
+    def _leave_out(self, call: Call) -> None:
+        where = call.module or "the model"
+        if call.parameters():
+            raise TraceError(
+                f"module {where!r} runs {call.op} with the parameter {call.parameters()[0].parameter!r}; "
+                "it has no lowering to a GEMM or to the vector unit"
+            )
+        text = f"{call.op} at {where}"
+        if text not in self.not_lowered:
+            self.not_lowered.append(text)
+
+    def _add(self, item: Item) -> None:
+        """Settle what an item reads, take its integers, and let go of its tensors."""
+        entry = Entry(item, self._union(item.reads))
+        self._users.update(entry.reads)
+        self._sources[item.writes.name] = frozenset({len(self.entries)})
+        if isinstance(item, Gemm):
+            if self.quantization is not None and self.quantization.real_activations:
+                self._take_integers(entry, item, self.quantization)
+            item.activation = None
+            if item.of_activations:
+                item.weight = None
+        item.reads, item.writes = (), replace(item.writes, tensor=None)
+        self.entries.append(entry)
+
+    def _take_integers(self, entry: Entry, item: Gemm, quantization: Quantization) -> None:
+        layer = self.names.get(len(self.entries))
+        if layer is None:
+            raise TraceError(f"layer {item.name!r} does not run for the example input; give data that takes its path")
+        if item.activation is None or (layer in self._seen and item.kind not in RECURRENT):
+            return  # a layer that runs again keeps its first run's numbers, but for the steps of recurrent ones
+        self._seen.add(layer)
+        if self.calibrate:
+            quantization.observe(layer, item.activation())
+            return
+        entry.activation = quantization.activation(layer, item.activation())
+        if item.of_activations and item.weight is not None:
+            entry.second = quantization.activation(layer, item.weight(), "second activation")
+
+    def _fold(self) -> dict[int, int]:
+        """Batch norms and biases that alone read what a layer of weights makes: entry -> its layer."""
+        folded: dict[int, int] = {}
+        for index, entry in enumerate(self.entries):
+            item, layer = entry.item, next(iter(entry.reads), INPUT)
+            layer = folded.get(layer, layer)
+            if len(entry.reads) != 1 or layer == INPUT or not isinstance(item, Work):
+                continue
+            target = self.entries[layer].item
+            if isinstance(target, Gemm) and self._users[layer] == 1 and target.takes(item):
+                folded[index] = layer
+                if item.scale is not None:
+                    self.entries[layer].scales.append(item.scale)
+                self._users[layer] = self._users[index]
+        return folded
+
+    def _name_attention(self) -> None:
+        """Products around a softmax are called what fused attention calls them: scores and context."""
+        for entry in self.entries:
+            if entry.item.name.endswith("matmul") and entry.gemm and entry.gemm.kind == "attention":
+                self._name_one(entry)
+
+    def _name_one(self, entry: Entry) -> None:
+        assert entry.gemm is not None
+        before = [self.entries[i] for i in sorted(entry.reads) if i != INPUT]
+        shares = [e for e in before if isinstance(e.item, Work) and e.item.op == "softmax"]
+        if not shares:
+            return
+        entry.item.name = entry.item.name.removesuffix("matmul") + "context"
+        found = shares[0]
+        while isinstance(found.item, Work) and (found is shares[0] or found.item.op in SCORE_OPS):
+            earlier = [i for i in found.reads if i != INPUT]
+            if not earlier:
+                return
+            found = self.entries[min(earlier, key=lambda i: (self.entries[i].gemm is None, i))]
+        if found.gemm is not None and found.item.name.endswith("matmul"):
+            found.item.name = found.item.name.removesuffix("matmul") + "scores"
+
+
+class _Naming:
+    """Gives every entry a name of its own, counts equal runs together, and says what runs after what."""
+
+    def __init__(self, assembly: Assembly, folded: Mapping[int, int]) -> None:
+        self.assembly, self.folded = assembly, folded
+        self.traces: dict[str, GemmTrace] = {}
+        self.operators: dict[str, Operator] = {}
+        self.entry_of: dict[str, Entry] = {}
+        self.named: dict[int, str] = {}
+        self.last = ""
+
+    def result(self) -> tuple[list[GemmTrace], list[Operator]]:
+        """All traces, filled with integers where there are any, and all operators."""
+        for index, entry in enumerate(self.assembly.entries):
+            if index in self.folded:
+                self.named[index] = self.named[self.folded[index]]
+                continue
+            self.last = self._trace(entry) if entry.gemm else self._operator(index, entry)
+            self.named[index] = self.last
+        quantization = self.assembly.quantization
+        if quantization is None:
+            return list(self.traces.values()), list(self.operators.values())
+        filled = [_filled(trace, self.entry_of[name], quantization) for name, trace in self.traces.items()]
+        return filled, [_with_bits(o, quantization) for o in self.operators.values()]
+
+    def _trace(self, entry: Entry) -> str:
+        assert entry.gemm is not None
+        trace, fields = entry.gemm.shape(), ("M", "N", "K", "groups", "kind", "conv")
+        for name, other in self._runs(self.traces, trace.name):
+            if all(getattr(other, f) == getattr(trace, f) for f in fields):
+                self.traces[name] = changed(other, repeat=other.repeat + trace.repeat)
+                _append_steps(self.entry_of[name], entry, other.repeat, trace)
+                return name
+        name = self._free(trace.name)
+        self.traces[name], self.entry_of[name] = changed(trace, name=name), entry
+        return name
+
+    def _operator(self, index: int, entry: Entry) -> str:
+        work = entry.item
+        assert isinstance(work, Work)
+        fused = work.fusable and self._drains(entry) and bool(self.last)
+        name = self._free(work.name)
+        made = Operator(
+            name, work.op, self.last, work.inputs, work.outputs, work.work, work.parameters, fused,
+            repeat=work.repeat,
+        )  # fmt: skip
+        for known, other in self._runs(self.operators, work.name):
+            if replace(other, name=name, repeat=1) == replace(made, repeat=1):
+                self.operators[known] = replace(other, repeat=other.repeat + made.repeat)
+                return known
+        self.operators[name] = made
+        return name
+
+    def _drains(self, entry: Entry) -> bool:
+        """Whether an operator reads the output of what runs right before it, which nothing else reads."""
+        if len(entry.reads) != 1:
+            return False
+        source = self.folded.get(next(iter(entry.reads)), next(iter(entry.reads)))
+        return self.named.get(source) == self.last and self.assembly._users[source] == 1
+
+    def _runs(self, known: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+        return [(other, held) for other, held in known.items() if other.split("#")[0] == name]
+
+    def _free(self, name: str) -> str:
+        """The name, with a number behind it where a trace or an operator has it already."""
+        taken = len(self._runs(self.traces, name)) + len(self._runs(self.operators, name))
+        return f"{name}#{taken + 1}" if taken else name
+
+
+def _append_steps(first: Entry, again: Entry, before: int, trace: GemmTrace) -> None:
+    """The steps of a recurrent layer's next run below those before; other layers keep their first run's numbers."""
+    if trace.kind in RECURRENT and first.activation is not None and again.activation is not None:
+        first.activation = np.concatenate([first.activation, again.activation])
+
+
+def _with_bits(operator: Operator, quantization: Quantization) -> Operator:
+    bits = quantization.activation_bits
+    return operator if not isinstance(bits, int) else replace(operator, activation_bits=bits)
+
+
+def _filled(trace: GemmTrace, entry: Entry, quantization: Quantization) -> GemmTrace:
+    """A shape with its integers; the batch norms behind it are a part of its weight."""
+    item = entry.gemm
+    assert item is not None
+    bits = quantization.bits("activation", trace.name)
+    weight: Any = entry.second
+    if item.weight is not None:
+        real = item.weight()
+        for scale in entry.scales if real.is_floating_point() else ():  # integers stay: their scale takes the factor
+            real = real * scale().reshape(-1, 1)
+        weight = quantization.weight(trace.name, real)
+    activation: Any = entry.activation
+    if not quantization.real_activations:
+        weight, activation = _assumed(trace, weight, quantization)
+    return GemmTrace(
+        trace.name, M=trace.M, N=trace.N, K=trace.K, groups=trace.groups, kind=trace.kind, conv=trace.conv,
+        repeat=trace.repeat, weight=weight, activation=activation, activation_bits=bits,
+        weight_bits=quantization.bits("weight", trace.name) if trace.has_weights else bits,
+    )  # fmt: skip
+
+
+def _assumed(trace: GemmTrace, weight: Any, quantization: Quantization) -> tuple[Any, PatternOperand]:
+    """Random activations of the assumed density; those of a product's second operand too where it is one."""
+    bits = quantization.bits("activation", trace.name)
+    density = of_layer(quantization.assumed_density, trace.name, 1.0)
+    seed = crc32(trace.name.encode())
+    rows, columns = (trace.M, trace.groups * trace.K) if trace.conv is None else plane_shape(trace.conv, trace.groups)
+    steps = trace.repeat if trace.kind in RECURRENT else 1
+    first = PatternOperand(steps * rows, columns, bits, "uniform", Pattern(density, 2 * seed + 1))
+    if weight is None:
+        weight = PatternOperand(trace.groups * trace.N, trace.K, bits, "uniform", Pattern(density, 2 * seed))
+    return weight, first

@@ -1,0 +1,176 @@
+"""A torch model's calls as it runs: every ATen operation by a dispatch mode, its module by hooks.
+
+For models that `torch.export` cannot trace: control flow that depends on data, Python objects as inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from accelsim.errors import TraceError
+from workloads.lowering import SHAPE_ONLY
+from workloads.lowering.calls import Call, Value, bound, flat_values, mapped, operation
+from workloads.torch.export import describe, evaluated
+
+Visit = Callable[[Call], None]
+
+
+class HookedCalls:
+    """The calls of a model that runs on `inputs`. Raises TraceError, where it runs, if the model does not."""
+
+    name = "hooks"
+
+    def __init__(self, model: nn.Module, inputs: tuple[Any, ...], title: str) -> None:
+        self.model, self.inputs, self.title = model, inputs, title
+
+    def run(self, visit: Visit, inputs: tuple[Any, ...] | None = None) -> list[Value]:
+        """Run the model, hand every call to `visit`, and return what the model returns. Calls carry real numbers."""
+        recorder = _Recorder(self.model, visit)
+        try:
+            with evaluated(self.model), recorder.hooked(), _attention_seen_by(recorder), recorder:
+                result = self.model(*(inputs or self.inputs))
+        except TraceError:
+            raise
+        except Exception as error:  # whatever a user's model raises
+            told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise TraceError(f"model {self.title!r} does not run on the example input: {told}") from error
+        return [recorder.value(tensor) for tensor in tree_leaves(result) if isinstance(tensor, torch.Tensor)]
+
+
+@contextmanager
+def _attention_seen_by(recorder: _Recorder) -> Iterator[None]:
+    """Attention layers as their separate products, and the fused function between them as one operation."""
+    fast, function = torch.backends.mha.get_fastpath_enabled(), functional.scaled_dot_product_attention
+    torch.backends.mha.set_fastpath_enabled(False)
+    functional.scaled_dot_product_attention = partial(
+        recorder.whole, torch.ops.aten.scaled_dot_product_attention.default
+    )
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        functional.scaled_dot_product_attention = function
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own base class has no types
+    """Sees every operation below autograd, and recurrent layers, which torch takes apart step by step, as a whole."""
+
+    def __init__(self, model: nn.Module, visit: Visit) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.model, self.visit = model, visit
+        self.modules: list[str] = []
+        self.count, self.quiet = 0, 0
+        self.known: Any = WeakIdKeyDictionary()
+        named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+        for name, tensor in reversed(named):  # of a tensor with several names the first counts
+            self.known[tensor] = Value(name, tuple(tensor.shape), True, name, tensor.detach())
+
+    def value(self, tensor: torch.Tensor, constant: bool = False, parameter: str = "") -> Value:
+        """What is known of a tensor; one that is seen for the first time is an input of the model."""
+        found = self.known.get(tensor)
+        return self._made(tensor, constant, parameter) if found is None else found
+
+    def _made(self, tensor: torch.Tensor, constant: bool, parameter: str) -> Value:
+        self.count += 1
+        value = Value(f"t{self.count}", tuple(tensor.shape), constant, parameter, tensor.detach())
+        self.known[tensor] = value
+        return value
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not self.quiet:
+            self._record(func, args, kwargs or {}, result)
+        return result
+
+    def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        arguments = mapped(list(args), self.value, torch.Tensor)
+        keywords = {key: mapped(item, self.value, torch.Tensor) for key, item in kwargs.items()}
+        read = list(flat_values([arguments, list(keywords.values())]))
+        op = operation(func)
+        constant = all(value.constant for value in read) or op in SHAPE_ONLY
+        parameter = next((v.parameter for v in read if v.parameter), "") if constant else ""
+        made = [t for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
+        outputs = tuple(self._made(tensor, constant, parameter) for tensor in made)
+        if outputs:
+            path, leaf, weighted = describe(self.model, self.modules[-1] if self.modules else "")
+            self.visit(Call(op, path, bound(func, arguments, keywords), outputs, leaf, weighted))
+
+    def whole(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run an operation that torch would take apart, and record it as one."""
+        self.quiet += 1
+        result = func(*args, **kwargs)
+        if self.quiet == 1:
+            self._record(func, args, kwargs, result)
+        self.quiet -= 1
+        return result
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Hooks on every module while the model runs: they say which one is innermost."""
+        handles = []
+        for name, module in self.model.named_modules():
+            handles.append(module.register_forward_pre_hook(self._enter(name)))
+            handles.append(module.register_forward_hook(self._leave, with_kwargs=True, always_call=True))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any) -> None:
+            self.modules.append(name)
+            self.quiet += isinstance(module, nn.RNNBase | nn.RNNCellBase)
+
+        return hook
+
+    def _leave(self, module: nn.Module, inputs: Any, keywords: Any, output: Any) -> None:
+        if isinstance(module, nn.RNNBase | nn.RNNCellBase):
+            self.quiet -= 1
+            if output is not None and not self.quiet:
+                self._recurrent(module, inputs, keywords, output)
+        self.modules.pop()
+
+    def _recurrent(self, module: Any, inputs: Any, keywords: Any, output: Any) -> None:
+        """A recurrent module as the one operation that it is."""
+        name, path = self._kind(module), self.modules[-1]
+        given, state = (*inputs, *keywords.values(), None)[:2]
+        if isinstance(given, PackedSequence):
+            raise TraceError(f"module {path or 'layer'!r} takes a packed sequence; only padded ones can be lowered")
+        starts = self._starts(module, given, state, output)
+        values = {"input": self.value(given), "hx": starts}
+        if isinstance(module, nn.RNNCellBase):
+            held = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+            values |= {key: mapped(getattr(module, own), self.value, torch.Tensor) for key, own in held.items()}
+        else:
+            values |= {key: getattr(module, key) for key in ("num_layers", "bidirectional", "batch_first")}
+            values |= {"has_biases": module.bias, "params": [self.value(p) for p in module._flat_weights]}
+        outputs = tuple(self._made(t, False, "") for t in tree_leaves(output))
+        self.quiet += 1  # what a lowering computes of the layer's numbers is not the model's
+        self.visit(Call(name, path, values, outputs, leaf=True))
+        self.quiet -= 1
+
+    def _kind(self, module: Any) -> str:
+        if isinstance(module, nn.LSTM | nn.LSTMCell):
+            return "lstm_cell" if isinstance(module, nn.RNNCellBase) else "lstm"
+        if isinstance(module, nn.GRU | nn.GRUCell):
+            return "gru_cell" if isinstance(module, nn.RNNCellBase) else "gru"
+        return f"rnn_{module.nonlinearity}" + ("_cell" if isinstance(module, nn.RNNCellBase) else "")
+
+    def _starts(self, module: Any, given: torch.Tensor, state: Any, output: Any) -> Any:
+        """The states before the first step: those given, else zeros of the shapes that the last ones have."""
+        if state is None:
+            last = output[1] if isinstance(module, nn.RNNBase) else output
+            state = mapped(last, torch.zeros_like, torch.Tensor)
+        return mapped(state, lambda tensor: self.value(tensor, constant=True), torch.Tensor)
