@@ -1,7 +1,9 @@
 """What an array counts: each counter is declared with its unit and its role, and no other name can be counted.
 
     class MyArray(PEArray):
-        counters = (CounterSpec("my_array_idle_edge", "lane cycles", Role.IDLE, "lanes without an output", cause="edges"),)
+        counters = (
+            CounterSpec("my_array_idle_edge", "lane cycles", Role.IDLE, "lanes without an output", cause="edges"),
+        )
 
 A tile's counts are made by `Program.count(macs_executed=..., my_array_idle_edge=...)`; what is not named is 0. A name
 that neither COMMON nor the array declares raises InternalError there, and so does reading or pricing one.
