@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from accelsim.analysis.verification import compare
-from accelsim.energy import model as energy
+from accelsim.analysis.verification import verified_output
+from accelsim.energy.model import EnergyModel
 from accelsim.engine.array_selection import runs_natively, select_array
 from accelsim.engine.layer_runner import LayerRunner
-from accelsim.engine.plan import kept_on_chip, steps_of
+from accelsim.engine.plan import plan
 from accelsim.errors import TraceError
 from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.results.invariants import checked
+from accelsim.results.layer import ReportedLayer
 from accelsim.results.report import Report
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.workload import Workload
@@ -35,18 +34,22 @@ def simulate(
     kind "vector". `verify` also runs each array's functional datapath and compares every output with the exact
     integers (VerificationError); it needs values. Raises UnsupportedLayerError for a layer that neither the array nor
     a fallback runs, and MappingError for one whose tiles fit no buffer.
+
+    >>> import accelsim
+    >>> layer = accelsim.GemmTrace("fc", M=1, N=500, K=800)
+    >>> accelsim.simulate(layer, {"name": "8x8", "array": {"kind": "systolic", "rows": 8, "cols": 8}}).cycles
+    51282
     """
     machine = load_hardware(hardware)
-    whole = _workload(workload)
-    traces = whole.traces
-    widths = max((t.weight_bits for t in traces), default=8), max((t.activation_bits for t in traces), default=8)
-    area = energy.machine_area(machine, *widths)
-    layers = LayerRunner(machine, energy.machine_leakage_uw(machine, area))
-    steps = steps_of(traces, whole.operators)
-    kept = kept_on_chip(steps, machine)
-    rows = [row for step, here in zip(steps, kept, strict=True) for row in layers.rows(step, here)]
-    outputs = {trace.name: _verified(trace, machine) for trace in traces} if verify else {}
-    return Report(whole.name, machine.to_dict(), rows, area, layers.spans, outputs)
+    network = _workload(workload)
+    energy = EnergyModel(machine, **_widest(network))
+    runner = LayerRunner(machine)
+    layers: list[ReportedLayer] = []
+    for step in plan(network, machine):  # a layer or an operator, and the operators fused behind it
+        for result in runner.run(step):  # programs, tilings, schedule and engine
+            layers.append(checked(ReportedLayer(result, energy.layer(result))))
+    outputs = {trace.name: verified_output(trace, machine) for trace in network.traces} if verify else {}
+    return Report(network.name, machine.to_dict(), tuple(layers), energy.area_um2, outputs)
 
 
 def _workload(workload: GemmTrace | Sequence[GemmTrace] | Workload) -> Workload:
@@ -58,19 +61,9 @@ def _workload(workload: GemmTrace | Sequence[GemmTrace] | Workload) -> Workload:
     return Workload(traces[0].name if len(traces) == 1 else "workload", tuple(traces))
 
 
-def _verified(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:
-    """What the datapath computed, (M, N), or below one another for steps with activations of their own."""
-    if not trace.has_values:
-        raise TraceError(f"layer {trace.name!r} is a shape; verify needs integer weights and activations")
-    steps = [trace.step(t) for t in range(trace.repeat)] if trace.has_steps else [trace]
-    return np.concatenate([_verified_step(step, machine) for step in steps])
-
-
-def _verified_step(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:
-    array, programs = select_array(machine, trace)
-    parts = []
-    for program in programs:
-        got = program.functional()
-        compare(trace.name, array.kind, got, program.exact())
-        parts.append(got)
-    return np.concatenate(parts, axis=1)
+def _widest(network: Workload) -> dict[str, int]:
+    """Bits of the widest operands, which the machine is built for."""
+    return {
+        "weight_bits": max((trace.weight_bits for trace in network.traces), default=8),
+        "activation_bits": max((trace.activation_bits for trace in network.traces), default=8),
+    }

@@ -1,11 +1,35 @@
-"""What an array computed against the exact integers."""
+"""The functional datapath of an array against the exact integers."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import VerificationError
+from accelsim.engine.array_selection import select_array
+from accelsim.errors import TraceError, VerificationError
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.trace.gemm import GemmTrace
+
+
+def verified_output(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:
+    """What the datapath computes, (M, groups·N), or below one another for steps with activations of their own.
+
+    Raises TraceError for a trace without values, VerificationError where an output differs from the exact integers.
+    """
+    if not trace.has_values:
+        raise TraceError(f"layer {trace.name!r} is a shape; verify needs integer weights and activations")
+    steps = [trace.step(t) for t in range(trace.repeat)] if trace.has_steps else [trace]
+    return np.concatenate([_verified_step(step, machine) for step in steps])
+
+
+def _verified_step(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:
+    array, programs = select_array(machine, trace)
+    parts = []
+    for program in programs:
+        got = program.functional()
+        compare(trace.name, array.kind, got, program.exact())
+        parts.append(got)
+    return np.concatenate(parts, axis=1)
 
 
 def compare(name: str, kind: str, got: NDArray[np.int64], expected: NDArray[np.int64]) -> None:

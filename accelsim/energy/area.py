@@ -11,6 +11,7 @@ from accelsim.hardware.accelerator import Accelerator
 from accelsim.technology.cost import Cost
 from accelsim.technology.settings import table_of
 from accelsim.technology.table import EnergyTable
+from accelsim.trace.operand_names import BUFFERS
 
 BUFFER = "_buffer"
 
@@ -72,8 +73,8 @@ def _buffers(machine: Accelerator) -> dict[str, tuple[float, int]]:
     """(bytes, equal SRAMs that they are made of) of each buffer."""
     if machine.buffers is None:
         return {}
-    banks = {"ifmap": 1, "filter": machine.array.filter_banks, "ofmap": 1}
-    return {part + BUFFER: (getattr(machine.buffers, f"{part}_kib") * 1024, count) for part, count in banks.items()}
+    buffers, banks = machine.buffers, {"filter": machine.array.filter_banks}
+    return {name + BUFFER: (buffers.kib(name) * 1024, banks.get(name, 1)) for name in BUFFERS}
 
 
 def machine_area(machine: Accelerator, weight_bits: int, activation_bits: int) -> dict[str, float]:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from math import isnan
 from typing import Any
 
-from accelsim.energy.actions import Action, Widths, actions, buffer_bytes
+from accelsim.energy.actions import Action, actions, buffer_bytes
 from accelsim.energy.area import AreaItem, area_items, machine_area, machine_leakage_uw
+from accelsim.engine.layer_result import OperandWidths
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.technology.scaling import KINDS
 from accelsim.technology.settings import table_of
@@ -45,7 +46,7 @@ def _actions(machine: Accelerator, weight_bits: int, activation_bits: int) -> Re
     listed: Records = []
     for array in arrays:
         output = array.output_bits or activation_bits
-        widths = Widths(weight_bits, weight_bits, activation_bits, output, array.accumulator_bits)
+        widths = OperandWidths(weight_bits, weight_bits, activation_bits, output, array.accumulator_bits)
         for action in actions(machine, array, widths, buffer_bytes(machine), leak_uw):
             record = _action(action, machine)
             if record not in listed:

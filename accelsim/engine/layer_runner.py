@@ -1,194 +1,185 @@
-"""Layers and operators on the engine: which runs each takes, and the rows of the report that they give."""
+"""Layers and operators on the engine: which runs each takes, and the result that they add up to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from math import inf
-from typing import Literal
-from weakref import WeakKeyDictionary
+from typing import Any
 
 from accelsim.arrays.base import PEArray, Program
-from accelsim.engine import simulation as engine
 from accelsim.engine.array_selection import programs_of, select_array
-from accelsim.engine.layer_result import Play, Row, layer_row, operator_row
+from accelsim.engine.compulsory import compulsory_bytes, encoded_filter_bytes
+from accelsim.engine.layer_result import (
+    VECTOR,
+    LayerResult,
+    LayerShape,
+    OperandWidths,
+    RunResult,
+    WeightCounts,
+    total,
+)
 from accelsim.engine.plan import Step
-from accelsim.engine.schedule import OnChip, Schedule, build
+from accelsim.engine.playing import Played, play
+from accelsim.engine.residency import Residency
+from accelsim.engine.schedule_builder import build
+from accelsim.engine.tilings import Tilings
+from accelsim.engine.traffic import DramTraffic
 from accelsim.engine.vector_layer import VectorLayer
-from accelsim.engine.vector_unit import Chain, fused_chain
+from accelsim.engine.vector_unit import FusedOperators, fuse
 from accelsim.hardware.accelerator import Accelerator
-from accelsim.mapping.footprint import bytes_of
-from accelsim.mapping.search import Mapping, choose
-from accelsim.results.report import check_row
 from accelsim.trace.gemm import RECURRENT, GemmTrace
 from accelsim.trace.operator import OPS, Operator
 
-Simulated = tuple[Row, list[engine.Span]]
-Run = tuple[list[Program], OnChip, int]  # programs, what never crosses to DRAM, how many equal runs
+Run = tuple[list[Program], Residency, int]  # programs, what never crosses to DRAM, how many equal runs
 
 
 class LayerRunner:
-    """Simulates the steps of a workload; one whose like was seen before is not simulated again."""
+    """Runs the steps of a workload on a machine; a step whose equal ran before is not simulated again."""
 
-    def __init__(self, machine: Accelerator, leak_uw: float) -> None:
-        self.machine, self.leak_uw = machine, leak_uw
-        timed = machine.dram.kernel(machine.clock_mhz)
-        self.overlap = timed is not None
-        self.bytes_per_cycle = timed.bytes_per_cycle if timed is not None else inf
-        self.slots = 1 if machine.buffers is not None and not machine.buffers.double else 2
-        self.mapped: WeakKeyDictionary[Program, Mapping] = WeakKeyDictionary()
-        self.alike: dict[object, Mapping] = {}
-        self.seen: dict[object, list[tuple[int, Simulated]]] = {}
-        self.spans: dict[str, list[engine.Span]] = {}
+    def __init__(self, machine: Accelerator) -> None:
+        self.machine = machine
+        self.tilings = Tilings(machine)
+        self.known: dict[object, list[tuple[int, LayerResult]]] = {}
 
-    def rows(self, step: Step, on_chip: OnChip) -> list[Row]:
-        """The report's row of a layer or an operator, and of each operator behind it that could not run with it.
+    def run(self, step: Step) -> list[LayerResult]:
+        """The result of a layer or an operator, and of each operator behind it that could not run with it.
 
         An operator that computes and moves nothing, such as a concatenation in place, has none.
         """
         if isinstance(step.runs, Operator) and step.runs.is_free:
             return []
+        key = step.residency, tuple(map(_operator_key, step.fused)), _key(step.runs)
+        if key not in self.known:
+            self.known[key] = list(self._simulate(step))
         names = [step.runs.name, *(operator.name for operator in step.fused)]
-        key = on_chip, tuple(map(_operator_key, step.fused)), _key(step.runs)
-        if key not in self.seen:
-            self.seen[key] = list(self._simulate(step, on_chip))
-        for at, (_, spans) in self.seen[key]:
-            self.spans[names[at]] = spans
-        return [{**row, "name": names[at]} for at, (row, _) in self.seen[key]]
+        return [result.renamed(names[place]) for place, result in self.known[key]]
 
-    def _simulate(self, step: Step, on_chip: OnChip) -> Iterator[tuple[int, Simulated]]:
-        """Each row with the place of its name in the step."""
+    def _simulate(self, step: Step) -> Iterator[tuple[int, LayerResult]]:
+        """Each result with the place of its name in the step."""
         if isinstance(step.runs, Operator):
-            yield 0, self._operators((step.runs, *step.fused), on_chip)
+            yield 0, self._operators((step.runs, *step.fused), step.residency)
             return
         array, programs = select_array(self.machine, step.runs)
-        rows = [mapping.m for mapping in self._mappings(programs)] if step.fused else []
-        chain = fused_chain(step.runs, rows, step.fused, self.machine.vector.lanes)
-        groups = _by_themselves(step.fused, len(chain.operators) if chain is not None else 0)
-        here = replace(on_chip, ofmap=on_chip.ofmap and not groups)
-        yield 0, self._layer(step.runs, array, programs, here, chain)
-        for number, (at, operators) in enumerate(groups, 1):
-            here = OnChip(ofmap=on_chip.ofmap and number == len(groups))
-            yield at + 1, self._operators(operators, here)
-
-    def _mappings(self, programs: Sequence[Program]) -> list[Mapping]:
-        """One a program, chosen once for all programs whose bytes are alike."""
-        for program in programs:
-            if program not in self.mapped:
-                self.mapped[program] = self._mapping(program)
-        return [self.mapped[program] for program in programs]
-
-    def _mapping(self, program: Program) -> Mapping:
-        key = _mapping_key(program)
-        if key is None or key not in self.alike:
-            room, given = self.machine.buffers, self.machine.mapping
-            found = choose(program, room, self.overlap, given, self.bytes_per_cycle)
-            if key is None:
-                return found
-            self.alike[key] = found
-        return self.alike[key]
+        rows = [tiling.m for tiling in self.tilings.of(programs)] if step.fused else []
+        fused = fuse(step.runs, rows, step.fused, self.machine.vector.lanes)
+        groups = _by_themselves(step.fused, len(fused.operators) if fused is not None else 0)
+        here = replace(step.residency, ofmap=step.residency.ofmap and not groups)
+        yield 0, self._layer(step.runs, array, programs, here, fused)
+        for number, (place, operators) in enumerate(groups, 1):
+            stays = step.residency.ofmap and number == len(groups)
+            yield place + 1, self._operators(operators, Residency(ofmap=stays))
 
     def _layer(
-        self, trace: GemmTrace, array: PEArray, first: list[Program], on_chip: OnChip, chain: Chain | None
-    ) -> Simulated:
-        plays: list[Play] = []
-        compulsory = 0
-        for programs, here, times in self._runs(trace, array, first, on_chip):
-            mappings = self._mappings(programs)
-            schedule = build(zip(programs, mappings, strict=True), here, chain)
-            cuts = sum(mapping.t_cuts for mapping in mappings)
-            plays.append(self._play(schedule, programs, cuts, times, plays[-1] if plays else None))
-            compulsory += times * _compulsory(programs, here, chain)
-        again = trace.repeat // sum(play.times for play in plays)
-        row = layer_row(trace, array, self.machine, self.leak_uw, plays, again, chain)
-        check_row(row, array.peak_macs, again * compulsory)
-        return row, plays[0].run.spans
+        self,
+        trace: GemmTrace,
+        array: PEArray,
+        programs: list[Program],
+        residency: Residency,
+        fused: FusedOperators | None,
+    ) -> LayerResult:
+        runs: list[tuple[RunResult, int]] = []
+        compulsory, first, played = 0, None, None
+        for now, here, times in self._runs(trace, array, programs, residency):
+            tilings = self.tilings.of(now)
+            schedule = build(zip(now, tilings, strict=True), here, fused)
+            if played is None or schedule != played.schedule:  # equal schedules take as long
+                played = play(schedule, self.machine)
+            first = first or played
+            runs.append((played.result(now, sum(tiling.t_cuts for tiling in tilings)), times))
+            compulsory += times * compulsory_bytes(now, here, fused)
+        assert first is not None
+        return LayerResult(
+            shape=_layer_shape(trace, array, fused, array is not self.machine.array),
+            widths=_widths(trace, array, programs),
+            weights=_weight_counts(trace, programs),
+            macs_dense=trace.macs,
+            times=trace.repeat // sum(times for _, times in runs),
+            lanes=array.peak_macs,
+            compulsory_bytes=compulsory,
+            **_added_up(runs, first),
+        )
 
-    def _runs(self, trace: GemmTrace, array: PEArray, first: list[Program], on_chip: OnChip) -> Iterator[Run]:
+    def _runs(self, trace: GemmTrace, array: PEArray, first: list[Program], residency: Residency) -> Iterator[Run]:
         """One run, which `repeat` multiplies; of a recurrent layer each step as far as steps differ.
 
         Weights that the filter buffer holds in a single copy come with the first step alone.
         """
-        resident = trace.kind in RECURRENT and trace.repeat > 1 and self._fits(first)
-        now, later = _weights(on_chip, "kept"), _weights(on_chip, "held")
-        if not resident:
-            now = later = on_chip
+        stay = trace.kind in RECURRENT and trace.repeat > 1 and self._fit(first)
+        now = replace(residency, weights="loaded") if stay else residency
+        later = replace(residency, weights="resident") if stay else residency
         yield first, now, 1
         if trace.has_steps:
             for t in range(1, trace.repeat):
                 programs = programs_of(array, trace.step(t))
-                self.mapped.update((p, self.mapped[f]) for p, f in zip(programs, first, strict=True))  # of the layer
+                self.tilings.carry_over(programs, first)
                 yield programs, later, 1
-        elif resident:
+        elif stay:
             yield first, later, trace.repeat - 1
 
-    def _fits(self, programs: Sequence[Program]) -> bool:
-        if self.machine.buffers is None:
-            return True
-        size = sum(bytes_of(p.weight_bits(*_whole(p))) + bytes_of(p.index_bits(*_whole(p))) for p in programs)
-        return size <= int(self.machine.buffers.filter_kib * 1024)
+    def _fit(self, programs: Sequence[Program]) -> bool:
+        """Whether the filter buffer holds all weights of a layer in a single copy."""
+        buffers = self.machine.buffers
+        return buffers is None or sum(map(encoded_filter_bytes, programs)) <= int(buffers.filter_kib * 1024)
 
-    def _play(self, schedule: Schedule, programs: list[Program], cuts: int, times: int, before: Play | None) -> Play:
-        """Run the engine; a schedule equal to the one before takes as long."""
-        if before is not None and schedule == before.schedule:
-            return replace(before, programs=programs, times=times)
-        timed = self.machine.dram.kernel(self.machine.clock_mhz)
-        run = engine.run(schedule, timed, self.slots)
-        counts = {"t_cuts": cuts, "memory_cycles": timed.busy_cycles if timed is not None else 0}
-        if timed is not None:
-            timed.close(run.cycles)
-            counts |= timed.counts()
-        return Play(schedule, run, programs, times, counts, timed.energy_pj() if timed is not None else {})
+    def _operators(self, operators: tuple[Operator, ...], residency: Residency) -> LayerResult:
+        machine, bits = self.machine, operators[0].activation_bits
+        layer = VectorLayer(operators, machine.vector.lanes, machine.buffers, self.tilings.overlap)
+        played = play(layer.schedule(residency), machine)
+        names = tuple(operator.op for operator in operators)
+        return LayerResult(
+            shape=LayerShape(operators[0].name, VECTOR, VECTOR, 0, 0, 0, 1, operators[0].repeat, names),
+            widths=OperandWidths(bits, bits, bits, bits, machine.array.accumulator_bits),
+            weights=WeightCounts(),
+            macs_dense=0,
+            times=operators[0].repeat,
+            lanes=machine.vector.lanes,
+            compulsory_bytes=layer.compulsory_bytes(residency),
+            **_added_up([(played.result(), 1)], played),
+        )
 
-    def _operators(self, operators: tuple[Operator, ...], on_chip: OnChip) -> Simulated:
-        layer = VectorLayer(operators, self.machine.vector.lanes, self.machine.buffers, self.overlap)
-        play = self._play(layer.schedule(on_chip), [], 0, 1, None)
-        row = operator_row(operators, self.machine, self.leak_uw, play)
-        check_row(row, self.machine.vector.lanes, operators[0].repeat * layer.compulsory_bytes(on_chip))
-        return row, play.run.spans
+
+def _added_up(runs: Sequence[tuple[RunResult, int]], first: Played) -> dict[str, Any]:
+    """The fields of a LayerResult that its runs give; its spans are the first run's."""
+    largest = (max(sizes) for sizes in zip(*(run.traffic.values() for run, _ in runs), strict=True))
+    whole = total([run * times for run, times in runs])
+    return {"run": whole, "largest_traffic": DramTraffic(*largest), "spans": first.run.spans}
+
+
+def _layer_shape(trace: GemmTrace, array: PEArray, fused: FusedOperators | None, on_fallback: bool) -> LayerShape:
+    names = tuple(operator.op for operator in fused.operators) if fused is not None else ()
+    sizes = trace.M, trace.N, trace.K, trace.groups, trace.repeat
+    return LayerShape(trace.name, trace.kind, array.kind, *sizes, names, on_fallback)
+
+
+def _widths(trace: GemmTrace, array: PEArray, programs: Sequence[Program]) -> OperandWidths:
+    """Every group is read as often as another, so that the mean is what a read costs."""
+    stored = sum(program.stored_weight_bits for program in programs) / len(programs)
+    output = programs[0].output_bits
+    return OperandWidths(trace.weight_bits, stored, trace.activation_bits, output, array.accumulator_bits)
+
+
+def _weight_counts(trace: GemmTrace, programs: Sequence[Program]) -> WeightCounts:
+    """What alpha and storage count; an attention GEMM has two activations and no weights."""
+    if not trace.has_weights:
+        return WeightCounts()
+    whole = (0, trace.N, 0, trace.K)
+    return WeightCounts(
+        dense=trace.dense_groups * trace.dense_shape[1] * trace.dense_shape[2],
+        nonzero=sum(program.weights_nonzero() for program in programs),
+        value_bits=sum(program.weight_bits(*whole) for program in programs),
+        index_bits=sum(program.index_bits(*whole) for program in programs),
+    )
 
 
 def _by_themselves(fused: tuple[Operator, ...], count: int) -> list[tuple[int, tuple[Operator, ...]]]:
     """The operators from `count` on with their places: one that pools begins a row, others join the one before."""
     groups: list[tuple[int, tuple[Operator, ...]]] = []
-    for at, operator in enumerate(fused[count:], count):
+    for place, operator in enumerate(fused[count:], count):
         if groups and not OPS[operator.op].pooling:
             groups[-1] = (groups[-1][0], (*groups[-1][1], operator))
         else:
-            groups.append((at, (operator,)))
+            groups.append((place, (operator,)))
     return groups
-
-
-def _mapping_key(program: Program) -> object:
-    """What a program's mapping depends on where no value changes its bytes: shape and bits; else None."""
-    if not program.uniform_weights or type(program).ifmap_bits is not Program.ifmap_bits:
-        return None
-    trace = program.trace
-    return type(program), id(program.array), trace.M, trace.N, trace.K, trace.conv, trace.number_format
-
-
-def _weights(on_chip: OnChip, where: Literal["kept", "held"]) -> OnChip:
-    return replace(on_chip, weights=where)
-
-
-def _whole(program: Program) -> tuple[int, int, int, int]:
-    return 0, program.trace.N, 0, program.trace.K
-
-
-def _compulsory(programs: Sequence[Program], on_chip: OnChip, chain: Chain | None) -> int:
-    """Bytes that must cross once: encoded weights, indices, touched ifmap, ofmap, less what stays on chip."""
-    total = 0
-    for program in programs:
-        t = program.trace
-        if on_chip.weights != "held":
-            total += bytes_of(program.weight_bits(*_whole(program))) + bytes_of(program.index_bits(*_whole(program)))
-        total += 0 if on_chip.ifmap else bytes_of(program.ifmap_bits(0, t.M, 0, t.K))
-        total += 0 if on_chip.ofmap or chain is not None else bytes_of(t.M * t.N * program.output_bits)
-    if chain is None:
-        return total
-    parameters = 0 if on_chip.weights == "held" else bytes_of(chain.parameter_bits)
-    results = 0 if on_chip.ofmap else bytes_of(chain.results(0, chain.elements) * programs[0].output_bits)
-    return total + parameters + results
 
 
 def _key(runs: GemmTrace | Operator) -> object:
@@ -198,20 +189,10 @@ def _key(runs: GemmTrace | Operator) -> object:
     if runs.weight_operand is not None or runs.activation_operand is not None:
         return runs.name
     names = (
-        "M",
-        "N",
-        "K",
-        "groups",
-        "number_format",
-        "kind",
-        "conv",
-        "repeat",
-        "dense_shape",
-        "dense_groups",
-        "operation",
-    )
+        "M", "N", "K", "groups", "number_format", "kind", "conv", "repeat", "dense_shape", "dense_groups", "operation",
+    )  # fmt: skip
     return tuple(getattr(runs, name) for name in names)
 
 
 def _operator_key(operator: Operator) -> object:
-    return tuple(getattr(operator, field.name) for field in fields(operator) if field.name not in {"name", "after"})
+    return tuple(getattr(operator, f.name) for f in fields(operator) if f.name not in {"name", "after"})

@@ -1,4 +1,4 @@
-"""The order in which a workload's layers and operators run, and which of their activations stay on chip between two."""
+"""The plan of a workload: the order in which layers and operators run, and what stays on chip between two."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from accelsim.engine.schedule import OnChip
+from accelsim.engine.residency import Residency
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.mapping.footprint import bytes_of
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import OPS, Operator
+from accelsim.trace.workload import Workload
 
 
 @dataclass(frozen=True)
 class Step:
-    """What runs at a time: a layer or an operator, and the operators fused behind it in their order."""
+    """What runs at a time: a layer or an operator, the operators fused behind it in their order, and what stays on chip."""
 
     runs: GemmTrace | Operator
     fused: tuple[Operator, ...] = ()
+    residency: Residency = Residency()
 
     @property
     def last(self) -> str:
@@ -47,6 +49,18 @@ class Step:
     def joins(self) -> bool:
         """Whether the step reads several tensors."""
         return OPS[self.runs.op].joins if isinstance(self.runs, Operator) else not self.runs.has_weights
+
+
+def plan(workload: Workload, machine: Accelerator) -> list[Step]:
+    """The steps of a workload on a machine, each with what never crosses to DRAM while it runs.
+
+    >>> import accelsim, workloads
+    >>> [step.runs.name for step in plan(workloads.load("lenet5"), accelsim.load_hardware("dense/os-32x32"))]
+    ['conv1', 'conv2', 'fc1', 'fc2']
+    """
+    steps = steps_of(workload.traces, workload.operators)
+    stays = activations_on_chip(steps, machine)
+    return [replace(step, residency=residency) for step, residency in zip(steps, stays, strict=True)]
 
 
 def steps_of(traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> list[Step]:
@@ -86,7 +100,7 @@ def _in_order(traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> Ite
             waiting += behind[operator.name][::-1]
 
 
-def kept_on_chip(steps: Sequence[Step], machine: Accelerator) -> list[OnChip]:
+def activations_on_chip(steps: Sequence[Step], machine: Accelerator) -> list[Residency]:
     """Which activations stay between one step and the next.
 
     A workload without operators counts as a chain in the order of its traces. With operators, steps whose sizes follow
@@ -98,7 +112,7 @@ def kept_on_chip(steps: Sequence[Step], machine: Accelerator) -> list[OnChip]:
     reads, alone = _flow(steps)
     ifmap = [False, *(s and r for s, r in zip(stays, reads, strict=True))]
     ofmap = [*(s and r and o for s, r, o in zip(stays, reads, alone, strict=True)), False]
-    return [OnChip(before, after) for before, after in zip(ifmap, ofmap, strict=True)]
+    return [Residency(before, after) for before, after in zip(ifmap, ofmap, strict=True)]
 
 
 def _fits(step: Step, following: Step, machine: Accelerator) -> bool:

@@ -8,17 +8,19 @@ load L on an otherwise idle DRAM take L + max(L, C)·(n − 1) + C cycles.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import simpy
 
-from accelsim.engine.schedule import STREAMS, Fetch, Schedule
+from accelsim.engine.schedule import Fetch, Schedule
+from accelsim.engine.traffic import Stalls
 from accelsim.memory.base import DramKernel, Transfer
+from accelsim.trace.operand_names import FETCHED, OFMAP, PSUM
 
 Process = Generator[Any, Any, None]
-CAUSES = (*STREAMS, "psum", "ofmap")
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class Span:
     size_bytes: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class EngineRun:
     """Cycles from the first issue to the end of the last write-back, and what the array waited for."""
 
     cycles: int
-    stalls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0))
-    spans: list[Span] = field(default_factory=list)
+    stalls: Stalls
+    spans: tuple[Span, ...]
 
 
 def run(schedule: Schedule, kernel: DramKernel | None, slots: int) -> EngineRun:
@@ -50,28 +52,27 @@ def run(schedule: Schedule, kernel: DramKernel | None, slots: int) -> EngineRun:
 
 def _without_dram(schedule: Schedule, slots: int) -> EngineRun:
     """Jobs back to back, but for output slots that are in the vector unit."""
-    result, now, drained, visit = EngineRun(0), 0, 0, 0
+    now = drained = visit = 0
+    spans: list[Span] = []
     ends: list[int] = []  # of the vector unit's work, by visit
     for job, cycles in enumerate(schedule.cycles):
         free = ends[visit - slots] if visit >= slots else 0
         start = max(now, free)
-        result.spans.append(Span(schedule.unit, f"tile {job}", start, cycles))
+        spans.append(Span(schedule.unit, f"tile {job}", start, cycles))
         now = start + cycles
-        drained = _drain(result, schedule, job, max(now, drained))
+        drained = _drain(spans, schedule, job, max(now, drained))
         if schedule.visits[visit].last == job:
             ends.append(drained)
             visit += 1
-    result.cycles = max(now, drained)
-    if schedule.vector_cycles:
-        result.stalls["vector"] = result.cycles - schedule.compute_cycles
-    return result
+    end = max(now, drained)
+    return EngineRun(end, Stalls(vector=end - schedule.compute_cycles if schedule.vector_cycles else 0), tuple(spans))
 
 
-def _drain(result: EngineRun, schedule: Schedule, job: int, start: int) -> int:
+def _drain(spans: list[Span], schedule: Schedule, job: int, start: int) -> int:
     """When the vector unit is done with what a job finished."""
     cycles = schedule.drained[job] if schedule.drained else 0
     if cycles:
-        result.spans.append(Span("vector", f"tile {job}", start, cycles))
+        spans.append(Span("vector", f"tile {job}", start, cycles))
     return start + cycles
 
 
@@ -121,12 +122,12 @@ class _Engine:
         self.env = simpy.Environment()
         self.dram = _Dram(self.env, kernel)
         self.schedule, self.outputs = schedule, slots
-        room = {name: len(schedule.fetches[name]) if name in schedule.resident else slots for name in STREAMS}
+        room = {name: len(schedule.fetches[name]) if name in schedule.resident else slots for name in FETCHED}
         self.slots = {
             name: simpy.Container(self.env, max(1, count), init=max(1, count))
             for name, count in (room | {"output": slots}).items()
         }
-        self.ready = {name: [self.env.event() for _ in schedule.fetches[name]] for name in STREAMS}
+        self.ready = {name: [self.env.event() for _ in schedule.fetches[name]] for name in FETCHED}
         self.open = [self.env.event() for _ in schedule.visits]
         self.closed = [self.env.event() for _ in schedule.visits]
         self.has_vector = schedule.vector_cycles > 0
@@ -134,27 +135,26 @@ class _Engine:
         self.done = [self.env.event() for _ in schedule.drained]
         self.vector_ends: list[int] = []
         self.array_end = 0
-        self.result = EngineRun(0)
+        self.stalls = Counter[str]()
+        self.spans: list[Span] = []
 
     def run(self) -> EngineRun:
         """Start every process; the end of the last write-back ends the run."""
-        for name in STREAMS:
+        for name in FETCHED:
             self.env.process(self._fetch(name, self.schedule.fetches[name]))
         self.env.process(self._open_outputs())
         self.env.process(self._array())
         if self.has_vector:
-            self.result.stalls["vector"] = 0
             self.env.process(self._vector())
         self.env.run(self.env.process(self._write_back()))
-        self.result.cycles = int(self.env.now)
+        end = int(self.env.now)
         if self.has_vector:
-            self.result.stalls["vector"] += max(0, self.vector_ends[-1] - self.array_end)
-        busy = self.schedule.compute_cycles
-        self.result.stalls["ofmap"] += self.result.cycles - busy - sum(self.result.stalls.values())
-        return self.result
+            self.stalls["vector"] += max(0, self.vector_ends[-1] - self.array_end)
+        self.stalls[OFMAP] += end - self.schedule.compute_cycles - self.stalls.total()
+        return EngineRun(end, Stalls(**self.stalls), tuple(self.spans))
 
     def _span(self, track: str, name: str, start: float, size_bytes: int = 0) -> None:
-        self.result.spans.append(Span(track, name, int(start), int(self.env.now - start), size_bytes))
+        self.spans.append(Span(track, name, int(start), int(self.env.now - start), size_bytes))
 
     def _move(self, number: int, moved: Transfer) -> Process:
         if moved.size_bytes:
@@ -173,14 +173,14 @@ class _Engine:
     def _open_outputs(self) -> Process:
         for number, visit in enumerate(self.schedule.visits):
             yield self.slots["output"].get(1)
-            yield from self._move(number, Transfer("psum", visit.psum_read_bytes, False, visit.psum_address))
+            yield from self._move(number, Transfer(PSUM, visit.psum_read_bytes, False, visit.psum_address))
             self.open[number].succeed()
 
     def _wait(self, event: simpy.Event, cause: str) -> Process:
         if not event.processed:
             start = self.env.now
             yield event
-            self.result.stalls[cause] += int(self.env.now - start)
+            self.stalls[cause] += int(self.env.now - start)
 
     def _wait_for_slot(self, visit: int) -> Process:
         """A wait for an output slot is the vector unit's as long as the tile in it was there."""
@@ -188,24 +188,24 @@ class _Engine:
         yield from self._wait(self.open[visit], cause := self._slot_cause(visit))
         if self.has_vector and visit >= self.outputs:
             ours = min(int(self.env.now), self.vector_ends[visit - self.outputs]) - int(start)
-            self.result.stalls["vector"] += max(0, ours)
-            self.result.stalls[cause] -= max(0, ours)
+            self.stalls["vector"] += max(0, ours)
+            self.stalls[cause] -= max(0, ours)
 
     def _slot_cause(self, visit: int) -> str:
-        return "psum" if self.schedule.visits[visit].psum_read_bytes else "ofmap"
+        return PSUM if self.schedule.visits[visit].psum_read_bytes else OFMAP
 
     def _array(self) -> Process:
-        at = dict.fromkeys(STREAMS, 0)
+        at = dict.fromkeys(FETCHED, 0)
         visit = 0
         for job, cycles in enumerate(self.schedule.cycles):
-            for name in STREAMS:
+            for name in FETCHED:
                 if at[name] < len(self.ready[name]) and self.schedule.fetches[name][at[name]].first <= job:
                     yield from self._wait(self.ready[name][at[name]], name)
             yield from self._wait_for_slot(visit)
             start = self.env.now
             yield self.env.timeout(cycles)
             self._span(self.schedule.unit, f"tile {job}", start)
-            for name in STREAMS:
+            for name in FETCHED:
                 if at[name] < len(self.ready[name]) and self.schedule.fetches[name][at[name]].last == job:
                     self.slots[name].put(1)
                     at[name] += 1
@@ -230,6 +230,6 @@ class _Engine:
     def _write_back(self) -> Process:
         for number, visit in enumerate(self.schedule.visits):
             yield self.finished[number]
-            operand, address = ("ofmap", visit.ofmap_address) if visit.ofmap_bytes else ("psum", visit.psum_address)
+            operand, address = (OFMAP, visit.ofmap_address) if visit.ofmap_bytes else (PSUM, visit.psum_address)
             yield from self._move(number, Transfer(operand, visit.write_bytes, True, address))
             self.slots["output"].put(1)

@@ -1,4 +1,4 @@
-"""Pieces of an output tile that the array finishes one after another, so that the vector unit need not wait for all."""
+"""Subtiles of an output tile that the array finishes one after another, so that the vector unit need not wait for all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from math import lcm
 from accelsim.arrays.base import Grain, Tile, ceil_div
 from accelsim.mapping.footprint import spans
 
-PIECES = 64  # of a layer, as far as the grain allows: the last one's time in the vector unit is little of the whole
+SUBTILES = 64  # of a layer, as far as the grain allows: the last one's time in the vector unit is little of the whole
 
 
-def pieces_of(tile: Tile, grain: Grain, K: int, rows: int, wanted: int) -> Iterator[Tile]:
-    """About `wanted` pieces of a tile, along M and then N, whose work adds up to the tile's.
+def subtiles_of(tile: Tile, grain: Grain, K: int, rows: int, wanted: int) -> Iterator[Tile]:
+    """About `wanted` subtiles of a tile, along M and then N, whose work adds up to the tile's.
 
     They are cut on the grain and where a cut costs no cycles, along M in multiples of `rows` too. A tile that does not
     span K whole finishes at once.
@@ -27,9 +27,9 @@ def pieces_of(tile: Tile, grain: Grain, K: int, rows: int, wanted: int) -> Itera
     n_step = n if "N" in fixed else _step(n, grain.n, ceil_div(wanted, ceil_div(m, m_step)))
     before = tile.before
     for (m0, m1), (n0, n1) in product(spans(m, m_step), spans(n, n_step)):
-        piece = Tile(tile.m0 + m0, tile.m0 + m1, tile.n0 + n0, tile.n0 + n1, tile.k0, tile.k1, before)
-        yield piece
-        before = piece.shape
+        subtile = Tile(tile.m0 + m0, tile.m0 + m1, tile.n0 + n0, tile.n0 + n1, tile.k0, tile.k1, before)
+        yield subtile
+        before = subtile.shape
 
 
 def _step(size: int, unit: int, parts: int) -> int:

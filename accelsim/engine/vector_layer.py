@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accelsim.arrays.base import ceil_div
-from accelsim.engine.schedule import Fetch, OnChip, Schedule, Visit
+from accelsim.engine.residency import Residency
+from accelsim.engine.schedule import NO_COUNTS, Fetch, Schedule, Visit
 from accelsim.engine.vector_unit import part
 from accelsim.errors import MappingError
-from accelsim.hardware.accelerator import BufferPart, Buffers
+from accelsim.hardware.accelerator import Buffers
 from accelsim.mapping.footprint import bytes_of
 from accelsim.mapping.search import PIPELINE_TILES, TILE_LIMIT
+from accelsim.trace.operand_names import IFMAP, OFMAP, WEIGHT, BufferName
 from accelsim.trace.operator import Operator
 
 
@@ -52,33 +54,33 @@ class VectorLayer:
             )
         return wanted
 
-    def _operands(self) -> dict[BufferPart, int]:
-        return {"ifmap": self.inputs, "filter": self.parameters, "ofmap": self.outputs}
+    def _operands(self) -> dict[BufferName, int]:
+        return {IFMAP: self.inputs, "filter": self.parameters, "ofmap": self.outputs}
 
-    def schedule(self, on_chip: OnChip) -> Schedule:
+    def schedule(self, residency: Residency) -> Schedule:
         """One job a tile."""
-        tiles, made = self.tiles, Schedule(unit="vector")
+        tiles, schedule = self.tiles, Schedule(unit="vector")
         for job in range(tiles):
             work = (part(operator.work, job, job + 1, tiles) for operator in self.operators)
-            made.cycles.append(sum(ceil_div(lane_operations, self.lanes) for lane_operations in work))
-            self._fetch(made, "ifmap", 0 if on_chip.ifmap else part(self.inputs, job, job + 1, tiles), job)
-            self._fetch(made, "weight", part(self.parameters, job, job + 1, tiles), job)
-            leaves = 0 if on_chip.ofmap else bytes_of(part(self.outputs, job, job + 1, tiles) * self.bits)
-            made.visits.append(Visit(job, job, 0, 0, leaves, ofmap_address=made.place("ofmap", leaves)))
-        made.counts.update(
+            schedule.cycles.append(sum(ceil_div(lane_operations, self.lanes) for lane_operations in work))
+            self._fetch(schedule, IFMAP, 0 if residency.ifmap else part(self.inputs, job, job + 1, tiles), job)
+            self._fetch(schedule, WEIGHT, part(self.parameters, job, job + 1, tiles), job)
+            leaves = 0 if residency.ofmap else bytes_of(part(self.outputs, job, job + 1, tiles) * self.bits)
+            schedule.visits.append(Visit(job, job, 0, 0, leaves, ofmap_address=schedule.place(OFMAP, leaves)))
+        schedule.counts = NO_COUNTS.schema.count(
             vector_operations=self.work,
             sram_ifmap_reads=self.inputs,
             sram_filter_reads=self.parameters,
             sram_ofmap_writes=self.outputs,
         )
-        return made
+        return schedule
 
-    def _fetch(self, made: Schedule, name: str, elements: int, job: int) -> None:
+    def _fetch(self, schedule: Schedule, name: str, elements: int, job: int) -> None:
         size = bytes_of(elements * self.bits)
         if size:
-            made.fetches[name].append(Fetch(size, job, job, made.place(name, size)))
+            schedule.fetches[name].append(Fetch(size, job, job, schedule.place(name, size)))
 
-    def compulsory_bytes(self, on_chip: OnChip) -> int:
+    def compulsory_bytes(self, residency: Residency) -> int:
         """Bytes that must cross once."""
-        inputs, outputs = 0 if on_chip.ifmap else self.inputs, 0 if on_chip.ofmap else self.outputs
+        inputs, outputs = 0 if residency.ifmap else self.inputs, 0 if residency.ofmap else self.outputs
         return sum(bytes_of(elements * self.bits) for elements in (inputs, self.parameters, outputs))

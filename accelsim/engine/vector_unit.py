@@ -17,10 +17,10 @@ def part(total: int, first: int, end: int, whole: int) -> int:
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Operators that run on each finished piece of a layer's `elements` outputs, one after another.
+class FusedOperators:
+    """Operators that run on each finished subtile of a layer's `elements` outputs, one after another.
 
-    An operator's share of a piece takes ⌈share of its work / lanes⌉ cycles. A piece that is cut along M holds a
+    An operator's share of a subtile takes ⌈share of its work / lanes⌉ cycles. A subtile that is cut along M holds a
     multiple of `rows` outputs of a filter, so that pooling finds whole windows.
     """
 
@@ -55,7 +55,7 @@ class Chain:
         return sum(operator.parameters * operator.activation_bits for operator in self.operators)
 
 
-def fused_chain(trace: GemmTrace, tile_rows: Sequence[int], operators: Sequence[Operator], lanes: int) -> Chain | None:
+def fuse(trace: GemmTrace, tile_rows: Sequence[int], operators: Sequence[Operator], lanes: int) -> FusedOperators | None:
     """The first operators behind a layer, as many as can run on its output tiles of `tile_rows` outputs along M.
 
     Elementwise ones always can. Pooling can where every tile holds whole windows: whole output planes (or all M); or,
@@ -69,9 +69,9 @@ def fused_chain(trace: GemmTrace, tile_rows: Sequence[int], operators: Sequence[
         if OPS[operator.op].pooling:
             needed = _whole_windows(trace, operator, left, left == elements)
             if not needed or any(m < trace.M and m % needed for m in tile_rows):
-                return Chain(tuple(operators[:count]), lanes, elements, rows) if count else None
+                return FusedOperators(tuple(operators[:count]), lanes, elements, rows) if count else None
             rows, left = lcm(rows, needed), operator.outputs
-    return Chain(tuple(operators), lanes, elements, rows) if operators else None
+    return FusedOperators(tuple(operators), lanes, elements, rows) if operators else None
 
 
 def _whole_windows(trace: GemmTrace, operator: Operator, inputs: int, first: bool) -> int:

@@ -20,8 +20,7 @@ from accelsim.memory import MODELS, model_class
 from accelsim.memory.base import DramConfig
 from accelsim.memory.ideal import IdealDram
 from accelsim.technology.settings import energy_settings
-
-BufferPart = Literal["ifmap", "filter", "ofmap"]
+from accelsim.trace.operand_names import BufferName
 
 
 class Buffers(Config):
@@ -36,10 +35,13 @@ class Buffers(Config):
     double: bool = True
     keep_on_chip: bool = False
 
-    def tile_bytes(self, operand: BufferPart) -> int:
+    def tile_bytes(self, operand: BufferName) -> int:
         """Bytes that one tile of the operand may take."""
-        kib: float = getattr(self, f"{operand}_kib")
-        return int(kib * 1024) // (2 if self.double else 1)
+        return int(self.kib(operand) * 1024) // (2 if self.double else 1)
+
+    def kib(self, operand: BufferName) -> float:
+        """Size of one buffer in KiB."""
+        return {"ifmap": self.ifmap_kib, "filter": self.filter_kib, "ofmap": self.ofmap_kib}[operand]
 
 
 class TileChoice(Config):
@@ -124,6 +126,8 @@ def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overri
     Raises ConfigError (field, value, bound, nearest right name), FileFormatError, MissingFileError or UnknownNameError.
     """
     if isinstance(source, Accelerator):
+        if not overrides:
+            return source
         values, where = source.to_dict(), f"hardware {source.name!r}"
     elif isinstance(source, Mapping):
         values, where = copy.deepcopy(dict(source)), "hardware"

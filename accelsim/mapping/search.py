@@ -5,18 +5,18 @@ Where T must be cut, a cut also costs compute cycles, and bytes are weighed agai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import permutations, product
 from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Program, Tile, ceil_div
+from accelsim.arrays.base import Program, ceil_div
 from accelsim.errors import MappingError
-from accelsim.hardware.accelerator import BufferPart, Buffers, TileChoice
-from accelsim.mapping.footprint import TileBytes, spans
+from accelsim.hardware.accelerator import Buffers, TileChoice
+from accelsim.mapping.footprint import TileBytes
+from accelsim.mapping.tiling import Tiling
+from accelsim.trace.operand_names import BUFFERS
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
 FEW_UNITS = 32
@@ -25,23 +25,6 @@ TILE_LIMIT = 200_000
 FREE_BYTES = 2.0**20  # that stand for a cycle where DRAM is ideal: cuts count first, bytes decide between equals
 PIPELINE_TILES = 8  # where traffic ties, at least so many tiles let loading, computing and write-back overlap
 Bytes = NDArray[np.float64]  # exact below 2^53
-BUFFER_PARTS: tuple[BufferPart, ...] = ("ifmap", "filter", "ofmap")
-
-
-@dataclass(frozen=True)
-class Mapping:
-    """Tile sizes along M, N, K and the loop order, outermost first. `t_cuts` counts the cuts of the T dimension."""
-
-    m: int
-    n: int
-    k: int
-    order: str
-    dram_bytes: int
-    t_cuts: int = 0
-
-    def sizes(self) -> dict[str, int]:
-        """Tile size by dimension."""
-        return {"M": self.m, "N": self.n, "K": self.k}
 
 
 def candidates(size: int, grain: int, most_tiles: int) -> list[int]:
@@ -62,7 +45,7 @@ def choose(
     overlap: bool,
     given: TileChoice | None = None,
     bytes_per_cycle: float = 0.0,
-) -> Mapping:
+) -> Tiling:
     """The mapping of least DRAM traffic whose tiles fit; T stays whole where anything fits with it whole.
 
     Where T is cut, the sum of the traffic's time at `bytes_per_cycle` and of the cycles that the cuts add is the least;
@@ -100,9 +83,9 @@ class _Search:
         self.given = {
             d: self._on_grain(d, size) for d, size in zip("MNK", (given.m, given.n, given.k), strict=True) if size
         }
-        self.room = {part: np.inf if buffers is None else buffers.tile_bytes(part) for part in BUFFER_PARTS}
+        self.room = {part: np.inf if buffers is None else buffers.tile_bytes(part) for part in BUFFERS}
 
-    def best(self, whole: bool, most_tiles: int) -> Mapping | None:
+    def best(self, whole: bool, most_tiles: int) -> Tiling | None:
         """The best mapping with T whole, or with T cut, of at most so many tiles along a dimension."""
         options = {d: candidates(self.size[d], self.step[d], most_tiles) for d in "MNK"}
         options["M"] = sorted({*options["M"], *self._whole_rows(most_tiles)}, reverse=True)
@@ -136,7 +119,7 @@ class _Search:
         fits = self.bytes.first_ifmap(m, k) <= self.room["ifmap"] and self.bytes.filters(n, k)[1] <= self.room["filter"]
         return fits and self.bytes.resident_output(m, n, k) <= self.room["ofmap"]
 
-    def _pick(self, options: dict[str, list[int]]) -> Mapping | None:
+    def _pick(self, options: dict[str, list[int]]) -> Tiling | None:
         """The least traffic over every tiling and order."""
         count = {d: np.array([ceil_div(self.size[d], s) for s in options[d]], float) for d in "MNK"}
         grid = dict(zip("MNK", np.meshgrid(*count.values(), indexing="ij"), strict=True))
@@ -178,7 +161,7 @@ class _Search:
 
     def _break_tie(
         self, total: Bytes, cut_bytes: Bytes, grid: dict[str, Bytes], options: dict[str, list[int]]
-    ) -> Mapping:
+    ) -> Tiling:
         least = total.min()
         tiles = grid["M"] * grid["N"] * grid["K"]
         cost = np.broadcast_to(self._preference(tiles, grid), total.shape).copy()
@@ -191,7 +174,7 @@ class _Search:
         t = self.program.grain.whole
         cuts = ceil_div(self.size[t], sizes[t]) - 1
         moved = int(least - cut_bytes[a, b, c])
-        return Mapping(sizes["M"], sizes["N"], sizes["K"], self.orders[order], moved, cuts)
+        return Tiling(sizes["M"], sizes["N"], sizes["K"], self.orders[order], moved, cuts)
 
     def _preference(self, tiles: Bytes, grid: dict[str, Bytes]) -> Bytes:
         """Cuts that cost compute cycles first, then too few tiles to overlap, then the number of tiles."""
@@ -226,15 +209,3 @@ def _repeats(order: str, free: str, grid: dict[str, Bytes]) -> Bytes:
     for dimension in inner:
         moves |= grid[dimension] > 1
     return np.where(moves, grid[free], 1.0)
-
-
-def tiles_of(program: Program, mapping: Mapping) -> Iterator[Tile]:
-    """The tiles in the order in which they run."""
-    size = {"M": program.trace.M, "N": program.trace.N, "K": program.trace.K}
-    edges = {d: spans(size[d], step) for d, step in mapping.sizes().items()}
-    before = None
-    for at in product(*(edges[d] for d in mapping.order)):
-        part = dict(zip(mapping.order, at, strict=True))
-        tile = Tile(*part["M"], *part["N"], *part["K"], before=before)
-        yield tile
-        before = tile.shape

@@ -12,32 +12,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.engine.simulation import Span
-from accelsim.errors import InternalError
 from accelsim.files import write_text, written_whole
+from accelsim.results.layer import ReportedLayer
+from accelsim.results.rows import Row, row_of
 from accelsim.results.timeline import layer_events
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAM_PARTS = tuple(f"dram_{part}_bytes" for part in ("ifmap", "weight", "index", "ofmap", "psum"))
 SHOWN = ["name", "kind", "array", "cycles", "stall_cycles", "utilization", "bound", "dram_bytes", "energy_pj"]
 TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
 
 
 @dataclass(frozen=True)
 class Report:
-    """One workload on one machine. `rows` are plain dicts, one a layer; `layers` is the same as a DataFrame.
+    """One workload on one machine. `results` are typed, one a layer; `layers` and `rows` are made of them for export.
 
-    Units stand in the names: cycles of the array's clock, bytes, pJ, µm², bits. `outputs[name]` is (M, groups·N) int64
-    where the run was verified. The text of `to_json` holds no time or date.
+    Units stand in the names: cycles of the array's clock, bytes, pJ, µm², bits. `hardware` is the machine's
+    configuration and `area` its µm² by part. `outputs[name]` is (M, groups·N) int64 where the run was verified. The
+    text of `to_json` holds no time or date.
     """
 
     workload: str
     hardware: Mapping[str, Any]
-    rows: list[dict[str, Any]]
+    results: tuple[ReportedLayer, ...]
     area: Mapping[str, float]
-    spans: Mapping[str, list[Span]] = field(default_factory=dict)
     outputs: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
@@ -50,33 +49,30 @@ class Report:
         """The array's clock."""
         return float(self.hardware["clock_mhz"])
 
-    def _total(self, key: str) -> Any:
-        return sum(row[key] for row in self.rows)
-
     @property
     def cycles(self) -> int:
         """compute_cycles + stall_cycles."""
-        return int(self._total("cycles"))
+        return sum(layer.result.cycles for layer in self.results)
 
     @property
     def compute_cycles(self) -> int:
         """Cycles in which the array was busy."""
-        return int(self._total("compute_cycles"))
+        return sum(layer.result.compute_cycles for layer in self.results)
 
     @property
     def stall_cycles(self) -> int:
         """Cycles in which the array waited, prologue and drain included."""
-        return int(self._total("stall_cycles"))
+        return sum(layer.result.stall_cycles for layer in self.results)
 
     @property
     def dram_bytes(self) -> int:
         """Bytes between DRAM and the chip."""
-        return int(self._total("dram_bytes"))
+        return sum(layer.result.dram_bytes for layer in self.results)
 
     @property
     def energy_pj(self) -> float:
         """All components."""
-        return float(self._total("energy_pj"))
+        return float(sum(layer.energy.total_pj for layer in self.results))
 
     @property
     def area_um2(self) -> float:
@@ -86,8 +82,7 @@ class Report:
     @property
     def fallback_layers(self) -> list[str]:
         """Layers that ran on the machine's fallback array; operators on the vector unit are none."""
-        own = {self.hardware["array"]["kind"], "vector"}
-        return [row["name"] for row in self.rows if row["array"] not in own]
+        return [layer.name for layer in self.results if layer.result.shape.on_fallback]
 
     @property
     def seconds(self) -> float:
@@ -102,12 +97,17 @@ class Report:
     @property
     def tops_per_w(self) -> float:
         """10¹² effectual operations (two a MAC) a joule."""
-        return 2 * float(self._total("macs_effectual")) / self.energy_pj
+        return 2 * float(sum(layer.result.macs_effectual for layer in self.results)) / self.energy_pj
 
     @property
     def inferences_per_s(self) -> float:
         """Runs of the whole workload, its batch included, a second."""
         return 1 / self.seconds
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """One dict a layer, in the order in which they ran: what files and tables are written from."""
+        return [row_of(layer, clock_mhz=self.clock_mhz) for layer in self.results]
 
     @cached_property
     def layers(self) -> pd.DataFrame:
@@ -127,7 +127,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Totals, configuration and layers as plain values."""
-        totals = {key: self._total(key) for key in TOTALS}
+        totals = {key: getattr(self, key) for key in TOTALS}
         return {
             "workload": self.workload, "hardware": self.name, **totals, "area_um2": self.area_um2,
             "seconds": self.seconds, "configuration": dict(self.hardware), "layers": self.rows,
@@ -144,10 +144,10 @@ class Report:
         """Chrome-trace JSON for Perfetto: a process a layer, a thread a track, DRAM bandwidth as a counter; µs."""
         events: list[dict[str, Any]] = []
         start = 0
-        for pid, row in enumerate(self.rows):
-            spans = self.spans.get(row["name"], [])
-            events += layer_events(pid, row["name"], spans, start, row["cycles"], self.clock_mhz)
-            start += row["cycles"]
+        for pid, layer in enumerate(self.results):
+            cycles = layer.result.cycles
+            events += layer_events(pid, layer.name, layer.result.spans, start, cycles, self.clock_mhz)
+            start += cycles
         text = json.dumps({"displayTimeUnit": "ns", "traceEvents": events})
         if path is not None:
             write_text(Path(path), text + "\n")
@@ -158,21 +158,3 @@ class Report:
         head = f"<p>{self.workload} on {self.name}: {totals}</p>"
         return head + str(self.layers[SHOWN].to_html(index=False))
 
-
-def check_row(row: Mapping[str, Any], peak_macs: int, compulsory_bytes: int) -> None:
-    """Raise InternalError unless a layer's parts add up and its bounds hold (DESIGN section 3)."""
-    energy = sum(v for k, v in row.items() if k.startswith("energy_") and k not in {"energy_pj"})
-    negative = [k for k, v in row.items() if isinstance(v, int | float) and v < 0]
-    laws = {
-        "cycles = compute + stall": row["cycles"] == row["compute_cycles"] + row["stall_cycles"],
-        "dram_bytes = sum of operands": row["dram_bytes"] == sum(row[part] for part in DRAM_PARTS),
-        "energy_pj = sum of components": abs(energy - row["energy_pj"]) <= 1e-9 * max(1.0, energy),
-        f"no negative counter ({negative})": not negative,
-        "cycles >= effectual MACs / peak": row["cycles"] * peak_macs >= row["macs_effectual"],
-        "dram_bytes >= compulsory bytes": row["dram_bytes"] >= compulsory_bytes,
-        "stalls add up by cause": row["stall_cycles"]
-        == sum(v for k, v in row.items() if k.startswith("stall_") and k != "stall_cycles"),
-    }
-    broken = [law for law, holds in laws.items() if not holds]
-    if broken:
-        raise InternalError(f"layer {row['name']!r} breaks: {'; '.join(broken)}")

@@ -1,0 +1,48 @@
+"""A schedule played on the engine against a fresh DRAM, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accelsim.arrays.base import Program
+from accelsim.engine import simulation
+from accelsim.engine.layer_result import Cycles, DramActivity, RunResult
+from accelsim.engine.schedule import Schedule
+from accelsim.hardware.accelerator import Accelerator
+
+
+@dataclass(frozen=True)
+class Played:
+    """A schedule and what the engine and the DRAM said of it; `memory_cycles` are those of the DRAM at work."""
+
+    schedule: Schedule
+    run: simulation.EngineRun
+    memory_cycles: int
+    dram: DramActivity
+
+    def result(self, programs: Sequence[Program] = (), t_cuts: int = 0) -> RunResult:
+        """The run's result; `programs` are those of the schedule's groups, none for an operator."""
+        schedule = self.schedule
+        vector = schedule.compute_cycles if schedule.unit == "vector" else schedule.vector_cycles
+        return RunResult(
+            cycles=Cycles(self.run.cycles, schedule.compute_cycles, vector, self.memory_cycles),
+            stalls=self.run.stalls,
+            t_cuts=t_cuts,
+            macs_effectual=sum(program.effectual_macs() for program in programs),
+            counts=schedule.counts,
+            traffic=schedule.traffic,
+            dram=self.dram,
+        )
+
+
+def play(schedule: Schedule, machine: Accelerator) -> Played:
+    """Run the engine on a schedule. Without buffers, or where they are double, an operand has two slots."""
+    slots = 1 if machine.buffers is not None and not machine.buffers.double else 2
+    kernel = machine.dram.kernel(machine.clock_mhz)
+    run = simulation.run(schedule, kernel, slots)
+    if kernel is None:
+        return Played(schedule, run, 0, DramActivity())
+    memory_cycles = kernel.busy_cycles
+    kernel.close(run.cycles)
+    return Played(schedule, run, memory_cycles, DramActivity(kernel.counts(), kernel.energy_pj()))

@@ -1,0 +1,181 @@
+"""The schedule of a layer: the tiles of its groups as jobs, each kind of work computed once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
+from accelsim.arrays.base import Program, Tile, Work, ceil_div
+from accelsim.arrays.counters import Counts
+from accelsim.engine.residency import Residency
+from accelsim.engine.schedule import Fetch, Schedule, Visit
+from accelsim.engine.subtiles import SUBTILES, subtiles_of
+from accelsim.engine.vector_unit import FusedOperators
+from accelsim.mapping.footprint import bytes_of
+from accelsim.mapping.tiling import Tiling, tiles_of
+from accelsim.trace.operand_names import IFMAP, INDEX, OFMAP, PSUM, WEIGHT
+
+Place = tuple[int, int, int, int]
+EVERYTHING_CROSSES = Residency()
+
+
+def build(
+    groups: Iterable[tuple[Program, Tiling]],
+    residency: Residency = EVERYTHING_CROSSES,
+    fused: FusedOperators | None = None,
+) -> Schedule:
+    """The schedule of a layer's groups, each with its tiling.
+
+    `fused` operators run on every finished output tile; their parameters come with the first weights.
+    """
+    groups = list(groups)
+    subtiles = 1 if fused is None else ceil_div(SUBTILES, sum(tiling.tiles(program.trace) for program, tiling in groups))
+    schedule, builders = Schedule(), dict[int, _GroupBuilder]()
+    if residency.weights == "loaded":
+        schedule.resident = frozenset({WEIGHT, INDEX})
+    for program, tiling in groups:
+        if id(program) not in builders:
+            builders[id(program)] = _GroupBuilder(schedule, program, tiling, residency, fused, subtiles)
+        builders[id(program)].run()
+    schedule.counts = reduce(add, (builder.counts() for builder in builders.values()))
+    if fused is not None:
+        schedule.counts += schedule.counts.schema.count(**fused.counts())
+        if residency.weights != "resident":
+            _fetch_parameters(schedule, bytes_of(fused.parameter_bits))
+    return schedule
+
+
+def _fetch_parameters(schedule: Schedule, size: int) -> None:
+    """Let the first fetch of weights bring them along, to which end it has an address of its own."""
+    if not size:
+        return
+    fetches = schedule.fetches[WEIGHT]
+    if not fetches or fetches[0].first > 0:
+        fetches.insert(0, Fetch(0, 0, 0))
+    fetches[0].size_bytes += size
+    fetches[0].address = schedule.place(WEIGHT, fetches[0].size_bytes)
+
+
+class _GroupBuilder:
+    """Appends one group's jobs to a schedule; a group begins with empty buffers."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        program: Program,
+        tiling: Tiling,
+        residency: Residency,
+        fused: FusedOperators | None,
+        subtiles: int,
+    ) -> None:
+        self.schedule, self.program, self.tiling, self.residency = schedule, program, tiling, residency
+        self.fused, self.subtiles, self.finished_before = fused, subtiles, 0
+        self.in_buffer: dict[str, Place] = {}
+        self.current: dict[str, Fetch | None] = {}
+        self.work: dict[object, Work] = {}
+        self.jobs = Counter[object]()  # of each kind of work
+        self.sizes: dict[tuple[str, Place], int] = {}
+        self.addresses: dict[tuple[str, Place], int] = {}
+
+    def run(self) -> None:
+        """One job a tile, or a subtile of it where operators drain it."""
+        self.in_buffer.clear()
+        self.addresses.clear()
+        for tile, subtile in self._jobs():
+            job = len(self.schedule.cycles)
+            self._compute(subtile)
+            self._fetch(IFMAP, (tile.m0, tile.m1, tile.k0, tile.k1), job)
+            for name in (WEIGHT, INDEX):
+                self._fetch(name, (tile.n0, tile.n1, tile.k0, tile.k1), job)
+            self._output(tile, job)
+            if self.fused is not None:
+                self.schedule.drained.append(self._drain(self.fused, subtile))
+
+    def counts(self) -> Counts:
+        """What all jobs of the group count."""
+        return reduce(add, (self.work[key].counts * times for key, times in self.jobs.items()))
+
+    def _jobs(self) -> Iterator[tuple[Tile, Tile]]:
+        """Tiles as they are fetched, each with the subtiles in which it is computed."""
+        before: tuple[int, int, int] | None = None
+        rows = 1 if self.fused is None else self.fused.rows
+        for tile in tiles_of(self.program, self.tiling):
+            following = replace(tile, before=before)
+            for subtile in subtiles_of(following, self.program.grain, self.program.trace.K, rows, self.subtiles):
+                yield tile, subtile
+                before = subtile.shape
+
+    def _compute(self, tile: Tile) -> None:
+        key = self.program.work_key(tile)
+        if key not in self.work:
+            self.work[key] = self.program.work(tile)
+        self.jobs[key] += 1
+        self.schedule.cycles.append(self.work[key].cycles)
+
+    def _fetch(self, name: str, part: Place, job: int) -> None:
+        if self.in_buffer.get(name) != part:
+            self.in_buffer[name], self.current[name] = part, None
+            size = 0 if self._is_resident(name, part) else self._bytes(name, part)
+            if size:
+                new = self.current[name] = Fetch(size, job, job, self._address(name, part, size))
+                self.schedule.fetches[name].append(new)
+        fetch = self.current[name]
+        if fetch is not None:
+            fetch.last = job
+
+    def _is_resident(self, name: str, part: Place) -> bool:
+        """Whether a tile of weights need not come: from the run before, or because it came before in this one."""
+        loaded = self.residency.weights == "loaded" and (name, part) in self.addresses
+        return name != IFMAP and (loaded or self.residency.weights == "resident")
+
+    def _bytes(self, name: str, part: Place) -> int:
+        if (name, part) not in self.sizes:
+            bits_of = {
+                IFMAP: self.program.ifmap_bits,
+                WEIGHT: self.program.weight_bits,
+                INDEX: self.program.index_bits,
+            }[name]
+            stays = name == IFMAP and self.residency.ifmap
+            self.sizes[name, part] = 0 if stays else bytes_of(bits_of(*part))
+        return self.sizes[name, part]
+
+    def _address(self, name: str, part: Place, size: int) -> int:
+        """The same for every fetch of a tile within its group."""
+        if (name, part) not in self.addresses:
+            self.addresses[name, part] = self.schedule.place(name, size)
+        return self.addresses[name, part]
+
+    def _output(self, tile: Tile, job: int) -> None:
+        place = (tile.m0, tile.m1, tile.n0, tile.n1)
+        if self.in_buffer.get(OFMAP) != place:
+            self.in_buffer[OFMAP] = place
+            psum = self._psum_bytes(tile) if tile.k0 else 0
+            self.schedule.visits.append(Visit(job, job, psum, 0, 0))
+            self.finished_before = self.schedule.finished
+        visit = self.schedule.visits[-1]
+        visit.last = job
+        finished = tile.k1 == self.program.trace.K
+        outputs = (tile.m1 - tile.m0) * (tile.n1 - tile.n0)
+        if self.fused is not None:
+            outputs = self.fused.results(self.finished_before, self.finished_before + outputs)
+        leaves = finished and not self.residency.ofmap
+        visit.ofmap_bytes = bytes_of(outputs * self.program.output_bits) if leaves else 0
+        visit.psum_write_bytes = 0 if finished else self._psum_bytes(tile)
+        if finished:
+            visit.ofmap_address = self._address(OFMAP, place, visit.ofmap_bytes)
+        if tile.k0 or not finished:
+            visit.psum_address = self._address(PSUM, place, self._psum_bytes(tile))
+
+    def _drain(self, fused: FusedOperators, subtile: Tile) -> int:
+        """Cycles of the vector unit for what a subtile finishes."""
+        if subtile.k1 < self.program.trace.K:
+            return 0
+        first = self.schedule.finished
+        self.schedule.finished += (subtile.m1 - subtile.m0) * (subtile.n1 - subtile.n0)
+        return fused.cycles(first, self.schedule.finished)
+
+    def _psum_bytes(self, tile: Tile) -> int:
+        return bytes_of((tile.m1 - tile.m0) * (tile.n1 - tile.n0) * self.program.array.accumulator_bits)
