@@ -46,8 +46,8 @@ def simulate(
     runner = LayerRunner(machine)
     layers: list[ReportedLayer] = []
     for step in plan(network, machine):  # a layer or an operator, and the operators fused behind it
-        for result in runner.run(step):  # programs, tilings, schedule and engine
-            layers.append(checked(ReportedLayer(result, energy.layer(result))))
+        results = runner.run(step)  # programs, tilings, schedule, engine
+        layers += [checked(ReportedLayer(result, energy.layer(result))) for result in results]
     outputs = {trace.name: verified_output(trace, machine) for trace in network.traces} if verify else {}
     return Report(network.name, machine.to_dict(), tuple(layers), energy.area_um2, outputs)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from accelsim.errors import AccelSimError
 from accelsim.files import read_json, write_text
 from accelsim.hardware.accelerator import Accelerator
+from accelsim.results.layer import ReportedLayer
+from accelsim.results.records import from_record, to_record
 from accelsim.results.report import Report
 from accelsim.simulate import simulate
 from accelsim.trace.workload import Workload
@@ -40,12 +43,20 @@ def simulate_cached(workload: Workload, machine: Accelerator) -> Report:
     Raises what `simulate` raises.
     """
     path = _place(content_key(workload, machine))
-    found = _read(path)
-    if found is None:
+    entry = _read(path, machine)
+    if entry is None:
         report = simulate(workload, machine)
-        found = {"rows": [_plain(row) for row in report.rows], "area": dict(report.area)}
-        _write(path, found)
-    return Report(workload.name, machine.to_dict(), found["rows"], found["area"])
+        _write(path, {"layers": [to_record(layer) for layer in report.results], "area": dict(report.area)})
+        entry = _Entry(report.results, report.area)
+    untimed = tuple(replace(layer, result=replace(layer.result, spans=())) for layer in entry.results)
+    return Report(workload.name, machine.to_dict(), untimed, entry.area)
+
+
+class _Entry(NamedTuple):
+    """What is kept of a report."""
+
+    results: tuple[ReportedLayer, ...]
+    area: Mapping[str, float]
 
 
 def content_key(workload: Workload, machine: Accelerator) -> str:
@@ -82,24 +93,26 @@ def _place(key: str) -> Path:
     return cache_folder() / key[:2] / f"{key[2:]}.json"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, machine: Accelerator) -> _Entry | None:
     """An entry with all its parts, or None."""
     try:
-        found = read_json(path, "cache entry")
-    except AccelSimError:
+        stored = read_json(path, "cache entry")
+        results = tuple(from_record(record, machine) for record in stored["layers"])
+        return _Entry(results, dict(stored["area"]))
+    except (AccelSimError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    whole = isinstance(found, dict) and isinstance(found.get("rows"), list) and isinstance(found.get("area"), dict)
-    return found if whole else None
 
 
 def _write(path: Path, entry: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(entry, allow_nan=False))
+        write_text(path, json.dumps(entry, allow_nan=False, default=_plain))
     except (AccelSimError, OSError):
         return  # a cache is a convenience: the result is there all the same
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _plain(value: Any) -> Any:
     """numpy's numbers as Python's."""
-    return {key: value.item() if isinstance(value, np.generic) else value for key, value in row.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -20,7 +20,7 @@ from accelsim.analysis.iso_scaling import Sizing, sized
 from accelsim.analysis.ppr import PPR, ppr
 from accelsim.errors import ConfigError, TraceError
 from accelsim.hardware.accelerator import Accelerator, load_hardware
-from accelsim.results.report import DRAM_PARTS, Report
+from accelsim.results.report import Report
 from accelsim.simulate import simulate
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import Operator
@@ -52,9 +52,9 @@ class Side:
     @property
     def utilization(self) -> float:
         """Executed MACs ÷ (peak · compute cycles), over all GEMMs, each with the peak of the array that ran it."""
-        rows = [row for row in self.report.rows if row["kind"] != "vector"]
-        cycles = sum(row["compute_cycles"] for row in rows)
-        busy = sum(row["utilization"] * row["compute_cycles"] for row in rows)
+        layers = [layer.result for layer in self.report.results if not layer.result.is_operator]
+        cycles = sum(layer.compute_cycles for layer in layers)
+        busy = sum(layer.utilization * layer.compute_cycles for layer in layers)
         return float(busy / cycles) if cycles else 0.0
 
     @property
@@ -64,12 +64,11 @@ class Side:
 
     def figures(self) -> dict[str, Any]:
         """Totals, energy by component and DRAM bytes by operand; units in the names."""
-        rows = self.report.rows
-        energies = [key for key in rows[0] if key.startswith("energy_") and key != "energy_pj"]
         return {
             **{key: getattr(self.report, key) for key in TOTALS},
             "utilization": self.utilization,
-            **{key: sum(row[key] for row in rows) for key in (*energies, *DRAM_PARTS)},
+            **{f"energy_{part}_pj": pj for part, pj in self.report.energy_by_component_pj.items()},
+            **self.report.traffic.columns(),
         }
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from math import log
 from typing import Any
 
 from accelsim.arrays.base import PEArray
-from accelsim.energy.model import machine_area
+from accelsim.energy.area import machine_area
 from accelsim.errors import ConfigError, unknown_name
 from accelsim.hardware.accelerator import Accelerator, load_hardware
 from accelsim.trace.workload import Workload

@@ -32,7 +32,11 @@ class Run:
         totals = {
             key: getattr(report, key) for key in ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
         }
-        storage = {key: sum(row[key] for row in report.rows) for key in ("storage_weight_bits", "storage_index_bits")}
+        weights = [layer.result.weights for layer in report.results]
+        storage = {
+            "storage_weight_bits": sum(w.value_bits for w in weights),
+            "storage_index_bits": sum(w.index_bits for w in weights),
+        }
         ratios = {
             "alpha": ratio.alpha, "alpha_macs": ratio.alpha_macs, "beta": ratio.beta, "ppr": ratio.ppr,
             "ppr_compute": ratio.ppr_compute, "ppr_energy": ratio.ppr_energy,

@@ -4,7 +4,7 @@ The engine calls a Program in this order: `grain` and the byte counts while a ma
 for every different tile, then `functional()` where the run is verified. What must hold:
 
 * tiles cut the GEMM along `grain`; their `work` adds up to the whole, cycle for cycle, when T is not cut;
-* `work(tile).counts` are additive; names in COUNTS are columns of the report, others start with the array's kind;
+* `work(tile).counts` are additive; their names are those of counters.COMMON and of the array's own `counters`;
 * `operations` name the counter behind all that the PEs spend energy on, and `logic` what their area is made of;
 * `functional()` computes every output in the way the hardware does, from the encoded operands, and equals `exact()`;
 * a layer whose operation is not the array's is refused, which `Program` does for all of them.
@@ -13,8 +13,8 @@ for every different tile, then `functional()` where the run is verified. What mu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
@@ -22,22 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from accelsim.arrays.counters import CounterSchema, CounterSpec, Counts
+from accelsim.arrays.operation import Operation
 from accelsim.config import Config
 from accelsim.errors import UnsupportedLayerError
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.exact import exact_gemm
 from accelsim.trace.gemm import GemmTrace
 
-COUNTS = (
-    "macs_executed",  # multiply-accumulates that occupied a lane
-    "sram_ifmap_reads",  # elements read from the ifmap buffer
-    "sram_filter_reads",  # weights read from the filter buffer
-    "sram_index_bits",  # index bits read from the filter buffer
-    "sram_ofmap_writes",  # outputs and psums written to the ofmap buffer
-    "sram_psum_reads",  # psums read back from the ofmap buffer
-    "register_bits",  # bits written to registers inside the array
-    "decodes",  # index entries decoded
-)
 Size = Annotated[int, Field(ge=1, le=2**40)]
 OperandBits = Annotated[int, Field(ge=1, le=64)]
 
@@ -76,14 +68,15 @@ class Work:
     """What one tile costs the array: busy cycles and additive counts."""
 
     cycles: int
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counts
 
 
 class PEArray(Config, ABC):
     """One PE-array family; each is one file with its configuration and its Program, and one line in the registry."""
 
     kind: str
-    operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace_parts.OPERATIONS
+    operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace.shape.OPERATIONS
+    counters: ClassVar[tuple[CounterSpec, ...]] = ()  # its own, beside counters.COMMON
     accumulator_bits: OperandBits = 32
     output_bits: OperandBits | None = None  # None: as wide as the activations
 
@@ -114,9 +107,26 @@ class PEArray(Config, ABC):
         mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
         return (Operation("multiply-accumulate", "macs_executed", mac),)
 
+    def priced_operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """`operations`, each with a counter of the schema; InternalError for one that is not declared."""
+        operations = self.operations(table, weight_bits, activation_bits)
+        for operation in operations:
+            self.schema.index(operation.count)
+        return operations
+
+    @property
+    def schema(self) -> CounterSchema:  # type: ignore[override]  # pydantic's own is deprecated and used by nobody
+        """All that the array counts: counters.COMMON and its own."""
+        return _schema(type(self), self.kind)
+
     def refuse(self, trace: GemmTrace, why: str) -> UnsupportedLayerError:
         """The error for a layer that the array cannot run."""
         return UnsupportedLayerError(f"layer {trace.name!r} cannot run on {self.kind}: {why}")
+
+
+@lru_cache(maxsize=256)
+def _schema(array: type[PEArray], kind: str) -> CounterSchema:
+    return CounterSchema(kind, array.counters)
 
 
 class Program(ABC):
@@ -129,6 +139,7 @@ class Program(ABC):
             raise array.refuse(trace, f"its operation is {trace.operation}; {array.operation} is expected")
         self.array = array
         self.trace = trace
+        self.schema: CounterSchema = array.schema
 
     @property
     @abstractmethod
@@ -138,6 +149,10 @@ class Program(ABC):
     @abstractmethod
     def work(self, tile: Tile) -> Work:
         """Exact busy cycles and counts of one tile."""
+
+    def count(self, **values: int) -> Counts:
+        """Counts of a tile by name, 0 for what is not named; InternalError for a counter that is not declared."""
+        return self.schema.count(**values)
 
     @abstractmethod
     def functional(self) -> NDArray[np.int64]:

@@ -77,7 +77,7 @@ def actions(
     """
     table = table_of(machine.energy)
     scale = table.scaling.factor("energy", machine.technology_nm)
-    listed = [
+    listed: list[Listed] = [
         *(_arithmetic(array, table, widths) if array is not None else ()),
         *_buffers(machine.array.filter_banks, table, sizes),
         *_vector(machine.array, table, widths),
@@ -93,7 +93,7 @@ Listed = tuple[str, str, ActionCount, Cost]
 
 
 def _arithmetic(array: PEArray, table: EnergyTable, widths: OperandWidths) -> Iterator[Listed]:
-    for operation in array.operations(table, widths.weight_bits, widths.activation_bits):
+    for operation in array.priced_operations(table, widths.weight_bits, widths.activation_bits):
         yield "mac", operation.name, ActionCount((operation.count,)), operation.cost
     yield "register", "bit latched", ActionCount(("register_bits",)), table.register()
 

@@ -68,9 +68,7 @@ class EnergyModel:
             self._actions[key] = self._listed(self._array(result), result.widths, sizes)
         return self._actions[key]
 
-    def _listed(
-        self, array: PEArray | None, widths: OperandWidths, sizes: Mapping[BufferName, float]
-    ) -> list[Action]:
+    def _listed(self, array: PEArray | None, widths: OperandWidths, sizes: Mapping[BufferName, float]) -> list[Action]:
         return actions(self.machine, array, widths, sizes, self.leakage_uw)
 
     def _array(self, result: LayerResult) -> PEArray | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from accelsim.engine.residency import Residency
+from accelsim.engine.residency import EVERYTHING_CROSSES, Residency
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.mapping.footprint import bytes_of
 from accelsim.trace.gemm import GemmTrace
@@ -18,11 +18,11 @@ from accelsim.trace.workload import Workload
 
 @dataclass(frozen=True)
 class Step:
-    """What runs at a time: a layer or an operator, the operators fused behind it in their order, and what stays on chip."""
+    """What runs at a time: a layer or an operator, the operators fused behind it, and what stays on chip meanwhile."""
 
     runs: GemmTrace | Operator
     fused: tuple[Operator, ...] = ()
-    residency: Residency = Residency()
+    residency: Residency = EVERYTHING_CROSSES
 
     @property
     def last(self) -> str:

@@ -16,3 +16,6 @@ class Residency:
     ifmap: bool = False
     ofmap: bool = False
     weights: Literal["streamed", "loaded", "resident"] = "streamed"
+
+
+EVERYTHING_CROSSES = Residency()

@@ -10,7 +10,7 @@ from operator import add
 
 from accelsim.arrays.base import Program, Tile, Work, ceil_div
 from accelsim.arrays.counters import Counts
-from accelsim.engine.residency import Residency
+from accelsim.engine.residency import EVERYTHING_CROSSES, Residency
 from accelsim.engine.schedule import Fetch, Schedule, Visit
 from accelsim.engine.subtiles import SUBTILES, subtiles_of
 from accelsim.engine.vector_unit import FusedOperators
@@ -19,7 +19,6 @@ from accelsim.mapping.tiling import Tiling, tiles_of
 from accelsim.trace.operand_names import IFMAP, INDEX, OFMAP, PSUM, WEIGHT
 
 Place = tuple[int, int, int, int]
-EVERYTHING_CROSSES = Residency()
 
 
 def build(
@@ -32,7 +31,8 @@ def build(
     `fused` operators run on every finished output tile; their parameters come with the first weights.
     """
     groups = list(groups)
-    subtiles = 1 if fused is None else ceil_div(SUBTILES, sum(tiling.tiles(program.trace) for program, tiling in groups))
+    tiles = sum(tiling.tiles(program.trace) for program, tiling in groups)
+    subtiles = 1 if fused is None else ceil_div(SUBTILES, tiles)
     schedule, builders = Schedule(), dict[int, _GroupBuilder]()
     if residency.weights == "loaded":
         schedule.resident = frozenset({WEIGHT, INDEX})
@@ -95,7 +95,7 @@ class _GroupBuilder:
                 self.schedule.drained.append(self._drain(self.fused, subtile))
 
     def counts(self) -> Counts:
-        """What all jobs of the group count."""
+        """What all jobs of the group count, over all its runs."""
         return reduce(add, (self.work[key].counts * times for key, times in self.jobs.items()))
 
     def _jobs(self) -> Iterator[tuple[Tile, Tile]]:

@@ -1,4 +1,4 @@
-"""Subtiles of an output tile that the array finishes one after another, so that the vector unit need not wait for all."""
+"""Subtiles of an output tile, finished one after another, so that the vector unit need not wait for the whole."""
 
 from __future__ import annotations
 

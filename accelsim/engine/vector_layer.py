@@ -55,7 +55,7 @@ class VectorLayer:
         return wanted
 
     def _operands(self) -> dict[BufferName, int]:
-        return {IFMAP: self.inputs, "filter": self.parameters, "ofmap": self.outputs}
+        return {"ifmap": self.inputs, "filter": self.parameters, "ofmap": self.outputs}
 
     def schedule(self, residency: Residency) -> Schedule:
         """One job a tile."""

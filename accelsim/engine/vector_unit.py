@@ -55,7 +55,9 @@ class FusedOperators:
         return sum(operator.parameters * operator.activation_bits for operator in self.operators)
 
 
-def fuse(trace: GemmTrace, tile_rows: Sequence[int], operators: Sequence[Operator], lanes: int) -> FusedOperators | None:
+def fuse(
+    trace: GemmTrace, tile_rows: Sequence[int], operators: Sequence[Operator], lanes: int
+) -> FusedOperators | None:
     """The first operators behind a layer, as many as can run on its output tiles of `tile_rows` outputs along M.
 
     Elementwise ones always can. Pooling can where every tile holds whole windows: whole output planes (or all M); or,

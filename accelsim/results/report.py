@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.engine.traffic import DramTraffic
+from accelsim.errors import unknown_name
 from accelsim.files import write_text, written_whole
 from accelsim.results.layer import ReportedLayer
 from accelsim.results.rows import Row, row_of
@@ -75,6 +78,17 @@ class Report:
         return float(sum(layer.energy.total_pj for layer in self.results))
 
     @property
+    def traffic(self) -> DramTraffic:
+        """Bytes between DRAM and the chip by operand."""
+        return reduce(add, (layer.result.run.traffic * layer.result.times for layer in self.results), DramTraffic())
+
+    @property
+    def energy_by_component_pj(self) -> dict[str, float]:
+        """pJ of all layers, by component of energy."""
+        layers = [layer.energy.components_pj() for layer in self.results]
+        return {part: sum(layer[part] for layer in layers) for part in (layers[0] if layers else ())}
+
+    @property
     def area_um2(self) -> float:
         """Array, fallback, vector unit and buffers."""
         return sum(self.area.values())
@@ -103,6 +117,13 @@ class Report:
     def inferences_per_s(self) -> float:
         """Runs of the whole workload, its batch included, a second."""
         return 1 / self.seconds
+
+    def layer(self, name: str) -> ReportedLayer:
+        """The typed result of one layer. Raises UnknownNameError where no layer or operator has this name."""
+        for layer in self.results:
+            if layer.name == name:
+                return layer
+        raise unknown_name("layer", name, [layer.name for layer in self.results])
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -157,4 +178,3 @@ class Report:
         totals = f"{self.cycles:,} cycles, {self.energy_pj / 1e6:,.3f} µJ, {self.dram_bytes:,} B of DRAM traffic"
         head = f"<p>{self.workload} on {self.name}: {totals}</p>"
         return head + str(self.layers[SHOWN].to_html(index=False))
-

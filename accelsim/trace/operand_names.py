@@ -1,4 +1,4 @@
-"""The operands of a GEMM by name, in the orders in which the simulator goes through them: named here and nowhere else."""
+"""The operands of a GEMM by name, in the orders in which the simulator goes through them; named here alone."""
 
 from __future__ import annotations
 

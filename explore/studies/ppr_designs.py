@@ -8,7 +8,7 @@ from math import isqrt
 
 from accelsim.analysis.dense_baseline import dense_machine
 from accelsim.arrays.systolic import SystolicArray
-from accelsim.energy.model import machine_area
+from accelsim.energy.area import machine_area
 from accelsim.hardware.accelerator import Accelerator, load_hardware
 
 BITS = 8

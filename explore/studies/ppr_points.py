@@ -103,10 +103,12 @@ def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
     kinds = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "ppr_compute", "ppr_energy")
     clocks = dense.clock_mhz / now.clock_mhz
     told = gap_by_cause(dense.rows, now.rows, peak_macs, clocks) if explains(now) else {}
-    storage: dict[str, Any] = {
-        key: sum(row[key] for row in now.rows) for key in ("storage_weight_bits", "storage_index_bits")
+    weights = [layer.result.weights for layer in now.results]
+    storage = {
+        "storage_weight_bits": sum(w.value_bits for w in weights),
+        "storage_index_bits": sum(w.index_bits for w in weights),
     }
-    dense_bits = sum(row["storage_weight_bits"] for row in dense.rows)
+    dense_bits = sum(layer.result.weights.value_bits for layer in dense.results)
     return {
         "hardware": now.name, "dense_hardware": dense.name,
         **{kind: getattr(ratio, kind) for kind in kinds}, **seed_spread(dense, now),
@@ -120,10 +122,10 @@ def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
 
 def seed_spread(dense: Report, now: Report) -> dict[str, float]:
     """Least and greatest PPR of total time among the seeds, whose layers are `layer@seed`; nothing for other layers."""
-    seeds = sorted({row["name"].partition("@")[2] for row in now.rows} - {""})
-    found = [ppr(_of_seed(dense, seed), _of_seed(now, seed)).ppr for seed in seeds]
-    return {"ppr_least": min(found), "ppr_greatest": max(found)} if found else {}
+    seeds = sorted({layer.name.partition("@")[2] for layer in now.results} - {""})
+    ratios = [ppr(_of_seed(dense, seed), _of_seed(now, seed)).ppr for seed in seeds]
+    return {"ppr_least": min(ratios), "ppr_greatest": max(ratios)} if ratios else {}
 
 
 def _of_seed(report: Report, seed: str) -> Report:
-    return replace(report, rows=[row for row in report.rows if row["name"].partition("@")[2] == seed])
+    return replace(report, results=tuple(r for r in report.results if r.name.partition("@")[2] == seed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelsim.energy.model import COMPONENTS
+from accelsim.energy.actions import COMPONENTS
 from plots.figures.shares import Part, draw_shares
 from plots.numbers import ENERGY
 from plots.style import CYCLE, styled

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,9 @@ from pydantic import Field
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.counters import Cause, CounterSpec, idle
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 WINDOW = 256  # activations that the selection of one PE looks at
@@ -39,6 +40,13 @@ class CambriconXArray(PEArray):
     """
 
     kind: Literal["cambricon_x"] = "cambricon_x"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("cambricon_x_idle_padding", Cause.PADDING, "multipliers that hold a padding zero"),
+        idle("cambricon_x_idle_fragment", Cause.EDGE, "multipliers without an entry in the last group of a window"),
+        idle("cambricon_x_idle_extent", Cause.INDEX, "multipliers of a PE that looks at a window without an entry"),
+        idle("cambricon_x_idle_barrier", Cause.IMBALANCE, "multipliers of PEs that are done with their filters"),
+        idle("cambricon_x_idle_imbalance", Cause.IMBALANCE, "multipliers of PEs that got no filter"),
+    )
     pes: Size = 16
     multipliers: Annotated[int, Field(ge=1, le=WINDOW)] = 16
     index_bits: Annotated[int, Field(ge=1, le=16)] = 4
@@ -122,25 +130,24 @@ class CambriconXProgram(Program):
             "barrier": (filled * one.busiest - busy) * array.multipliers,
             "imbalance": (array.pes - filled) * one.busiest * array.multipliers,
         }
-        counts = self._counts(tile, one)
-        counts.update({f"cambricon_x_idle_{reason}": slots * pixels for reason, slots in lost.items()})
-        return Work(one.busiest * pixels, counts)
+        idle = {f"cambricon_x_idle_{reason}": slots * pixels for reason, slots in lost.items()}
+        return Work(one.busiest * pixels, self.count(**self._counts(tile, one), **idle))
 
-    def _counts(self, tile: Tile, one: Pixel) -> Counter[str]:
+    def _counts(self, tile: Tile, one: Pixel) -> dict[str, int]:
         (m, n, k), array = tile.shape, self.array
         entries, cycles, psums = one.entries * m, (one.groups + one.empty) * m, m * n if tile.k0 > 0 else 0
         index_bits = entries * array.index_bits + m * n * ceil_div(k, WINDOW) * COUNT_BITS
         operands = entries * (self.trace.weight_bits + self.trace.activation_bits)
-        return Counter(
-            macs_executed=one.nonzeros * m,
-            sram_ifmap_reads=entries,
-            sram_filter_reads=entries,
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + index_bits + (cycles + psums) * array.accumulator_bits,
-            decodes=entries,
-        )
+        return {
+            "macs_executed": one.nonzeros * m,
+            "sram_ifmap_reads": entries,
+            "sram_filter_reads": entries,
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + index_bits + (cycles + psums) * array.accumulator_bits,
+            "decodes": entries,
+        }
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Values of all entries, the padding zeros' too."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -52,7 +51,7 @@ class OutputStationaryProgram(Program):
         """T: steps of a fold that reduces k elements."""
 
     @abstractmethod
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """`macs_executed`, `register_bits` and the array's own counters for m·n outputs over k elements."""
 
     def streams(self, tile: Tile) -> Streams:
@@ -61,7 +60,7 @@ class OutputStationaryProgram(Program):
         folds = ceil_div(n, self.array.cols)
         return Streams(folds * self.steps(k), folds * k, n * k * self.codes_per_weight)
 
-    def tile_counts(self, tile: Tile) -> Counter[str]:
+    def tile_counts(self, tile: Tile) -> dict[str, int]:
         """`operation_counts` of a tile."""
         return self.operation_counts(*tile.shape)
 
@@ -90,14 +89,13 @@ class OutputStationaryProgram(Program):
         over_m, over_n = ceil_div(m, self.array.rows), ceil_div(n, self.array.cols)
         streams = self.streams(tile)
         cycles = over_m * (streams.steps + over_n * (self.array.rows + self.array.cols - 2))
-        counts = Counter(
-            sram_ifmap_reads=m * streams.columns,
-            sram_filter_reads=streams.weights * over_m,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=m * n if tile.k0 > 0 else 0,
-        )
-        counts.update(self.tile_counts(tile))
-        return Work(cycles, counts)
+        counts = {
+            "sram_ifmap_reads": m * streams.columns,
+            "sram_filter_reads": streams.weights * over_m,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": m * n if tile.k0 > 0 else 0,
+        }
+        return Work(cycles, self.count(**counts, **self.tile_counts(tile)))
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """All codes of every weight."""

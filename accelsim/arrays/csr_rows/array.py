@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from pydantic import Field, model_validator
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.common.signed_powers import check_terms, exponents_of, shifter_gates, signed_powers
 from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
+from accelsim.arrays.operation import Operation
 from accelsim.errors import ConfigError
 from accelsim.formats.csr_absolute import CsrAbsolute
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 BLOCK = 64
@@ -47,6 +49,17 @@ class CsrRowsArray(PEArray):
     """
 
     kind: Literal["csr_rows"] = "csr_rows"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("csr_rows_idle_imbalance", Cause.IMBALANCE, "lanes of PEs that are done with their filters, or got none"),
+        idle("csr_rows_idle_empty", Cause.INDEX, "lanes of PEs that look at an extent without a nonzero"),
+        idle("csr_rows_idle_conflict", Cause.CONFLICT, "lanes of PEs whose bank serves another word"),
+        idle("csr_rows_idle_edge", Cause.EDGE, "lanes without a pixel in a last pass"),
+        statistic(
+            "csr_rows_lookup_multiplexers",
+            "multiplexers",
+            "1-bit 2:1 multiplexers that a codebook's codes go through",
+        ),
+    )
     pes: Size = 16
     vector_width: Size = 16
     assignment: Literal["static", "dynamic"] = "static"
@@ -167,27 +180,27 @@ class CsrRowsProgram(Program):
         }
         slots = self.array.peak_macs * one.cycles * passes
         lost["imbalance"] = slots - counts["macs_executed"] - sum(lost.values())
-        counts.update({f"csr_rows_idle_{reason}": count for reason, count in lost.items()})
-        return Work(one.cycles * passes, counts)
+        idle = {f"csr_rows_idle_{reason}": count for reason, count in lost.items()}
+        return Work(one.cycles * passes, self.count(**counts, **idle))
 
-    def _operand_counts(self, tile: Tile, one: Pass, passes: int) -> Counter[str]:
+    def _operand_counts(self, tile: Tile, one: Pass, passes: int) -> dict[str, int]:
         (m, n, k), array = tile.shape, self.array
         nonzeros, extents = self._nonzeros(tile.n0, tile.n1, tile.k0, tile.k1), n * ceil_div(k, BLOCK)
         words = one.services * passes
         psums = m * n if tile.k0 > 0 else 0
         index_bits = (nonzeros * COLUMN_BITS + extents * EXTENT_BITS) * passes
         operands = nonzeros * passes * (self.stored_weight_bits + array.vector_width * self.trace.activation_bits)
-        return Counter(
-            macs_executed=nonzeros * m,
-            sram_ifmap_reads=words * array.vector_width,
-            sram_filter_reads=nonzeros * passes,
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + index_bits + (nonzeros * m + psums) * array.accumulator_bits,
-            decodes=nonzeros * passes,
-            csr_rows_lookup_multiplexers=nonzeros * passes * self._lookup,
-        )
+        return {
+            "macs_executed": nonzeros * m,
+            "sram_ifmap_reads": words * array.vector_width,
+            "sram_filter_reads": nonzeros * passes,
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + index_bits + (nonzeros * m + psums) * array.accumulator_bits,
+            "decodes": nonzeros * passes,
+            "csr_rows_lookup_multiplexers": nonzeros * passes * self._lookup,
+        }
 
     @property
     def _lookup(self) -> int:

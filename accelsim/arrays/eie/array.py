@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,10 @@ from pydantic import Field
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.common.tile_sums import Int64s
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
 from accelsim.arrays.eie.csc import BLOCK, Columns, CscMatrix
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 POINTER_BITS = 16  # of a column pointer, and of the column that waits in a FIFO beside its activation
@@ -38,6 +39,19 @@ class EieArray(PEArray):
     """
 
     kind: Literal["eie"] = "eie"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("eie_idle_padding", Cause.PADDING, "PEs that multiply a padding zero"),
+        idle("eie_idle_pointer", Cause.INDEX, "PEs that look at a column without an entry"),
+        idle("eie_idle_queue", Cause.IMBALANCE, "PEs whose FIFO is empty while others are busy"),
+        idle("eie_idle_imbalance", Cause.IMBALANCE, "PEs that are done with their vector, or own no row"),
+        idle("eie_idle_pipeline", Cause.EDGE, "fill before the first service and drain behind the last"),
+        statistic("eie_entries", "entries", "entries stored, padding zeros included"),
+        statistic("eie_padding", "entries", "padding zeros stored"),
+        statistic("eie_work", "entries", "entries of active columns, padding zeros included"),
+        statistic("eie_max_pe", "entries", "entries of the busiest PE, summed over vectors"),
+        statistic("eie_matrix_words", "words", "64-bit words read from the PEs' matrix memories"),
+        statistic("eie_pointer_reads", "pairs", "pairs of column pointers read"),
+    )
     pes: Size = 64
     fifo_depth: Annotated[int, Field(ge=2, le=2**40)] = 8
     index_bits: Annotated[int, Field(ge=1, le=16)] = 4
@@ -119,32 +133,31 @@ class EieProgram(Program):
             "imbalance": walk.pes * walk.last - walk.free + (self.array.pes - walk.pes) * walk.cycles,
             "pipeline": walk.pes * (walk.cycles - walk.last) + filled,
         }
-        counts = self._counts(tile, walk)
-        counts.update({f"eie_idle_{reason}": count for reason, count in lost.items()})
-        return Work(walk.cycles, counts)
+        idle = {f"eie_idle_{reason}": count for reason, count in lost.items()}
+        return Work(walk.cycles, self.count(**self._counts(tile, walk), **idle))
 
-    def _counts(self, tile: Tile, walk: Walk) -> Counter[str]:
+    def _counts(self, tile: Tile, walk: Walk) -> dict[str, int]:
         m, n, k = tile.shape
         read, pairs, psums = walk.words * self._word_entries, walk.broadcasts * walk.pes, m * n if tile.k0 > 0 else 0
         once = tile.m0 == 0  # what is stored, not what is read
         stored = self._entries(tile.n0, tile.n1, tile.k0, tile.k1) if once else 0
         latched = pairs * (self.trace.activation_bits + 3 * POINTER_BITS) + walk.words * WORD_BITS
-        return Counter(
-            macs_executed=walk.weights,
-            sram_ifmap_reads=m * k,
-            sram_filter_reads=read,
-            sram_index_bits=read * self.array.index_bits + pairs * 2 * self._pointer_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=latched + (walk.entries + psums) * self.array.accumulator_bits,
-            decodes=walk.entries,
-            eie_entries=stored,
-            eie_padding=stored - self._weights(tile) if once else 0,
-            eie_work=walk.entries,
-            eie_max_pe=walk.busiest,
-            eie_matrix_words=walk.words,
-            eie_pointer_reads=pairs,
-        )
+        return {
+            "macs_executed": walk.weights,
+            "sram_ifmap_reads": m * k,
+            "sram_filter_reads": read,
+            "sram_index_bits": read * self.array.index_bits + pairs * 2 * self._pointer_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": latched + (walk.entries + psums) * self.array.accumulator_bits,
+            "decodes": walk.entries,
+            "eie_entries": stored,
+            "eie_padding": stored - self._weights(tile) if once else 0,
+            "eie_work": walk.entries,
+            "eie_max_pe": walk.busiest,
+            "eie_matrix_words": walk.words,
+            "eie_pointer_reads": pairs,
+        }
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Values of all entries, the padding zeros' too, at their own width or at the codebook's."""

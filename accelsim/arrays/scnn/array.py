@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from accelsim.arrays.base import PEArray, Size
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
+from accelsim.arrays.operation import Operation
 from accelsim.arrays.scnn.plan import INDEX_BITS, Plan, plan_of
 from accelsim.arrays.scnn.program import ScnnProgram, ScnnShape
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
 
@@ -35,6 +37,15 @@ class ScnnArray(PEArray):
     """
 
     kind: Literal["scnn"] = "scnn"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("scnn_idle_fragment", Cause.EDGE, "multipliers without a product inside the output in a step"),
+        idle("scnn_idle_conflict", Cause.CONFLICT, "multipliers that wait for the busiest accumulator bank"),
+        idle("scnn_idle_barrier", Cause.IMBALANCE, "multipliers of PEs that wait for the slowest"),
+        idle("scnn_idle_halo", Cause.CONFLICT, "multipliers while psums go to the neighbours"),
+        statistic("scnn_mults", "products", "products inside the output"),
+        statistic("scnn_outside", "products", "products outside the output, which are dropped"),
+        statistic("scnn_halo_psums", "psums", "psums handed to neighbours"),
+    )
     pe_rows: Size = 8
     pe_cols: Size = 8
     ifmap_vector: Vector = 4

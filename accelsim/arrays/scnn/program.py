@@ -84,29 +84,28 @@ class ScnnProgram(Program):
             "barrier": (walk.cycles * array.pes - walk.work) * array.lanes,
             "halo": halo * array.peak_macs,
         }
-        counts = self._counts(tile, walk)
-        counts.update({f"scnn_idle_{reason}": count for reason, count in lost.items()})
-        return Work(walk.cycles + halo, counts)
+        idle = {f"scnn_idle_{reason}": count for reason, count in lost.items()}
+        return Work(walk.cycles + halo, self.count(**self._counts(tile, walk), **idle))
 
-    def _counts(self, tile: Tile, walk: Walk) -> Counter[str]:
+    def _counts(self, tile: Tile, walk: Walk) -> dict[str, int]:
         (m, n, _), array = tile.shape, self.array
         weights, acts = walk.steps * array.filter_vector, walk.vectors * array.ifmap_vector  # vectors are read whole
         halo, psums = sum(self._halo) * n * array.pes * self._images(tile), m * n if tile.k0 > 0 else 0
         index_bits = (weights + acts) * INDEX_BITS
         operands = weights * self.stored_weight_bits + acts * self.trace.activation_bits + index_bits
-        return Counter(
-            macs_executed=walk.mults,
-            sram_ifmap_reads=acts,
-            sram_filter_reads=weights,
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + (walk.mults + halo + psums) * array.accumulator_bits,
-            decodes=weights + acts,
-            scnn_mults=walk.mults,
-            scnn_outside=walk.products - walk.mults,
-            scnn_halo_psums=halo,
-        )
+        return {
+            "macs_executed": walk.mults,
+            "sram_ifmap_reads": acts,
+            "sram_filter_reads": weights,
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + (walk.mults + halo + psums) * array.accumulator_bits,
+            "decodes": weights + acts,
+            "scnn_mults": walk.mults,
+            "scnn_outside": walk.products - walk.mults,
+            "scnn_halo_psums": halo,
+        }
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Entries, padding zeros included, at a weight's own width or at the codebook's."""

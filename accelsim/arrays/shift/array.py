@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Literal
 
 import numpy as np
@@ -18,7 +17,8 @@ from accelsim.arrays.common.signed_powers import (
     shifter_gates,
     signed_powers,
 )
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 
@@ -87,11 +87,11 @@ class ShiftProgram(OutputStationaryProgram):
         """K · terms."""
         return k * self.array.terms
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """A term an operation; an activation stays in its register for all terms of a weight."""
         terms = m * n * self.steps(k)
         latched = terms * (self.trace.weight_bits + self.array.accumulator_bits)
-        return Counter(macs_executed=terms, register_bits=latched + m * n * k * self.trace.activation_bits)
+        return {"macs_executed": terms, "register_bits": latched + m * n * k * self.trace.activation_bits}
 
     def functional(self) -> NDArray[np.int64]:
         """Signs and exponents of the terms, then a shift and an add for each."""

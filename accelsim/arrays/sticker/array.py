@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import product
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from pydantic import Field, model_validator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.common.tile_sums import Int64s
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
 from accelsim.arrays.sticker.operand import PLACE_BITS, WORD, Density, Operand
 from accelsim.config import Config
 from accelsim.errors import ConfigError
@@ -42,6 +42,10 @@ class Thresholds(Config):
         return "dense" if density > self.dense else "medium"
 
 
+MODES = tuple(f"{w}_{a}" for w, a in product(get_args(Density), repeat=2))  # of weights, of activations
+MODE_COUNTERS = tuple(statistic(f"sticker_cycles_{mode}", "cycles", f"cycles in mode {mode}") for mode in MODES)
+
+
 class StickerArray(PEArray):
     """pe_rows × pe_cols PEs; `thresholds` class weights and activations of a layer, and the two classes are its mode.
 
@@ -69,6 +73,12 @@ class StickerArray(PEArray):
     """
 
     kind: Literal["sticker"] = "sticker"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("sticker_idle_gated", Cause.ZEROS, "PEs that hold a pair with a zero of a medium operand"),
+        idle("sticker_idle_imbalance", Cause.IMBALANCE, "PEs that wait for the slowest of their pass"),
+        idle("sticker_idle_edge", Cause.EDGE, "PEs without a pixel or a filter"),
+        *MODE_COUNTERS,
+    )
     pe_rows: Size = 16
     pe_cols: Size = 16
     thresholds: Thresholds = Thresholds()
@@ -157,11 +167,9 @@ class StickerProgram(Program):
             "imbalance": passes.held - passes.taken,
             "edge": self.array.peak_macs * passes.cycles - passes.held,
         }
-        counts = self._counts(tile, executed)
-        counts.update({f"sticker_idle_{reason}": slots for reason, slots in lost.items()})
-        modes = (f"{w}_{a}" for w, a in product(get_args(Density), repeat=2))
-        counts.update({f"sticker_cycles_{mode}": passes.cycles * (mode == self.mode) for mode in modes})
-        return Work(passes.cycles, counts)
+        idle = {f"sticker_idle_{reason}": slots for reason, slots in lost.items()}
+        counts = self._counts(tile, executed) | idle | {f"sticker_cycles_{self.mode}": passes.cycles}
+        return Work(passes.cycles, self.count(**counts))
 
     def _passes(self, tile: Tile) -> Passes:
         (m, n, k), array = tile.shape, self.array
@@ -197,7 +205,7 @@ class StickerProgram(Program):
             return n * x.nonzeros(*pixels)
         return int(x.column_nonzeros(*pixels) @ w.column_nonzeros(*filters))
 
-    def _counts(self, tile: Tile, executed: int) -> Counter[str]:
+    def _counts(self, tile: Tile, executed: int) -> dict[str, int]:
         """A pass reads each of its pixels and filters once, as they are stored."""
         (m, n, _), trace, w, x = tile.shape, self.trace, self.weights, self.activations
         pixels, filters = (tile.m0, tile.m1, tile.k0, tile.k1), (tile.n0, tile.n1, tile.k0, tile.k1)
@@ -206,16 +214,16 @@ class StickerProgram(Program):
         index_bits = x.index_bits(*pixels) * over_n + w.index_bits(*filters) * over_m
         psums = m * n if tile.k0 > 0 else 0
         operands = executed * (trace.weight_bits + trace.activation_bits + self.array.accumulator_bits)
-        return Counter(
-            macs_executed=executed,
-            sram_ifmap_reads=reads[0],
-            sram_filter_reads=reads[1],
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + psums * self.array.accumulator_bits,
-            decodes=reads[0] * (x.density == "sparse") + reads[1] * (w.density == "sparse"),
-        )
+        return {
+            "macs_executed": executed,
+            "sram_ifmap_reads": reads[0],
+            "sram_filter_reads": reads[1],
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + psums * self.array.accumulator_bits,
+            "decodes": reads[0] * (x.density == "sparse") + reads[1] * (w.density == "sparse"),
+        }
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """Nonzeros of sparse and medium weights, all of dense ones."""

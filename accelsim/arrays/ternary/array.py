@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 from accelsim.arrays.base import Tile, ceil_div
 from accelsim.arrays.common.output_stationary import OutputStationaryArray, OutputStationaryProgram, Streams
 from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units
+from accelsim.arrays.counters import CounterSpec, statistic
+from accelsim.arrays.operation import Operation
 from accelsim.arrays.ternary.pattern import LINE_K, FoldCounts, FoldPattern
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 CODE_BITS = 2  # of a weight in a PE: whether it is nonzero, and its sign
@@ -36,6 +37,10 @@ class TernaryArray(OutputStationaryArray):
     """
 
     kind: Literal["ternary"] = "ternary"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        statistic("ternary_gated", "lane cycles", "lanes whose own weight is 0 at a k that others of their fold need"),
+        statistic("ternary_skipped", "lane cycles", "lanes of the k that no filter of a fold needs: they take no time"),
+    )
     zero_skipping: bool = True
 
     @property
@@ -95,24 +100,24 @@ class TernaryProgram(OutputStationaryProgram):
         """K, where every k has a nonzero weight."""
         return k
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """Every weight is added."""
         return self._counts((m, n, k), ceil_div(n, self.array.cols) * k, n * k, n * k)
 
-    def _counts(self, shape: tuple[int, int, int], steps: int, weights: int, nonzeros: int) -> Counter[str]:
+    def _counts(self, shape: tuple[int, int, int], steps: int, weights: int, nonzeros: int) -> dict[str, int]:
         """Counts of m pixels whose folds of filters take `steps` and `weights` of them, and `nonzeros` are added."""
         m, n, k = shape
         executed, lanes = m * nonzeros, m * weights
-        counts = Counter(
-            macs_executed=executed,
-            ternary_gated=lanes - executed,
-            ternary_skipped=m * n * k - lanes,
-            register_bits=lanes * (CODE_BITS + self.trace.activation_bits) + executed * self.array.accumulator_bits,
-        )
-        if self.array.zero_skipping:
-            over_m = ceil_div(m, self.array.rows)
-            counts.update(sram_index_bits=over_m * self.index_bits(0, n, 0, k), decodes=over_m * steps)
-        return counts
+        counts = {
+            "macs_executed": executed,
+            "ternary_gated": lanes - executed,
+            "ternary_skipped": m * n * k - lanes,
+            "register_bits": lanes * (CODE_BITS + self.trace.activation_bits) + executed * self.array.accumulator_bits,
+        }
+        if not self.array.zero_skipping:
+            return counts
+        over_m = ceil_div(m, self.array.rows)
+        return counts | {"sram_index_bits": over_m * self.index_bits(0, n, 0, k), "decodes": over_m * steps}
 
     def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """A bit a k for every fold of filters."""
@@ -147,7 +152,7 @@ class TernaryValues(TernaryProgram):
         part = self._part(tile.n0, tile.n1, tile.k0, tile.k1)
         return Streams(part.occupied, part.occupied, part.weights)
 
-    def tile_counts(self, tile: Tile) -> Counter[str]:
+    def tile_counts(self, tile: Tile) -> dict[str, int]:
         """Nonzero weights are added."""
         return self._counts(tile.shape, *self._part(tile.n0, tile.n1, tile.k0, tile.k1))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram
+from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram, plane_counters
 from accelsim.arrays.common.output_stationary import OutputStationaryProgram
 from accelsim.arrays.common.packed_words import pack
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.counters import CounterSpec
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 SLICE_ELEMENTS = 2**22  # of an operand packed at a time
@@ -35,6 +36,7 @@ class XnorArray(BitPlaneArray):
     """
 
     kind: Literal["xnor"] = "xnor"
+    counters: ClassVar[tuple[CounterSpec, ...]] = plane_counters("xnor")
     multi_bit: bool = False
 
     def baseline_macs(self, weight_bits: int, activation_bits: int) -> int:
@@ -76,11 +78,11 @@ class XnorProgram(OutputStationaryProgram):
         """⌈K / word_bits⌉."""
         return ceil_div(k, self.array.word_bits)
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """A lane of a word that holds one of the k is a MAC; every PE latches whole words."""
         words = m * n * self.steps(k)
         latched = words * (3 * self.array.word_bits + self.array.accumulator_bits)
-        return Counter(macs_executed=m * n * k, xnor_words=words, register_bits=latched)
+        return {"macs_executed": m * n * k, "xnor_words": words, "register_bits": latched}
 
     def functional(self) -> NDArray[np.int64]:
         """Packed words, XNOR under the mask, popcount, 2 · matches − valid lanes."""

@@ -7,7 +7,7 @@ import pytest
 from accelsim import GemmTrace, load_hardware, simulate
 from accelsim.analysis.iso_scaling import array_sizes, sized
 from accelsim.arrays.systolic import SystolicArray
-from accelsim.energy.model import machine_area
+from accelsim.energy.area import machine_area
 from accelsim.errors import ConfigError, UnknownNameError
 from accelsim.trace.workload import Workload
 

@@ -188,7 +188,7 @@ def test_tiles_of_images_and_filter_groups_add_up(barrier: str) -> None:
     tiles = [Tile(b * area, b * area + area, n, min(n + 24, 40), 0, trace.K) for b in range(3) for n in (0, 24)]
     parts, at_once = added([ran.work(tile) for tile in tiles]), again.work(whole(trace))
     assert parts.cycles == at_once.cycles
-    assert +parts.counts == +at_once.counts
+    assert parts.counts == at_once.counts
 
 
 def test_a_cut_of_k_pays_the_halo_again_and_reads_psums() -> None:

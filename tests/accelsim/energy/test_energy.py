@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 import accelsim
 from accelsim import GemmTrace
-from accelsim.energy.actions import Widths, actions, buffer_bytes
-from accelsim.energy.area import area_items
-from accelsim.energy.model import COMPONENTS, machine_area, machine_leakage_uw
+from accelsim.energy.actions import COMPONENTS, actions, buffer_bytes
+from accelsim.energy.area import area_items, machine_area, machine_leakage_uw
+from accelsim.engine.layer_result import OperandWidths
 from accelsim.errors import ConfigError
 from accelsim.hardware.accelerator import config_names, load_hardware
 from accelsim.technology.cost import Cost
@@ -133,7 +133,8 @@ def test_a_layers_energy_is_the_sum_over_the_action_list_of_its_own_row(name):
     row = report.rows[0]
     array = machine.array if row["array"] == machine.array.kind else machine.fallback
     leak_uw = machine_leakage_uw(machine, report.area)
-    listed = actions(machine, array, Widths(*(row[width] for width in WIDTHS)), buffer_bytes(machine, row), leak_uw)
+    sizes = buffer_bytes(machine, report.traffic)
+    listed = actions(machine, array, OperandWidths(*(row[width] for width in WIDTHS)), sizes, leak_uw)
     total = dict.fromkeys(COMPONENTS, 0.0)
     for action in listed:
         total[action.component] += action.count.of(row) * action.pj

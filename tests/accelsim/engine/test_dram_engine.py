@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim import GemmTrace
-from accelsim.engine.schedule import build
+from accelsim.engine.schedule_builder import build
 from accelsim.mapping.search import choose
 from accelsim.memory import dram
 from accelsim.memory.bank.device import load_device

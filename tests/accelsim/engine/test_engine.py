@@ -10,6 +10,7 @@ import accelsim
 from accelsim import GemmTrace
 from accelsim.engine.schedule import Fetch, Schedule, Visit
 from accelsim.engine.simulation import run
+from accelsim.engine.traffic import Stalls
 from accelsim.memory.bandwidth import BandwidthKernel
 from accelsim.memory.base import Transfer
 from accelsim.results.timeline import bandwidth_gbps
@@ -71,7 +72,7 @@ def test_a_schedule_by_hand():
     assert spans["ofmap write", "ofmap 0"] == (28, 31)
     assert spans["ofmap write", "ofmap 1"] == (38, 43)
     assert result.cycles == 43
-    assert result.stalls == {"ifmap": 9, "weight": 9, "index": 0, "psum": 0, "ofmap": 5}
+    assert result.stalls == Stalls(ifmap=9, weight=9, ofmap=5)
 
 
 def test_requests_of_two_transfers_alternate():
@@ -154,7 +155,7 @@ def test_events_grow_with_tiles_and_not_with_folds(monkeypatch):
 
     monkeypatch.setattr(simpy.Environment, "schedule", schedule_one)
     report = accelsim.simulate(GemmTrace("layer", M=2000, N=640, K=64), machine(8.0))
-    tiles = sum(span.track == "array" for span in report.spans["layer"])
+    tiles = sum(span.track == "array" for span in report.layer("layer").result.spans)
     folds = 2000 // 16 * (640 // 16)
     assert tiles * 10 < folds
     assert len(counted) <= 20 * tiles
@@ -169,7 +170,7 @@ def test_a_bandwidth_that_is_no_rate_is_refused(gbps):
 def test_bandwidth_over_time_holds_every_byte_and_shows_in_the_timeline():
     report = accelsim.simulate(LAYER, machine(8.0))
     row = report.rows[0]
-    curve = bandwidth_gbps(report.spans["layer"], row["cycles"], 1000.0, bins=50)
+    curve = bandwidth_gbps(report.layer("layer").result.spans, row["cycles"], 1000.0, bins=50)
     assert curve.mean() * row["cycles"] == pytest.approx(row["dram_bytes"])
     assert curve.max() <= 8.0 * 1.2  # bytes are spread evenly over each transfer, though the DRAM serves in turns
     counters = [e for e in json.loads(report.to_timeline())["traceEvents"] if e["ph"] == "C"]

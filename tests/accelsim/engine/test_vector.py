@@ -62,7 +62,7 @@ def test_a_vector_bound_layer_by_hand():
     """
     hardware = machine(vector={"lanes": 1}, mapping={"m": 16})
     report = accelsim.simulate(Workload("w", [GEMM], operators=[relu("a", 1024)]), hardware)
-    spans = [(s.track, s.start, s.start + s.cycles) for s in report.spans["a"]]
+    spans = [(s.track, s.start, s.start + s.cycles) for s in report.layer("a").result.spans]
     array = [(0, 130), (130, 260), (386, 516), (642, 772)]
     vector = [(130, 386), (386, 642), (642, 898), (898, 1154)]
     assert sorted(spans) == sorted([("array", *s) for s in array] + [("vector", *s) for s in vector])
@@ -78,7 +78,7 @@ def test_write_back_follows_the_vector_unit_by_hand():
     assert spans["vector", "tile 1"] == (20, 27)
     assert spans["ofmap write", "ofmap 0"] == (17, 20)
     assert spans["ofmap write", "ofmap 1"] == (27, 32)
-    assert (result.cycles, result.stalls["vector"], result.stalls["ofmap"]) == (32, 7, 5)
+    assert (result.cycles, result.stalls.vector, result.stalls.ofmap) == (32, 7, 5)
 
 
 schedules = st.lists(
@@ -100,8 +100,8 @@ def test_both_engines_follow_the_reference(visits, slots):
     for kernel in (None, BandwidthKernel(64.0, 1000.0, 0)):
         result = run(made, kernel, slots)
         assert result.cycles == expected
-        assert sum(result.stalls.values()) == expected - made.compute_cycles
-        assert result.stalls.get("vector", 0) == expected - made.compute_cycles
+        assert result.stalls.total == expected - made.compute_cycles
+        assert result.stalls.vector == expected - made.compute_cycles
 
 
 @given(compute=st.integers(1, 50), vector=st.integers(1, 80), n=st.integers(1, 20))
@@ -137,7 +137,7 @@ def test_parts_of_large_operators_fit_the_buffers():
     report = accelsim.simulate(
         Workload("w", [GemmTrace("a", M=16, N=16, K=16)], operators=[add]), machine(buffers=small, dram=FAST)
     )
-    spans = [span for span in report.spans["add"] if span.track == "vector"]
+    spans = [span for span in report.layer("add").result.spans if span.track == "vector"]
     assert len(spans) == 16
     assert {span.cycles for span in spans} == {16}
 
