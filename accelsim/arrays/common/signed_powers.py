@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import PEArray
+from accelsim.arrays.common.slices import row_slices
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
-SLICE_ELEMENTS = 2**22  # of terms or activations handled at a time
 MOST_EXPONENT = 62  # of an integer that a trace holds
 MOST_DIGITS = 32  # of the non-adjacent form of an integer up to 2^62
 
@@ -49,12 +49,6 @@ def shifter_gates(weight_bits: int, activation_bits: int, accumulator_bits: int)
     """
     stages = min(weight_bits - 1, (accumulator_bits - 1).bit_length())
     return stages * min(accumulator_bits, activation_bits + (1 << stages) - 1)
-
-
-def row_slices(rows: int, columns: int) -> list[tuple[int, int]]:
-    """Runs of rows that hold SLICE_ELEMENTS at most, or one row."""
-    step = max(1, SLICE_ELEMENTS // columns)
-    return [(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
 def signed_powers(values: Ints, terms: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -64,10 +64,6 @@ class ScnnProgram(Program):
         k = self.trace.K if pruned else ceil_div(self.conv.channels, CHANNEL_CUTS) * self.conv.taps
         return Grain(area, filters, k, "K", frozenset({"N", "K"}))
 
-    def spills_psums(self, k: int) -> bool:
-        """Where K is cut."""
-        return k < self.trace.K
-
     def work_key(self, tile: Tile) -> object:
         """Without activations all images are alike."""
         images = (tile.m0, tile.m1) if self.trace.activation_operand is not None else tile.m1 - tile.m0
@@ -90,7 +86,7 @@ class ScnnProgram(Program):
     def _counts(self, tile: Tile, walk: Walk) -> dict[str, int]:
         (m, n, _), array = tile.shape, self.array
         weights, acts = walk.steps * array.filter_vector, walk.vectors * array.ifmap_vector  # vectors are read whole
-        halo, psums = sum(self._halo) * n * array.pes * self._images(tile), m * n if tile.k0 > 0 else 0
+        halo, psums = sum(self._halo) * n * array.pes * self._images(tile), tile.psums
         index_bits = (weights + acts) * INDEX_BITS
         operands = weights * self.stored_weight_bits + acts * self.trace.activation_bits + index_bits
         return {

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.common.tile_sums import Int64s
 from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
 from accelsim.arrays.sticker.operand import PLACE_BITS, WORD, Density, Operand
@@ -18,7 +20,6 @@ from accelsim.errors import ConfigError
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
-SLICE_ELEMENTS = 2**20  # of activations handled at a time
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -134,10 +135,11 @@ class Passes(NamedTuple):
     taken: int
 
 
-class StickerProgram(Program):
+class StickerProgram(CompressedProgram):
     """One GEMM on StickerArray in the mode that its operands select."""
 
     array: StickerArray
+    unit_k = WORD
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
@@ -148,10 +150,6 @@ class StickerProgram(Program):
     def grain(self) -> Grain:
         """Whole passes, and whole words of k. A cut of K ends every pass earlier."""
         return Grain(self.array.pe_rows, self.array.pe_cols, WORD, "K", frozenset({"K"}))
-
-    def spills_psums(self, k: int) -> bool:
-        """Where K is cut."""
-        return k < self.trace.K
 
     def work_key(self, tile: Tile) -> object:
         """Of a dense operand only the size matters."""
@@ -212,7 +210,7 @@ class StickerProgram(Program):
         over_m, over_n = ceil_div(m, self.array.pe_rows), ceil_div(n, self.array.pe_cols)
         reads = x.nonzeros(*pixels) * over_n, w.nonzeros(*filters) * over_m
         index_bits = x.index_bits(*pixels) * over_n + w.index_bits(*filters) * over_m
-        psums = m * n if tile.k0 > 0 else 0
+        psums = tile.psums
         operands = executed * (trace.weight_bits + trace.activation_bits + self.array.accumulator_bits)
         return {
             "macs_executed": executed,
@@ -225,18 +223,23 @@ class StickerProgram(Program):
             "decodes": reads[0] * (x.density == "sparse") + reads[1] * (w.density == "sparse"),
         }
 
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Nonzeros of sparse and medium weights, all of dense ones."""
-        return self.weights.nonzeros(n0, n1, k0, k1) * self.trace.weight_bits
+    @property
+    def uniform_weights(self) -> bool:
+        """Of dense weights all are stored."""
+        return self.weights.density == "dense"
 
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Places and counts of sparse weights, a bitmap of medium ones."""
-        return self.weights.index_bits(n0, n1, k0, k1)
+    def entry_counts(self) -> Int64s:
+        """Nonzeros of every (filter, word)."""
+        return self.weights.word_nonzeros()
 
-    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
-        """From the running sums of nonzeros."""
-        nonzeros = self.weights.nonzeros_of_tiles(n, k)
-        return nonzeros * self.trace.weight_bits, self.weights.index_bits_of_tiles(n, k, nonzeros)
+    @property
+    def entry_index_bits(self) -> int:
+        """A place of a sparse weight."""
+        return self.weights.entry_index_bits
+
+    def fixed_index_bits(self, n: Int64s, k: Int64s) -> Int64s:
+        """Counts beside sparse weights, a bitmap beside medium ones."""
+        return self.weights.fixed_index_bits(n, k)
 
     def functional(self) -> NDArray[np.int64]:
         """Pair by pair: where the masks of a stored pixel and a stored filter meet, their values are multiplied."""
@@ -244,10 +247,8 @@ class StickerProgram(Program):
 
         trace, filters = self.trace, self.weights.stored(0, self.trace.N)
         out = np.zeros((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            pixels = self.activations.stored(m0, min(m0 + step, trace.M))
-            multiply(*pixels, *filters, out[m0 : m0 + step])
+        for m0, m1 in row_slices(trace.M, trace.K):
+            multiply(*self.activations.stored(m0, m1), *filters, out[m0:m1])
         return out
 
 

@@ -12,12 +12,11 @@ from accelsim.arrays.base import ceil_div
 from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram, plane_counters
 from accelsim.arrays.common.output_stationary import OutputStationaryProgram
 from accelsim.arrays.common.packed_words import pack
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.counters import CounterSpec
 from accelsim.arrays.operation import Operation
 from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
-
-SLICE_ELEMENTS = 2**22  # of an operand packed at a time
 
 
 class XnorArray(BitPlaneArray):
@@ -90,10 +89,9 @@ class XnorProgram(OutputStationaryProgram):
 
         trace, lanes = self.trace, min(self.array.word_bits, self.trace.K)
         out = np.empty((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            x = trace.activation_tile(m0, min(m0 + step, trace.M), 0, trace.K)
-            xnor_popcount(pack(x > 0, lanes), pack(x != 0, lanes), self._weights, out[m0 : m0 + step])
+        for m0, m1 in row_slices(trace.M, trace.K):
+            x = trace.activation_tile(m0, m1, 0, trace.K)
+            xnor_popcount(pack(x > 0, lanes), pack(x != 0, lanes), self._weights, out[m0:m1])
         return out
 
     @cached_property
