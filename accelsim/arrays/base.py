@@ -89,6 +89,7 @@ class PEArray(Config, ABC):
     kind: str
     operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace.shape.OPERATIONS
     counters: ClassVar[tuple[CounterSpec, ...]] = ()  # its own, beside counters.COMMON
+    scalable: ClassVar[tuple[str, ...]] = ()  # the fields that make it larger, first the one that is doubled first
     accumulator_bits: OperandBits = 32
     output_bits: OperandBits | None = None  # None: as wide as the activations
 

@@ -57,7 +57,7 @@ class NmSparseArray(FoldedArray):
 
 
 class NmSparseProgram(SystolicProgram):
-    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are told apart."""
+    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are split by cause."""
 
     def work(self, tile: Tile) -> Work:
         """The fold table's cycles, and the slots of load, skew (fill and drain) and unoccupied edges of folds."""

@@ -39,6 +39,7 @@ class CambriconXArray(PEArray):
     """
 
     kind: Literal["cambricon_x"] = "cambricon_x"
+    scalable: ClassVar[tuple[str, ...]] = ("pes", "multipliers")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("cambricon_x_idle_padding", Cause.PADDING, "multipliers that hold a padding zero"),
         idle("cambricon_x_idle_fragment", Cause.EDGE, "multipliers without an entry in the last group of a window"),

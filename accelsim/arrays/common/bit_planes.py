@@ -98,7 +98,7 @@ class BitPlaneArray(WordArray):
         return logic
 
 
-class Passes(NamedTuple):
+class PlanePasses(NamedTuple):
     """What the folds of a tile's filters run: sums over filters of planes and of bits, and who is corrected."""
 
     folds: int
@@ -134,13 +134,13 @@ class BitPlaneProgram(OutputStationaryProgram):
         """Every plane of every filter."""
         folds, bits = ceil_div(n, self.array.cols), self.trace.weight_bits
         corrected = self.corrected(bits)
-        return self.pass_counts(m, k, Passes(folds, n * bits, n * bits, folds * corrected, n * corrected))
+        return self.pass_counts(m, k, PlanePasses(folds, n * bits, n * bits, folds * corrected, n * corrected))
 
     def corrected(self, bits: int) -> bool:
         """Whether weights of `bits` need a correction that depends on the activations' values."""
         return (bits == 1) != (self.trace.activation_bits == 1)
 
-    def pass_counts(self, m: int, k: int, passes: Passes) -> dict[str, int]:
+    def pass_counts(self, m: int, k: int, passes: PlanePasses) -> dict[str, int]:
         """A lane of a pass that holds one of the k is an operation; every PE latches whole words."""
         array, planes = self.array, self.trace.activation_bits
         words = ceil_div(k, array.word_bits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 
@@ -11,6 +11,7 @@ from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil
 class OutputStationaryArray(PEArray):
     """R rows × C cols; a fold of temporal length T takes T + R + C − 2 cycles (DESIGN section 11, the `os` row)."""
 
+    scalable: ClassVar[tuple[str, ...]] = ("rows", "cols")
     rows: Size = 16
     cols: Size = 16
     dataflow: Literal["os"] = "os"

@@ -29,8 +29,8 @@ def check_terms(array: PEArray, trace: GemmTrace, terms: int) -> None:
         rest = signed_powers(weight, terms)[1]
         if rest.any():
             row, k = (int(i) for i in np.argwhere(rest)[0])
-            told = f"weight {weight[row, k]} of filter {n0 + row} at k {k}"
-            raise array.refuse(trace, f"{told} is no sum of {terms} signed powers of two")
+            message = f"weight {weight[row, k]} of filter {n0 + row} at k {k}"
+            raise array.refuse(trace, f"{message} is no sum of {terms} signed powers of two")
 
 
 def _check_codes(array: PEArray, trace: GemmTrace, weight: Ints, terms: int) -> None:
@@ -38,8 +38,8 @@ def _check_codes(array: PEArray, trace: GemmTrace, weight: Ints, terms: int) -> 
     greatest = min((1 << trace.weight_bits - 1) - 1, MOST_EXPONENT)
     most = int(np.abs(weight.astype(np.int64)).max())
     if most > terms << greatest:
-        told = f"a weight is {most} or its negative, and codes of {trace.weight_bits} bits end at 2^{greatest}"
-        raise array.refuse(trace, f"{told}; at most {terms} of them are expected")
+        message = f"a weight is {most} or its negative, and codes of {trace.weight_bits} bits end at 2^{greatest}"
+        raise array.refuse(trace, f"{message}; at most {terms} of them are expected")
 
 
 def shifter_gates(weight_bits: int, activation_bits: int, accumulator_bits: int) -> int:
@@ -57,14 +57,14 @@ def signed_powers(values: Ints, terms: int) -> tuple[NDArray[np.int64], NDArray[
     It has the fewest signed powers of two of all, so that a rest other than 0 means that `terms` are too few.
     """
     rest = values.astype(np.int64)
-    found = np.zeros((*rest.shape, min(terms, MOST_DIGITS)), np.int64)
-    for t in range(found.shape[-1]):
+    digits = np.zeros((*rest.shape, min(terms, MOST_DIGITS)), np.int64)
+    for t in range(digits.shape[-1]):
         low = rest & -rest
-        found[..., t] = np.where(rest & (low << 1), -low, low)
-        rest = rest - found[..., t]
+        digits[..., t] = np.where(rest & (low << 1), -low, low)
+        rest = rest - digits[..., t]
         if not rest.any():
             break
-    return found, rest
+    return digits, rest
 
 
 def exponents_of(powers: NDArray[np.int64]) -> NDArray[np.int8]:

@@ -49,6 +49,7 @@ class CsrRowsArray(PEArray):
     """
 
     kind: Literal["csr_rows"] = "csr_rows"
+    scalable: ClassVar[tuple[str, ...]] = ("pes", "vector_width")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("csr_rows_idle_imbalance", Cause.IMBALANCE, "lanes of PEs that are done with their filters, or got none"),
         idle("csr_rows_idle_empty", Cause.INDEX, "lanes of PEs that look at an extent without a nonzero"),

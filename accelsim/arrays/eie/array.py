@@ -15,7 +15,7 @@ from accelsim.arrays.common.compressed import CompressedProgram
 from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.common.tile_sums import Int64s
 from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
-from accelsim.arrays.eie.csc import BLOCK, Columns, CscMatrix
+from accelsim.arrays.eie.csc import BLOCK, CscMatrix, TileColumns
 from accelsim.arrays.operation import Operation
 from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
@@ -40,6 +40,7 @@ class EieArray(PEArray):
     """
 
     kind: Literal["eie"] = "eie"
+    scalable: ClassVar[tuple[str, ...]] = ("pes",)
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("eie_idle_padding", Cause.PADDING, "PEs that multiply a padding zero"),
         idle("eie_idle_pointer", Cause.INDEX, "PEs that look at a column without an entry"),
@@ -83,7 +84,7 @@ class EieArray(PEArray):
         return {"mac": float(self.pes), "register_bit": float(self.pes * bits), "decoder": float(self.pes)}
 
 
-class Walk(NamedTuple):
+class BroadcastTime(NamedTuple):
     """Of one tile, summed over its vectors; PE-cycles where nothing else is said. `pes` have rows of the tile."""
 
     pes: int
@@ -108,7 +109,7 @@ class EieProgram(CompressedProgram):
 
     def __init__(self, array: EieArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
-        self._held: tuple[tuple[int, int, int, int], Columns] | None = None
+        self._last_columns: tuple[tuple[int, int, int, int], TileColumns] | None = None
 
     @property
     def unit_n(self) -> int:
@@ -145,38 +146,38 @@ class EieProgram(CompressedProgram):
 
     def work(self, tile: Tile) -> Work:
         """The exact cycles of every vector, and where all PE-cycles went."""
-        walk = self._walk(tile)
-        filled = walk.pes * FIRST * walk.started
+        time = self._time(tile)
+        filled = time.pes * FIRST * time.started
         lost = {
-            "padding": walk.entries - walk.weights,
-            "pointer": walk.empty,
-            "queue": walk.free - filled - walk.entries - walk.empty,
-            "imbalance": walk.pes * walk.last - walk.free + (self.array.pes - walk.pes) * walk.cycles,
-            "pipeline": walk.pes * (walk.cycles - walk.last) + filled,
+            "padding": time.entries - time.weights,
+            "pointer": time.empty,
+            "queue": time.free - filled - time.entries - time.empty,
+            "imbalance": time.pes * time.last - time.free + (self.array.pes - time.pes) * time.cycles,
+            "pipeline": time.pes * (time.cycles - time.last) + filled,
         }
         idle = {f"eie_idle_{reason}": count for reason, count in lost.items()}
-        return Work(walk.cycles, self.count(**self._counts(tile, walk), **idle))
+        return Work(time.cycles, self.count(**self._counts(tile, time), **idle))
 
-    def _counts(self, tile: Tile, walk: Walk) -> dict[str, int]:
+    def _counts(self, tile: Tile, time: BroadcastTime) -> dict[str, int]:
         m, n, k = tile.shape
-        read, pairs, psums = walk.words * self._word_entries, walk.broadcasts * walk.pes, tile.psums
+        read, pairs, psums = time.words * self._word_entries, time.broadcasts * time.pes, tile.psums
         once = tile.m0 == 0  # what is stored, not what is read
         stored = self.entries(tile.n0, tile.n1, tile.k0, tile.k1) if once else 0
-        latched = pairs * (self.trace.activation_bits + 3 * POINTER_BITS) + walk.words * WORD_BITS
+        latched = pairs * (self.trace.activation_bits + 3 * POINTER_BITS) + time.words * WORD_BITS
         return {
-            "macs_executed": walk.weights,
+            "macs_executed": time.weights,
             "sram_ifmap_reads": m * k,
             "sram_filter_reads": read,
             "sram_index_bits": read * self.array.index_bits + pairs * 2 * self._pointer_bits,
             "sram_ofmap_writes": m * n,
             "sram_psum_reads": psums,
-            "register_bits": latched + (walk.entries + psums) * self.array.accumulator_bits,
-            "decodes": walk.entries,
+            "register_bits": latched + (time.entries + psums) * self.array.accumulator_bits,
+            "decodes": time.entries,
             "eie_entries": stored,
             "eie_padding": stored - self._weights(tile) if once else 0,
-            "eie_work": walk.entries,
-            "eie_max_pe": walk.busiest,
-            "eie_matrix_words": walk.words,
+            "eie_work": time.entries,
+            "eie_max_pe": time.busiest,
+            "eie_matrix_words": time.words,
             "eie_pointer_reads": pairs,
         }
 
@@ -222,17 +223,17 @@ class EieProgram(CompressedProgram):
         _, n, k = tile.shape
         return n * k if self.is_shape else int(self._columns(tile).weights.sum())
 
-    def _columns(self, tile: Tile) -> Columns:
-        """The tile's columns; the last tile's are kept, for the next vectors."""
+    def _columns(self, tile: Tile) -> TileColumns:
+        """The tile's columns; the last tile's are remembered for the next vectors."""
         key = tile.n0, tile.n1, tile.k0, tile.k1
-        if self._held is None or self._held[0] != key:
-            self._held = key, self._matrix.tile_columns(*key, self._word_entries)
-        return self._held[1]
+        if self._last_columns is None or self._last_columns[0] != key:
+            self._last_columns = key, self._matrix.tile_columns(*key, self._word_entries)
+        return self._last_columns[1]
 
-    def _walk(self, tile: Tile) -> Walk:
+    def _time(self, tile: Tile) -> BroadcastTime:
         """What the tile's vectors take."""
         if self._without_values:
-            return self._walk_of_shape(tile)
+            return self._time_of_shape(tile)
         from accelsim.arrays.eie.kernels import broadcast
 
         columns, m = self._columns(tile), tile.m1 - tile.m0
@@ -245,7 +246,9 @@ class EieProgram(CompressedProgram):
         free, last, busiest, words, started = (int(value) for value in sums)
         cycles = last + DRAIN * started + (m - started)
         broadcasts = int(vectors.sum())
-        return Walk(columns.pes, cycles, free, last, busiest, words, started, broadcasts, **columns.of_active(vectors))
+        return BroadcastTime(
+            columns.pes, cycles, free, last, busiest, words, started, broadcasts, **columns.of_active(vectors)
+        )
 
     def _active(self, tile: Tile) -> Iterator[NDArray[np.bool_]]:
         """Where the vectors' activations are not zero, some vectors at a time; one stands for all without values."""
@@ -256,7 +259,7 @@ class EieProgram(CompressedProgram):
         for m0, m1 in row_slices(tile.m1 - tile.m0, k):
             yield self.trace.activation_tile(tile.m0 + m0, tile.m0 + m1, tile.k0, tile.k1) != 0
 
-    def _walk_of_shape(self, tile: Tile) -> Walk:
+    def _time_of_shape(self, tile: Tile) -> BroadcastTime:
         """The closed form where all weights and activations are nonzero.
 
         PE 0 has `most` rows and sets the pace; the others have as many, or one fewer and wait for it.
@@ -267,8 +270,8 @@ class EieProgram(CompressedProgram):
         ends = [self._end(k, rows, most) for rows in (most, most - 1)]
         words = [ceil_div(k * rows, self._word_entries) for rows in (most, most - 1)]
         free, read = (longest * both[0] + (pes - longest) * both[1] for both in (ends, words))
-        one = Walk(pes, ends[0] + DRAIN, free, ends[0], k * most, read, 1, k, k * n, k * n, 0)
-        return Walk(pes, *(count * m for count in one[1:]))
+        one = BroadcastTime(pes, ends[0] + DRAIN, free, ends[0], k * most, read, 1, k, k * n, k * n, 0)
+        return BroadcastTime(pes, *(count * m for count in one[1:]))
 
     def _end(self, k: int, rows: int, most: int) -> int:
         """The first free cycle of a PE with `rows` rows in each of k columns, where the slowest has `most`."""

@@ -27,7 +27,7 @@ class PeMatrix(NamedTuple):
     values: Int64s
 
 
-class Columns(NamedTuple):
+class TileColumns(NamedTuple):
     """Of a tile, (K, PEs): entries of each column, and the memory words of its first and its last entry."""
 
     entries: Int32s
@@ -66,7 +66,7 @@ class CscMatrix:
         """Entries of the PE that stores the most."""
         return max(int(np.count_nonzero(self.kinds[p :: self.pes])) for p in range(self.pes))
 
-    def tile_columns(self, n0: int, n1: int, k0: int, k1: int, word_entries: int) -> Columns:
+    def tile_columns(self, n0: int, n1: int, k0: int, k1: int, word_entries: int) -> TileColumns:
         """Columns k0..k1−1 of rows n0..n1−1, in memories of their own with words of so many entries."""
         from accelsim.arrays.eie.kernels import count_columns
 
@@ -74,7 +74,7 @@ class CscMatrix:
         entries = count_columns(kinds, min(self.pes, len(kinds)))
         ends = entries.cumsum(axis=0, dtype=np.int64)
         first, last = ((at // word_entries).astype(np.int32) for at in (ends - entries, ends - 1))
-        return Columns(entries, first, last, np.asarray(np.count_nonzero(kinds == 1, axis=0)))
+        return TileColumns(entries, first, last, np.asarray(np.count_nonzero(kinds == 1, axis=0)))
 
     def pe_matrix(self, p: int, weight: Ints) -> PeMatrix:
         """The encoded rows of PE p."""

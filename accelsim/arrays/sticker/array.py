@@ -32,8 +32,8 @@ class Thresholds(Config):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.sparse > self.dense:
-            told = f"array.thresholds.sparse is {self.sparse}; at most array.thresholds.dense is expected"
-            raise ConfigError(f"{told}, which is {self.dense}")
+            message = f"array.thresholds.sparse is {self.sparse}; at most array.thresholds.dense is expected"
+            raise ConfigError(f"{message}, which is {self.dense}")
         return self
 
     def classify(self, density: float) -> Density:
@@ -74,6 +74,7 @@ class StickerArray(PEArray):
     """
 
     kind: Literal["sticker"] = "sticker"
+    scalable: ClassVar[tuple[str, ...]] = ("pe_rows", "pe_cols")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("sticker_idle_gated", Cause.ZEROS, "PEs that hold a pair with a zero of a medium operand"),
         idle("sticker_idle_imbalance", Cause.IMBALANCE, "PEs that wait for the slowest of their pass"),
@@ -100,7 +101,7 @@ class StickerArray(PEArray):
         return {name: float(self.peak_macs * count) for name, count in unit.items()}
 
 
-class Weights(Operand):
+class FilterOperand(Operand):
     """Filters of a trace."""
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
@@ -113,7 +114,7 @@ class Weights(Operand):
         return self.trace.weight_tile(r0, r1, 0, self.k)
 
 
-class Activations(Operand):
+class PixelOperand(Operand):
     """Pixels of a trace; the class is that of its ifmap, before any padding."""
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
@@ -127,11 +128,11 @@ class Activations(Operand):
         return self.trace.activation_tile(r0, r1, 0, self.k)
 
 
-class Passes(NamedTuple):
+class PassTime(NamedTuple):
     """Of one tile's passes: cycles, slots of PEs that hold an output, and slots in which these take an operand pair."""
 
     cycles: int
-    held: int
+    occupied: int
     taken: int
 
 
@@ -143,7 +144,7 @@ class StickerProgram(CompressedProgram):
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
-        self.weights, self.activations = Weights(array, trace), Activations(array, trace)
+        self.weights, self.activations = FilterOperand(array, trace), PixelOperand(array, trace)
         self.mode = f"{self.weights.density}_{self.activations.density}"
 
     @property
@@ -162,28 +163,28 @@ class StickerProgram(CompressedProgram):
         passes, executed = self._passes(tile), self._executed(tile)
         lost = {
             "gated": passes.taken - executed,
-            "imbalance": passes.held - passes.taken,
-            "edge": self.array.peak_macs * passes.cycles - passes.held,
+            "imbalance": passes.occupied - passes.taken,
+            "edge": self.array.peak_macs * passes.cycles - passes.occupied,
         }
         idle = {f"sticker_idle_{reason}": slots for reason, slots in lost.items()}
         counts = self._counts(tile, executed) | idle | {f"sticker_cycles_{self.mode}": passes.cycles}
         return Work(passes.cycles, self.count(**counts))
 
-    def _passes(self, tile: Tile) -> Passes:
+    def _passes(self, tile: Tile) -> PassTime:
         (m, n, k), array = tile.shape, self.array
         pixels, filters = (tile.m0, tile.m1, tile.k0, tile.k1), (tile.n0, tile.n1, tile.k0, tile.k1)
         skips = self.weights.density == "sparse", self.activations.density == "sparse"
         if all(skips):
             return self._matched(pixels, filters)
         if skips[0]:
-            cycles, held = _slowest(self.weights.row_nonzeros(*filters), array.pe_cols)
-            return Passes(ceil_div(m, array.pe_rows) * cycles, m * held, m * self.weights.nonzeros(*filters))
+            cycles, occupied = _slowest(self.weights.row_nonzeros(*filters), array.pe_cols)
+            return PassTime(ceil_div(m, array.pe_rows) * cycles, m * occupied, m * self.weights.nonzeros(*filters))
         if skips[1]:
-            cycles, held = _slowest(self.activations.row_nonzeros(*pixels), array.pe_rows)
-            return Passes(ceil_div(n, array.pe_cols) * cycles, n * held, n * self.activations.nonzeros(*pixels))
-        return Passes(ceil_div(m, array.pe_rows) * ceil_div(n, array.pe_cols) * k, m * n * k, m * n * k)
+            cycles, occupied = _slowest(self.activations.row_nonzeros(*pixels), array.pe_rows)
+            return PassTime(ceil_div(n, array.pe_cols) * cycles, n * occupied, n * self.activations.nonzeros(*pixels))
+        return PassTime(ceil_div(m, array.pe_rows) * ceil_div(n, array.pe_cols) * k, m * n * k, m * n * k)
 
-    def _matched(self, pixels: tuple[int, int, int, int], filters: tuple[int, int, int, int]) -> Passes:
+    def _matched(self, pixels: tuple[int, int, int, int], filters: tuple[int, int, int, int]) -> PassTime:
         """Both operands sparse: pair by pair."""
         from accelsim.arrays.sticker.kernels import matches
 
@@ -191,7 +192,7 @@ class StickerProgram(CompressedProgram):
         rows, cols = min(self.array.pe_rows, m), min(self.array.pe_cols, n)
         most, taken = matches(self.activations.part(*pixels), self.weights.part(*filters), rows, cols)
         cycles = np.maximum(most, 1)
-        return Passes(int(cycles.sum()), int(_sizes(m, rows) @ cycles @ _sizes(n, cols)), int(taken))
+        return PassTime(int(cycles.sum()), int(_sizes(m, rows) @ cycles @ _sizes(n, cols)), int(taken))
 
     def _executed(self, tile: Tile) -> int:
         """Multiplications that no zero of a sparse or medium operand stopped."""
@@ -258,7 +259,7 @@ def _sizes(count: int, step: int) -> NDArray[np.int64]:
 
 
 def _slowest(counts: NDArray[np.int64], step: int) -> tuple[int, int]:
-    """(cycles, slots held) of runs of `step` PEs that take `counts` cycles each; a run takes one at least."""
+    """(cycles, slots occupied) of runs of `step` PEs that take `counts` cycles each; a run takes one at least."""
     step = min(step, len(counts))
     cycles = np.maximum(np.maximum.reduceat(counts, np.arange(0, len(counts), step)), 1)
     return int(cycles.sum()), int(cycles @ _sizes(len(counts), step))

@@ -55,11 +55,11 @@ class Operand:
         from accelsim.arrays.sticker.kernels import word_counts
 
         values = self.rows(r0, r1)
-        kept = np.ones(values.shape, bool) if self.density == "dense" else values != 0
-        mask = packed(kept)
+        stored = np.ones(values.shape, bool) if self.density == "dense" else values != 0
+        mask = packed(stored)
         counts = word_counts(mask)
         starts = (counts.cumsum() - counts.ravel()).reshape(counts.shape)
-        return mask, starts, values[kept].astype(np.int64)
+        return mask, starts, values[stored].astype(np.int64)
 
     def part(self, r0: int, r1: int, k0: int, k1: int) -> NDArray[np.uint64]:
         """The mask of whole words of rows r0..r1−1."""
@@ -99,9 +99,9 @@ class Operand:
         return height * k * int(self.density == "medium")
 
 
-def packed(kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
+def packed(stored: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """Bits in words of 64, the first k lowest: (rows, ⌈K / 64⌉)."""
-    words = np.zeros((kept.shape[0], ceil_div(kept.shape[1], WORD)), np.uint64)
-    packed_bytes = np.packbits(kept, axis=1, bitorder="little")
+    words = np.zeros((stored.shape[0], ceil_div(stored.shape[1], WORD)), np.uint64)
+    packed_bytes = np.packbits(stored, axis=1, bitorder="little")
     words.view(np.uint8)[:, : packed_bytes.shape[1]] = packed_bytes
     return words

@@ -53,8 +53,8 @@ class TernaryArray(OutputStationaryArray):
         """Weights of −1, 0 and +1, or a shape of ternary or binary ones; UnsupportedLayerError otherwise."""
         if trace.weight_operand is None:
             if trace.weight_coding not in {"ternary", "binary"} and trace.weight_bits > 1:
-                told = f"its weights are {trace.weight_coding} of {trace.weight_bits} bits"
-                raise self.refuse(trace, f"{told}; ternary or binary ones are expected")
+                message = f"its weights are {trace.weight_coding} of {trace.weight_bits} bits"
+                raise self.refuse(trace, f"{message}; ternary or binary ones are expected")
             return TernaryProgram(self, trace)
         weight = trace.weight_tile(0, trace.N, 0, trace.K)
         least, most = int(weight.min()), int(weight.max())

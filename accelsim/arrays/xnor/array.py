@@ -46,8 +46,8 @@ class XnorArray(BitPlaneArray):
         """Weights of −1 and +1 and 1-bit activations, or two's complement; UnsupportedLayerError otherwise."""
         single = trace.weight_bits == trace.activation_bits == 1
         if not single and not self.multi_bit:
-            told = f"its weights have {trace.weight_bits} bits and its activations {trace.activation_bits}"
-            raise self.refuse(trace, f"{told}; 1 and 1 are expected, or array.multi_bit")
+            message = f"its weights have {trace.weight_bits} bits and its activations {trace.activation_bits}"
+            raise self.refuse(trace, f"{message}; 1 and 1 are expected, or array.multi_bit")
         self.check_planes(trace)
         return (XnorProgram if single else BitPlaneProgram)(self, trace)
 
