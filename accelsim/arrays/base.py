@@ -13,6 +13,7 @@ for every different tile, then `functional()` where the run is verified. What mu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.counters import CounterSchema, CounterSpec, Counts
 from accelsim.arrays.operation import Operation
 from accelsim.config import Config
@@ -51,6 +53,16 @@ class Tile:
         """(m, n, k) sizes."""
         return self.m1 - self.m0, self.n1 - self.n0, self.k1 - self.k0
 
+    @property
+    def outputs(self) -> int:
+        """m · n."""
+        return (self.m1 - self.m0) * (self.n1 - self.n0)
+
+    @property
+    def psums(self) -> int:
+        """Outputs that tiles before this one along K have begun."""
+        return self.outputs if self.k0 > 0 else 0
+
 
 @dataclass(frozen=True)
 class Grain:
@@ -77,6 +89,7 @@ class PEArray(Config, ABC):
     kind: str
     operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace.shape.OPERATIONS
     counters: ClassVar[tuple[CounterSpec, ...]] = ()  # its own, beside counters.COMMON
+    scalable: ClassVar[tuple[str, ...]] = ()  # the fields that make it larger, first the one that is doubled first
     accumulator_bits: OperandBits = 32
     output_bits: OperandBits | None = None  # None: as wide as the activations
 
@@ -132,8 +145,6 @@ def _schema(array: type[PEArray], kind: str) -> CounterSchema:
 class Program(ABC):
     """One group's GEMM on one array. Bit counts are exact for the values at hand; a shape counts as all nonzero."""
 
-    uniform_weights: ClassVar[bool] = False  # whether weight_bits and index_bits depend on a tile's sizes alone
-
     def __init__(self, array: Any, trace: GemmTrace) -> None:
         if trace.operation not in {"any", array.operation}:
             raise array.refuse(trace, f"its operation is {trace.operation}; {array.operation} is expected")
@@ -154,13 +165,26 @@ class Program(ABC):
         """Counts of a tile by name, 0 for what is not named; InternalError for a counter that is not declared."""
         return self.schema.count(**values)
 
+    @property
+    def uniform_weights(self) -> bool:
+        """Whether weight_bits and index_bits depend on a tile's sizes alone."""
+        return False
+
+    def activation_slices(self, step: int = 1) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        """Some pixels, a multiple of `step` but for the last, and their activations (pixels, K), a part of X at a time.
+
+        Needs values.
+        """
+        for m0, m1 in row_slices(self.trace.M, self.trace.K, step):
+            yield slice(m0, m1), np.ascontiguousarray(self.trace.activation_tile(m0, m1, 0, self.trace.K), np.int64)
+
     @abstractmethod
     def functional(self) -> NDArray[np.int64]:
         """O, (M, N) int64, computed as the array's datapath does. Needs values."""
 
-    @abstractmethod
     def spills_psums(self, k: int) -> bool:
-        """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer."""
+        """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer: where K is cut."""
+        return k < self.trace.K
 
     def exact(self) -> NDArray[np.int64]:
         """What `functional()` must equal, in the plainest arithmetic."""

@@ -10,7 +10,14 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from accelsim.arrays.base import Tile, ceil_div
-from accelsim.arrays.common.bit_planes import Batch, BitPlaneArray, BitPlaneProgram, Passes, filter_bits, plane_counters
+from accelsim.arrays.common.bit_planes import (
+    Batch,
+    BitPlaneArray,
+    BitPlaneProgram,
+    PlanePasses,
+    filter_bits,
+    plane_counters,
+)
 from accelsim.arrays.common.output_stationary import Streams
 from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles
 from accelsim.arrays.counters import CounterSpec
@@ -107,7 +114,7 @@ class ChosenPlanes(BitPlaneProgram):
         m, _, k = tile.shape
         folds = self._folds(tile.n0, tile.n1, tile.k0, tile.k1)
         corrected = (folds.bits == 1) != (self.trace.activation_bits == 1)
-        passes = Passes(
+        passes = PlanePasses(
             len(folds.filters), int(folds.running @ folds.filters), int(self._bits[tile.n0 : tile.n1].sum()),
             int(corrected.sum()), int(corrected @ folds.filters),
         )  # fmt: skip

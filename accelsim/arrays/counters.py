@@ -42,7 +42,7 @@ class Role(StrEnum):
     INDEX = "index"  # index entries that are decoded
     VECTOR = "vector"  # work of the vector unit
     IDLE = "idle"  # lane cycles in which a lane did nothing useful; `cause` says why
-    STATISTIC = "statistic"  # told for its own sake, or priced by one of the array's operations
+    STATISTIC = "statistic"  # reported for its own sake, or priced by one of the array's operations
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def idle(name: str, cause: Cause, meaning: str) -> CounterSpec:
 
 
 def statistic(name: str, unit: str, meaning: str) -> CounterSpec:
-    """A counter that is told for its own sake, or that an operation is priced by."""
+    """A counter reported for its own sake, or that an operation is priced by."""
     return CounterSpec(name, unit, Role.STATISTIC, meaning)
 
 

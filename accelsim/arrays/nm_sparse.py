@@ -17,7 +17,6 @@ from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
 GroupSize = Annotated[int, Field(ge=1, le=1024)]
-SLICE_ELEMENTS = 2**22  # of activations handled at a time
 
 
 class NmSparseArray(FoldedArray):
@@ -58,7 +57,7 @@ class NmSparseArray(FoldedArray):
 
 
 class NmSparseProgram(SystolicProgram):
-    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are told apart."""
+    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are split by cause."""
 
     def work(self, tile: Tile) -> Work:
         """The fold table's cycles, and the slots of load, skew (fill and drain) and unoccupied edges of folds."""
@@ -78,12 +77,9 @@ class NmSparseProgram(SystolicProgram):
         trace = self.trace
         values, columns = pack(trace.weight_tile(0, trace.N, 0, trace.K), self.nm)
         out = np.empty((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            m1 = min(m0 + step, trace.M)
-            x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
+        for pixels, x in self.activation_slices():
             for n in range(trace.N):
-                out[m0:m1, n] = x[:, columns[n]] @ values[n]
+                out[pixels, n] = x[:, columns[n]] @ values[n]
         return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import lcm
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ def _valid_nm(text: str | None) -> str | None:
 class FoldedArray(PEArray):
     """R rows × C cols of MACs that take a GEMM fold by fold; N:M weights shorten K where a subclass says so."""
 
+    scalable: ClassVar[tuple[str, ...]] = ("rows", "cols")
     rows: Size = 32
     cols: Size = 32
     dataflow: Literal["os", "ws", "is"] = "os"

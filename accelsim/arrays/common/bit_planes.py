@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from accelsim.arrays.base import ceil_div
 from accelsim.arrays.common.output_stationary import OutputStationaryProgram
 from accelsim.arrays.common.packed_words import WordArray, pack, popcount_adders
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.counters import CounterSpec, statistic
 from accelsim.arrays.operation import Operation
 from accelsim.technology.table import EnergyTable
@@ -35,7 +36,6 @@ Int64s = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 CODINGS = ("uniform", "binary", "ternary", "codebook")  # whose integers are two's complement of weight_bits
-SLICE_ELEMENTS = 2**22  # of an operand's planes held at a time
 
 
 def plane_counters(kind: str) -> tuple[CounterSpec, ...]:
@@ -98,7 +98,7 @@ class BitPlaneArray(WordArray):
         return logic
 
 
-class Passes(NamedTuple):
+class PlanePasses(NamedTuple):
     """What the folds of a tile's filters run: sums over filters of planes and of bits, and who is corrected."""
 
     folds: int
@@ -134,13 +134,13 @@ class BitPlaneProgram(OutputStationaryProgram):
         """Every plane of every filter."""
         folds, bits = ceil_div(n, self.array.cols), self.trace.weight_bits
         corrected = self.corrected(bits)
-        return self.pass_counts(m, k, Passes(folds, n * bits, n * bits, folds * corrected, n * corrected))
+        return self.pass_counts(m, k, PlanePasses(folds, n * bits, n * bits, folds * corrected, n * corrected))
 
     def corrected(self, bits: int) -> bool:
         """Whether weights of `bits` need a correction that depends on the activations' values."""
         return (bits == 1) != (self.trace.activation_bits == 1)
 
-    def pass_counts(self, m: int, k: int, passes: Passes) -> dict[str, int]:
+    def pass_counts(self, m: int, k: int, passes: PlanePasses) -> dict[str, int]:
         """A lane of a pass that holds one of the k is an operation; every PE latches whole words."""
         array, planes = self.array, self.trace.activation_bits
         words = ceil_div(k, array.word_bits)
@@ -159,10 +159,8 @@ class BitPlaneProgram(OutputStationaryProgram):
         """Packed planes, popcounts of every pass, shifts and signs, then the pixels' corrections."""
         trace = self.trace
         out = np.empty((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // (trace.K * trace.activation_bits))
-        for m0 in range(0, trace.M, step):
-            x = trace.activation_tile(m0, min(m0 + step, trace.M), 0, trace.K)
-            out[m0 : m0 + step] = self._outputs(x)
+        for m0, m1 in row_slices(trace.M, trace.K * trace.activation_bits):
+            out[m0:m1] = self._outputs(trace.activation_tile(m0, m1, 0, trace.K))
         return out
 
     def batches(self) -> Iterator[Batch]:

@@ -13,10 +13,10 @@ from accelsim.arrays.common.signed_powers import (
     MOST_DIGITS,
     check_terms,
     exponents_of,
-    row_slices,
     shifter_gates,
     signed_powers,
 )
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.operation import Operation
 from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
@@ -102,7 +102,6 @@ class ShiftProgram(OutputStationaryProgram):
         for n0, n1 in row_slices(trace.N, trace.K * min(self.array.terms, MOST_DIGITS)):
             terms, _ = signed_powers(trace.weight_tile(n0, n1, 0, trace.K), self.array.terms)
             signs, exponents = np.sign(terms).astype(np.int8), exponents_of(terms)
-            for m0, m1 in row_slices(trace.M, trace.K):
-                x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
-                shift_add(x, signs, exponents, out[m0:m1, n0:n1])
+            for pixels, x in self.activation_slices():
+                shift_add(x, signs, exponents, out[pixels, n0:n1])
         return out

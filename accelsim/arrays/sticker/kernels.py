@@ -41,11 +41,11 @@ def matches(x: Words, w: Words, rows: int, cols: int) -> tuple[Int64s, int]:
     total = 0
     for m in range(x.shape[0]):
         for n in range(w.shape[0]):
-            found = 0
+            pairs = 0
             for b in range(x.shape[1]):
-                found += _ones(x[m, b] & w[n, b])
-            total += found
-            most[m // rows, n // cols] = max(most[m // rows, n // cols], found)
+                pairs += _ones(x[m, b] & w[n, b])
+            total += pairs
+            most[m // rows, n // cols] = max(most[m // rows, n // cols], pairs)
     return most, total
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim.arrays.base import Tile, Work
-from accelsim.arrays.scnn.array import ScnnArray
-from accelsim.arrays.scnn.program import ScnnProgram
+from accelsim.arrays.scnn.array import ScnnArray, ScnnProgram
 from accelsim.config import build
 from accelsim.errors import ConfigError, UnsupportedLayerError
 from accelsim.trace.conv import ConvGeometry

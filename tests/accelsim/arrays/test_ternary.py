@@ -178,7 +178,7 @@ def test_convolution_with_padding_groups_and_dilation() -> None:
 
 
 def test_functional_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.common.output_stationary.SLICE_ELEMENTS", 40)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 40)
     rng = np.random.default_rng(3)
     weight, x = codes((11, 7), 0.4, rng), rng.integers(-9, 9, (13, 7))
     np.testing.assert_array_equal(program(trace_of(weight, x), cols=4).functional(), x @ weight.T)
