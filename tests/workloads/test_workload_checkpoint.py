@@ -126,7 +126,7 @@ def test_bits_of_filters_reach_the_trace_and_the_array(tmp_path):
     trace = workloads.from_checkpoint(save_codes(tmp_path / "net", filter_bits=(3, 2, 1, 2)))["0"]
     assert trace.number_format.filter_bits == (3, 2, 1, 2)
     whole = workloads.from_checkpoint(save_codes(tmp_path / "whole"))["0"]
-    assert whole.coding.filter_bits is None
+    assert whole.number_format.filter_bits is None
     array = {"kind": "bitserial", "rows": 2, "cols": 1, "word_bits": 8}
     machine = {"name": "bits", "array": array}
     fewer, all_bits = (simulate(t, machine, verify=True) for t in (trace, whole))
