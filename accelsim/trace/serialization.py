@@ -185,11 +185,12 @@ def _restore_operands(reader: RecordReader, prefix: str, arrays: Arrays, values:
 
     That is a matrix (M, groups·K), M rows for each step, or of a convolution (B, C, H, W).
     """
-    conv, groups = values["conv"], values["groups"]
-    weight = _restore_operand(reader, "weight", prefix, arrays, (groups * values["N"], values["K"]))
+    conv, groups = values.get("conv"), values["groups"]
+    reduction = values["K"] if conv is None else conv.K
+    weight = _restore_operand(reader, "weight", prefix, arrays, (groups * values["N"], reduction))
     if conv is None:
         steps = reader.whole("steps", 1) if "steps" in reader.record else 1
-        shape = (steps * values["M"], groups * values["K"])
+        shape = (steps * values["M"], groups * reduction)
     else:
         shape = (conv.batch * conv.channels * groups, conv.height * conv.width)
     return {"weight": weight, "activation": _restore_operand(reader, "activation", prefix, arrays, shape)}
