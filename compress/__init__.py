@@ -9,7 +9,7 @@ from compress.registry import Method, create, methods
 
 if TYPE_CHECKING:
     from compress.base import Compressor
-    from compress.checkpoint.format import Checkpoint, LayerRecord, read
+    from compress.checkpoint.format import Checkpoint, SavedLayer, read
     from compress.checkpoint.packed import pack, read_packed
     from compress.checkpoint.saving import save
     from compress.granularity.constraints import Channels, Columns, Combined, Filters, Unstructured
@@ -46,12 +46,12 @@ _HOMES = {
     "IncrementalQuantizer": "quantizers.inq",
     "IterativeMagnitude": "schedules.iterative_magnitude",
     "LayerCode": "quantizers.codes",
-    "LayerRecord": "checkpoint.format",
     "Levels": "quantizers.levels",
     "ProgressivePruner": "schedules.admm_progressive",
     "ProjectedGradient": "schedules.projected_gradient",
     "PrunedTernary": "quantizers.truncated_gaussian",
     "Recipe": "recipes.recipe",
+    "SavedLayer": "checkpoint.format",
     "Ternary": "quantizers.levels",
     "Unstructured": "granularity.constraints",
     "XnorNet": "quantizers.xnor_net",
@@ -82,13 +82,13 @@ __all__ = [
     "IncrementalQuantizer",
     "IterativeMagnitude",
     "LayerCode",
-    "LayerRecord",
     "Levels",
     "Method",
     "ProgressivePruner",
     "ProjectedGradient",
     "PrunedTernary",
     "Recipe",
+    "SavedLayer",
     "Ternary",
     "Unstructured",
     "XnorNet",

@@ -39,7 +39,7 @@ def test_networks_are_saved_with_their_structure_and_the_same_seed_repeats(tmp_p
     assert told == [(i + 1, TINY.epochs) for i in range(TINY.epochs)]
     saved = {t.name: compress.read(t.folder) for t in trained}
     for t in trained:
-        layers = saved[t.name].layers
+        layers = saved[t.name].traces
         assert [layer.name for layer in layers] == ["conv1", "conv2", "fc1", "fc2"]
         dense = sum(np.prod(layer.dense_shape[1:]) for layer in layers)
         assert dense == 430_500
@@ -49,10 +49,10 @@ def test_networks_are_saved_with_their_structure_and_the_same_seed_repeats(tmp_p
         assert len(layers[0].ifmap) == EXAMPLE_IMAGES
         assert saved[t.name].accuracy == t.accuracy
         assert set(t.epochs) == set(t.seconds)
-    assert saved["nonstructured"].layers[1].weight.shape == (50, 20, 5, 5)
-    assert saved["structured"].layers[1].weight_shape[0] < 50
-    assert saved["structured"].layers[0].weight_shape[0] < 20
-    assert saved["structured"].layers[1].columns is not None
+    assert saved["nonstructured"].traces[1].weight.shape == (50, 20 * 5 * 5)
+    assert saved["structured"].traces[1].N < 50
+    assert saved["structured"].traces[0].N < 20
+    assert saved["structured"].traces[1].conv.columns is not None
     again = train(tmp_path / "b")
     assert [t.accuracy for t in again] == [t.accuracy for t in trained]
     for one, other in zip(trained, again, strict=True):

@@ -10,10 +10,10 @@ from zlib import crc32
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.trace.gemm import RECURRENT, GemmTrace
-from accelsim.trace.operand import Pattern, PatternOperand
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operand import Pattern
 from accelsim.trace.operator import Operator
-from accelsim.trace.shape import plane_shape
+from accelsim.trace.settling import RECURRENT
 from workloads.lowering import FREE, Gemm, Item, Work, lower
 from workloads.lowering.calls import Call, Value
 from workloads.lowering.quantizing import Quantization, of_layer
@@ -272,21 +272,12 @@ def _filled(trace: GemmTrace, entry: Entry, quantization: Quantization) -> GemmT
     activation: Any = entry.activation
     if not quantization.real_activations:
         weight, activation = _assumed(trace, weight, quantization)
-    return GemmTrace(
-        trace.name, M=trace.M, N=trace.N, K=trace.K, groups=trace.groups, kind=trace.kind, conv=trace.conv,
-        repeat=trace.repeat, weight=weight, activation=activation, activation_bits=bits,
-        weight_bits=quantization.bits("weight", trace.name) if trace.has_weights else bits,
-    )  # fmt: skip
+    values = {"weight": weight, "activation": activation, "activation_bits": bits}
+    return replace(trace, weight_bits=quantization.bits("weight", trace.name) if trace.has_weights else bits, **values)
 
 
-def _assumed(trace: GemmTrace, weight: Any, quantization: Quantization) -> tuple[Any, PatternOperand]:
+def _assumed(trace: GemmTrace, weight: Any, quantization: Quantization) -> tuple[Any, Pattern]:
     """Random activations of the assumed density; those of a product's second operand too where it is one."""
-    bits = quantization.bits("activation", trace.name)
     density = of_layer(quantization.assumed_density, trace.name, 1.0)
     seed = crc32(trace.name.encode())
-    rows, columns = (trace.M, trace.groups * trace.K) if trace.conv is None else plane_shape(trace.conv, trace.groups)
-    steps = trace.repeat if trace.kind in RECURRENT else 1
-    first = PatternOperand(steps * rows, columns, bits, "uniform", Pattern(density, 2 * seed + 1))
-    if weight is None:
-        weight = PatternOperand(trace.groups * trace.N, trace.K, bits, "uniform", Pattern(density, 2 * seed))
-    return weight, first
+    return Pattern(density, 2 * seed) if weight is None else weight, Pattern(density, 2 * seed + 1)
