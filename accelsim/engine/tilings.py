@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import inf
 from weakref import WeakKeyDictionary
 
 from accelsim.arrays.base import Program
@@ -17,9 +16,8 @@ class Tilings:
 
     def __init__(self, machine: Accelerator) -> None:
         self.machine = machine
-        kernel = machine.dram.kernel(machine.clock_mhz)
-        self.overlap = kernel is not None
-        self.bytes_per_cycle = kernel.bytes_per_cycle if kernel is not None else inf
+        self.overlap = machine.dram.is_timed
+        self.bytes_per_cycle = machine.dram.bytes_per_cycle(machine.clock_mhz)
         self.of_program: WeakKeyDictionary[Program, Tiling] = WeakKeyDictionary()
         self.of_shape: dict[object, Tiling] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,11 +14,11 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 from accelsim.arrays import KINDS, array_class
 from accelsim.arrays.base import PEArray, Size
 from accelsim.config import Config, build
-from accelsim.errors import ConfigError, suggestion, unknown_name
+from accelsim.errors import ConfigError, UnknownNameError, suggestion, unknown_name
 from accelsim.files import read_yaml
-from accelsim.memory import MODELS, model_class
 from accelsim.memory.base import DramConfig
 from accelsim.memory.ideal import IdealDram
+from accelsim.memory.registry import DRAM_MODELS
 from accelsim.technology.settings import energy_settings
 from accelsim.trace.operand_names import BufferName
 
@@ -60,18 +60,18 @@ class Vector(Config):
 
 
 def _array(value: object) -> object:
-    return _by_key(value, "kind", KINDS, array_class, "array")
+    return _by_key(value, "kind", lambda: KINDS, array_class, "array")
 
 
 def _fallback(value: object) -> object:
-    return None if value is None else _by_key(value, "kind", KINDS, array_class, "fallback")
+    return None if value is None else _by_key(value, "kind", lambda: KINDS, array_class, "fallback")
 
 
 def _dram(value: object) -> object:
-    return _by_key(value, "model", MODELS, model_class, "dram")
+    return _by_key(value, "model", DRAM_MODELS.names, DRAM_MODELS.get, "dram")
 
 
-def _by_key(value: object, key: str, known: Mapping[str, object], find: Any, part: str) -> object:
+def _by_key(value: object, key: str, names: Callable[[], Iterable[str]], find: Any, part: str) -> object:
     """The part of the class that `value[key]` names."""
     if isinstance(value, Config):
         return value
@@ -80,12 +80,16 @@ def _by_key(value: object, key: str, known: Mapping[str, object], find: Any, par
     if key not in value:
         wrong = next((k for k in value if suggestion(str(k), [key]).startswith("did")), None)
         raise ConfigError(
-            f"{part}.{wrong or key} is {'unknown' if wrong else 'missing'}; {key!r} is expected: {', '.join(known)}"
+            f"{part}.{wrong or key} is {'unknown' if wrong else 'missing'}; {key!r} is expected: {', '.join(names())}"
         )
     name = value[key]
-    if not isinstance(name, str) or name not in known:
-        raise ConfigError(f"{part}.{key} is {name!r:.60}; {suggestion(str(name), known)}")
-    return build(find(name), dict(value), prefix=f"{part}.")
+    try:
+        if not isinstance(name, str):
+            raise unknown_name(key, str(name), names())
+        model = find(name)
+    except UnknownNameError as error:
+        raise ConfigError(f"{part}.{key} is {name!r:.60}; {suggestion(str(name), names())}") from error
+    return build(model, dict(value), prefix=f"{part}.")
 
 
 class Accelerator(Config):

@@ -1,23 +1,23 @@
-"""DRAM models by name; adding one is a file here and a line in MODELS."""
+"""The room of DRAM: what a model is (`base`), the models that ship, and their registry.
+
+`ideal` never stalls, `bandwidth` has a rate and a latency, and `bank` is a bank-level DRAM with its controller in a
+folder of its own; `dram` replays a list of requests through the latter. The room imports errors, files, configuration
+and the registry's base only.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import unknown_name
-from accelsim.memory.base import DramConfig
+if TYPE_CHECKING:
+    from accelsim.memory.registry import register_dram
 
-MODELS = {
-    "ideal": "accelsim.memory.ideal:IdealDram",
-    "bandwidth": "accelsim.memory.bandwidth:BandwidthDram",
-    "bank": "accelsim.memory.bank.model:BankDram",
-}
+__all__ = ["register_dram"]
 
 
-def model_class(name: str) -> type[DramConfig]:
-    """The configuration class of a DRAM model; UnknownNameError names the nearest one."""
-    if name not in MODELS:
-        raise unknown_name("DRAM model", name, MODELS)
-    module, attribute = MODELS[name].split(":")
-    found: type[DramConfig] = getattr(import_module(module), attribute)
-    return found
+def __getattr__(name: str) -> Any:
+    """Load the registry when `register_dram` is asked for, so that importing the room loads nothing."""
+    if name == "register_dram":
+        return import_module("accelsim.memory.registry").register_dram
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
