@@ -1,4 +1,7 @@
-"""Storage formats of integer matrices, exact to the bit, and files read and written safely. Loaded on first use."""
+"""Storage formats of integer matrices, exact to the bit. Loaded on first use.
+
+Imports: accelsim.errors, .registry, .trace.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.formats.base import Encoded
-    from accelsim.formats.registry import FORMATS, encode
+    from accelsim.formats.base import Encoded, Widths
+    from accelsim.formats.registry import FORMATS, STORAGE_FORMATS, encode, register_format
 
-__all__ = ["FORMATS", "Encoded", "encode"]
+__all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "Widths", "encode", "register_format"]
 
-_PLACES = {"encode": "registry", "FORMATS": "registry", "Encoded": "base"}
+_PLACES = {
+    "Encoded": "base",
+    "FORMATS": "registry",
+    "STORAGE_FORMATS": "registry",
+    "Widths": "base",
+    "encode": "registry",
+    "register_format": "registry",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,23 +1,21 @@
-"""DRAM models by name; adding one is a file here and a line in MODELS."""
+"""DRAM: the interface of a model, the models by name, and a file or folder a model.
+
+Imports: accelsim.config, .errors, .registry.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import unknown_name
-from accelsim.memory.base import DramConfig
+if TYPE_CHECKING:
+    from accelsim.memory.registry import DRAM_MODELS, MODELS, model_class, register_dram
 
-MODELS = {
-    "ideal": "accelsim.memory.ideal:IdealDram",
-    "bandwidth": "accelsim.memory.bandwidth:BandwidthDram",
-    "bank": "accelsim.memory.bank.model:BankDram",
-}
+__all__ = ["DRAM_MODELS", "MODELS", "model_class", "register_dram"]
 
 
-def model_class(name: str) -> type[DramConfig]:
-    """The configuration class of a DRAM model; UnknownNameError names the nearest one."""
-    if name not in MODELS:
-        raise unknown_name("DRAM model", name, MODELS)
-    module, attribute = MODELS[name].split(":")
-    found: type[DramConfig] = getattr(import_module(module), attribute)
-    return found
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from accelsim.memory import registry
+
+    return getattr(registry, name)
