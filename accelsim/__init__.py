@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     def plots() -> list[str]:
         """The names that `plot` takes; see plots.drawing.plots."""
 
+
 __version__ = "0.1.0"
 
 _HOMES = {  # name -> the module that defines it

@@ -64,5 +64,5 @@ def register_array(array: Array) -> Array:
 
     Raises ConfigError where the class is no PEArray with such a kind, or the kind already stands for another class.
     """
-    ARRAYS.add(kind_of(array) or getattr(array, "__name__", ""), array)
+    ARRAYS.add(kind_of(array) or str(array), array)
     return array

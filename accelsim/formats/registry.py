@@ -41,7 +41,7 @@ def register_format(kind: Format) -> Format:
 
     Raises ConfigError where the class is no Encoded with a name, or the name already stands for another class.
     """
-    STORAGE_FORMATS.add(getattr(kind, "name", "") or getattr(kind, "__name__", ""), kind)
+    STORAGE_FORMATS.add(getattr(kind, "name", "") or str(kind), kind)
     return kind
 
 

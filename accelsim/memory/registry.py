@@ -47,5 +47,5 @@ def register_dram(dram: Dram) -> Dram:
 
     Raises ConfigError where the class is no DramConfig with such a model, or the name already stands for another class.
     """
-    DRAM_MODELS.add(model_of(dram) or getattr(dram, "__name__", ""), dram)
+    DRAM_MODELS.add(model_of(dram) or str(dram), dram)
     return dram
