@@ -1,4 +1,6 @@
-"""Storage formats of integer matrices, exact to the bit. Loaded on first use.
+"""Storage formats of integer matrices, exact to the bit, and Registry, which all that can be added by name share.
+
+Loaded on first use.
 
 Imports: accelsim.errors, .registry, .trace.
 """
@@ -11,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accelsim.formats.base import Encoded, Widths
     from accelsim.formats.registry import FORMATS, STORAGE_FORMATS, encode, register_format
+    from accelsim.registry import Registry
 
-__all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "Widths", "encode", "register_format"]
+__all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "Registry", "Widths", "encode", "register_format"]
 
 _PLACES = {
-    "Encoded": "base",
-    "FORMATS": "registry",
-    "STORAGE_FORMATS": "registry",
-    "Widths": "base",
-    "encode": "registry",
-    "register_format": "registry",
+    "Encoded": "accelsim.formats.base",
+    "FORMATS": "accelsim.formats.registry",
+    "Registry": "accelsim.registry",
+    "STORAGE_FORMATS": "accelsim.formats.registry",
+    "Widths": "accelsim.formats.base",
+    "encode": "accelsim.formats.registry",
+    "register_format": "accelsim.formats.registry",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(_PLACES[name]), name)

@@ -135,7 +135,7 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
         "α: weight reduction, β: speedup over the dense baseline with the same peak and DRAM, PPR = α/β; "
         "compute and energy: PPR of those alone"
     )
-    print_table("Compression on hardware", columns, rows, caption)
+    print_table("Compression on hardware", columns, rows, "hardware", caption)
     console.print(f"\n{sentence}\n\nreport, tables and figures: {out}", soft_wrap=True, markup=False)
 
 
