@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from accelsim.siblings import claim
+
 if TYPE_CHECKING:
     from workloads.datasets import digits
     from workloads.files.checkpoints import from_checkpoint
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from workloads.registry import Importer, register_importer
     from workloads.torch.importer import from_torch
     from workloads.zoo import load
+
+claim("compress")  # what the files here mean by this name, whatever lies beside a script
 
 _HOMES = {  # name -> the module that defines it
     "Importer": "registry",
