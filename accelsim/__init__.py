@@ -1,10 +1,12 @@
 """accelsim: cycles, energy and DRAM traffic of pruned and quantized networks on hardware models.
 
-Everything below loads on first use, so that `import accelsim` is cheap and needs neither numba nor pandas:
+Everything below loads on first use, so that `import accelsim` is cheap and needs neither numba nor pandas. Names of
+the packages above (`plot`, `plots`) are looked up here and nowhere else in accelsim:
 
     hardware = accelsim.load_hardware("dense/os-32x32")
     layer = accelsim.GemmTrace.random("fc", M=1, N=500, K=800, weight_density=0.1)
     report = accelsim.simulate(layer, hardware)
+    accelsim.plot("cycles", report).figure.savefig("cycles.svg")
 """
 
 from __future__ import annotations
@@ -15,17 +17,29 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from accelsim import errors, formats, memory
     from accelsim.analysis.comparison import compare_machines
     from accelsim.analysis.ppr import ppr
+    from accelsim.arrays.registry import register_array
     from accelsim.errors import AccelSimError
+    from accelsim.formats.registry import register_format
     from accelsim.hardware.accelerator import Accelerator, config_names, load_hardware
+    from accelsim.memory.registry import register_dram
     from accelsim.results.report import Report
     from accelsim.simulate import simulate
     from accelsim.trace.conv import ConvGeometry
     from accelsim.trace.gemm import GemmTrace
     from accelsim.trace.operator import Operator
     from accelsim.trace.workload import Workload
+
+    def plot(name: str, data: object, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw a figure; see plots.drawing.plot."""
+
+    def plots() -> list[str]:
+        """The names that `plot` takes; see plots.drawing.plots."""
+
 
 __version__ = "0.1.0"
 
@@ -41,9 +55,16 @@ _HOMES = {  # name -> the module that defines it
     "config_names": "hardware.accelerator",
     "load_hardware": "hardware.accelerator",
     "ppr": "analysis.ppr",
+    "register_array": "arrays.registry",
+    "register_dram": "memory.registry",
+    "register_format": "formats.registry",
     "simulate": "simulate",
 }
-_ROOMS = ("errors", "formats", "memory")  # modules that are reached as attributes
+_UPPER = {  # name -> the package beside accelsim, and its module that defines it
+    "plot": ("plots", "drawing"),
+    "plots": ("plots", "drawing"),
+}
+_ROOMS = ("errors", "formats", "memory", "testing")  # modules that are reached as attributes
 
 __all__ = [
     "AccelSimError",
@@ -59,7 +80,12 @@ __all__ = [
     "formats",
     "load_hardware",
     "memory",
+    "plot",
+    "plots",
     "ppr",
+    "register_array",
+    "register_dram",
+    "register_format",
     "simulate",
 ]
 
@@ -67,9 +93,19 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"accelsim.{name}")
+    if name in _UPPER:
+        return _upper(name)
     if name not in _HOMES:
         raise AttributeError(f"module 'accelsim' has no attribute {name!r}")
     return getattr(import_module(f"accelsim.{_HOMES[name]}"), name)
+
+
+def _upper(name: str) -> Any:
+    """A name of a package above, which is found by where it lies."""
+    from accelsim.siblings import sibling
+
+    package, module = _UPPER[name]
+    return getattr(import_module(f"{sibling(package).__name__}.{module}"), name)
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from compress.registry import Method, create, methods
+from compress.registry import Method, create, methods, register_method
 
 if TYPE_CHECKING:
     from compress.base import Compressor
@@ -104,6 +104,7 @@ __all__ = [
     "pack",
     "read",
     "read_packed",
+    "register_method",
     "save",
     "shrink",
 ]

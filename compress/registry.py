@@ -1,14 +1,18 @@
-"""All compression methods by name. A new one is a file with its factory, and one line in `_METHODS`."""
+"""All compression methods by name; one that ships is a file with its factory, and one line in `_METHODS`.
+
+A method of anybody's own comes by `compress.register_method`, or by an entry point of the group `accelsim.methods` in
+an installed package (name = the method's, value = its factory).
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from accelsim.errors import CompressionError, suggestion, unknown_name
+from accelsim.errors import CompressionError, suggestion
+from accelsim.formats import Registry
 
 if TYPE_CHECKING:
     import torch
@@ -56,9 +60,56 @@ _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, 
 }
 
 
+Factory = Callable[..., "Compressor"]
+Made = TypeVar("Made", bound=Factory)
+_OWN: dict[str, Method] = {}  # what is known about the methods that were registered
+
+
+def _check(_name: str, value: object) -> str | None:
+    return None if callable(value) else "a factory that takes (model, example_input, settings) is expected"
+
+
+FACTORIES: Registry[Factory] = Registry(
+    "method",
+    "accelsim.methods",
+    {method.name: f"compress.{place}" for method, place in _METHODS.items()},
+    check=_check,
+)
+
+
+def register_method(name: str, *, family: str, paper: str = "ext", where: str = "") -> Callable[[Made], Made]:
+    """Decorator: make a factory known as the method `name`, to `create`, recipes and `accelsim compress`.
+
+        @compress.register_method("halves", family="regularized_pruning", where="my thesis, section 3")
+        def halves(model, example_input=None, rate=2.0) -> Compressor: ...
+
+    Its parameters but `model` and `example_input` are the method's settings. Raises ConfigError where the name already
+    stands for another factory.
+    """
+
+    def register(make: Made) -> Made:
+        FACTORIES.add(name, make)
+        _OWN[name] = Method(name, family, paper, where)
+        return make
+
+    return register
+
+
 def methods() -> list[Method]:
-    """Every method, in the papers' order. Loads no torch."""
-    return list(_METHODS)
+    """Every method, in the papers' order, then those that were registered or installed. Shipped ones load no torch.
+
+    >>> methods()[0].name
+    'admm'
+    """
+    shipped = list(_METHODS)
+    others = [name for name in FACTORIES.names() if name not in FACTORIES.shipped]
+    return [*shipped, *(_own_method(name) for name in others)]
+
+
+def _own_method(name: str) -> Method:
+    """What its decorator said; of an undecorated factory of an installed package, its name and its docstring."""
+    make = FACTORIES.get(name)
+    return _OWN.get(name) or Method(name, "other", "ext", (inspect.getdoc(make) or "").partition("\n")[0])
 
 
 def create(name: str, model: nn.Module, example_input: torch.Tensor | None = None, **settings: Any) -> Compressor:
@@ -75,11 +126,6 @@ def create(name: str, model: nn.Module, example_input: torch.Tensor | None = Non
     return make(model, example_input=example_input, **settings)
 
 
-def factory(name: str) -> Callable[..., Compressor]:
+def factory(name: str) -> Factory:
     """What makes the method `name` from (model, example_input, settings); UnknownNameError where nobody knows it."""
-    places = {method.name: place for method, place in _METHODS.items()}
-    if name not in places:
-        raise unknown_name("method", name, places)
-    module, made = places[name].split(":")
-    found: Callable[..., Compressor] = getattr(import_module(f"compress.{module}"), made)
-    return found
+    return FACTORIES.get(name)

@@ -4,7 +4,10 @@
     plots.save_all(data, "out/demo")                     # figures/*.png and *.svg
     plots.write_report(data, "out/demo/report.html")     # one file, readable offline
 
-A new figure is a file with a function `draw(data) -> Figure` and a line in `plots/registry.py`.
+Rooms: `data_files/` (what figures are drawn from), `figures/` (one a file), `report_page/` (the HTML page). A new
+figure is a file in `figures/` and a line in `plots/registry.py`; one of your own comes by `plots.register_figure`.
+
+Imports: accelsim.
 """
 
 from __future__ import annotations
@@ -13,16 +16,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plots.data_files.data import StudyData
-    from plots.registry import FIGURES
-    from plots.report_page.html import write_report
-    from plots.saving import save_all
+    from .data_files.data import StudyData
+    from .drawing import plot
+    from .registry import FIGURES, register_figure
+    from .report_page.html import write_report
+    from .saving import save_all
 
-__all__ = ["FIGURES", "StudyData", "save_all", "write_report"]
+__all__ = ["FIGURES", "StudyData", "plot", "register_figure", "save_all", "write_report"]
 
 _PLACES = {
     "FIGURES": "registry",
     "StudyData": "data_files.data",
+    "plot": "drawing",
+    "register_figure": "registry",
     "save_all": "saving",
     "write_report": "report_page.html",
 }

@@ -1,41 +1,53 @@
-"""Every figure of a study, a line each."""
+"""Every figure of a study by name; one that ships is a file in `figures/` and a line here.
+
+A figure of anybody's own comes by `plots.register_figure`, or by an entry point of the group `accelsim.figures` in an
+installed package (value = what the decorator returns).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from plots.figures import accuracy_rate, cycles, energy, ppr, storage, timeline, traffic
+from accelsim.registry import Registry
+
+from .figures.figure import Draw, Drawing, figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from .data_files.data import StudyData
 
-    from plots.data_files.data import StudyData
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure: how it is drawn, what it shows, and the part of the data without which there is nothing to draw."""
-
-    draw: Callable[[StudyData], Figure]
-    caption: str
-    needs: str = "runs"
-
-
-FIGURES: Mapping[str, Drawing] = {
-    "cycles": Drawing(cycles.draw, "Cycles by network and machine, compute and stall, and the PPR that follows."),
-    "ppr": Drawing(ppr.draw, "Pruning-to-performance ratio by compute time, total time and energy."),
-    "storage": Drawing(storage.draw, "Storage of the weights by format, and accuracy on the integers.", "storage"),
-    "energy": Drawing(energy.draw, "Energy by network and machine, and its components."),
-    "traffic": Drawing(traffic.draw, "Bytes between DRAM and the chip, and the operands they carry."),
-    "timeline": Drawing(timeline.draw, "One layer in time: the array's tiles and the transfers.", "timeline"),
-    "accuracy_rate": Drawing(
-        accuracy_rate.draw, "Accuracy against pruning rate, by way of pruning (001 Fig 7).", "accuracy_rate"
-    ),
+SHIPPED = {  # name -> "module:figure", in the order of the page
+    "cycles": f"{__package__}.figures.cycles:draw",
+    "ppr": f"{__package__}.figures.ppr:draw",
+    "storage": f"{__package__}.figures.storage:draw",
+    "energy": f"{__package__}.figures.energy:draw",
+    "traffic": f"{__package__}.figures.traffic:draw",
+    "timeline": f"{__package__}.figures.timeline:draw",
+    "accuracy_rate": f"{__package__}.figures.accuracy_rate:draw",
 }
+
+
+def _check(_name: str, value: object) -> str | None:
+    expected = "a function under `@plots.register_figure(name, caption)` is expected"
+    return None if isinstance(value, Drawing) else expected
+
+
+FIGURES: Registry[Drawing] = Registry("figure", "accelsim.figures", SHIPPED, check=_check)
+
+
+def register_figure(name: str, caption: str, *, needs: str = "runs") -> Callable[[Draw], Drawing]:
+    """Decorator: make a function `draw(data, ax=None, **options) -> Figure` known to `accelsim.plot` and to the page.
+
+        @plots.register_figure("area", "Area of every machine.")
+        def area(data: plots.StudyData, ax: Axes | None = None) -> Figure: ...
+
+    `needs` names the attribute of StudyData that must hold something, so that there is something to draw. Raises
+    ConfigError where the name already stands for another figure.
+    """
+    return lambda draw: FIGURES.add(name, figure(caption, needs)(draw))
 
 
 def drawable(data: StudyData) -> dict[str, Drawing]:
     """The figures for which `data` holds what they need."""
-    return {name: drawing for name, drawing in FIGURES.items() if getattr(data, drawing.needs)}
+    drawings = {name: FIGURES.get(name) for name in FIGURES.names()}
+    return {name: drawing for name, drawing in drawings.items() if getattr(data, drawing.needs)}

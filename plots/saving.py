@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.files import written_whole
-from plots.registry import drawable
-from plots.style import style
+
+from .registry import drawable
+from .style import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
+    from .data_files.data import StudyData
 
 DPI = 200
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}  # neither times nor versions

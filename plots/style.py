@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib.style
 
@@ -53,16 +53,16 @@ SETTINGS: dict[str, Any] = {
     "figure.constrained_layout.w_pad": 0.06,
 }
 
-Data = TypeVar("Data")
+Given = ParamSpec("Given")
 
 
-def styled(draw: Callable[[Data], Figure]) -> Callable[[Data], Figure]:
+def styled(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
     """`draw` in this style alone, whatever the user's own matplotlib settings are."""
 
     @wraps(draw)
-    def drawn(data: Data) -> Figure:
+    def drawn(*args: Given.args, **kwargs: Given.kwargs) -> Figure:
         with style():
-            return draw(data)
+            return draw(*args, **kwargs)
 
     return drawn
 

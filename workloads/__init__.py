@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from accelsim.siblings import claim
+
 if TYPE_CHECKING:
     from workloads.datasets import digits
     from workloads.files.checkpoints import from_checkpoint
@@ -17,10 +19,14 @@ if TYPE_CHECKING:
     from workloads.onnx.importer import from_onnx
     from workloads.opening import open_workload
     from workloads.published.files import profiles
+    from workloads.registry import Importer, register_importer
     from workloads.torch.importer import from_torch
     from workloads.zoo import load
 
+claim("compress")  # what the files here mean by this name, whatever lies beside a script
+
 _HOMES = {  # name -> the module that defines it
+    "Importer": "registry",
     "digits": "datasets",
     "from_checkpoint": "files.checkpoints",
     "from_onnx": "onnx.importer",
@@ -31,11 +37,13 @@ _HOMES = {  # name -> the module that defines it
     "model": "models",
     "open_workload": "opening",
     "profiles": "published.files",
+    "register_importer": "registry",
     "shipped_names": "files.shipped",
     "shipped_path": "files.shipped",
 }
 
 __all__ = [
+    "Importer",
     "digits",
     "from_checkpoint",
     "from_onnx",
@@ -46,6 +54,7 @@ __all__ = [
     "model",
     "open_workload",
     "profiles",
+    "register_importer",
     "shipped_names",
     "shipped_path",
 ]

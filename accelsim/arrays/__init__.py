@@ -1,32 +1,21 @@
-"""PE-array families by kind; adding one is a file here and a line in KINDS."""
+"""PE arrays: the interface and the counters, what families share (`common/`), and a file or folder a family.
+
+Imports: technology and what lies below.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from accelsim.arrays.base import PEArray
-from accelsim.errors import unknown_name
+if TYPE_CHECKING:
+    from accelsim.arrays.registry import ARRAYS, KINDS, array_class, register_array
 
-KINDS = {
-    "systolic": "accelsim.arrays.systolic:SystolicArray",
-    "csr_rows": "accelsim.arrays.csr_rows.array:CsrRowsArray",
-    "eie": "accelsim.arrays.eie.array:EieArray",
-    "cambricon_x": "accelsim.arrays.cambricon_x.array:CambriconXArray",
-    "scnn": "accelsim.arrays.scnn.array:ScnnArray",
-    "shift": "accelsim.arrays.shift.array:ShiftArray",
-    "nm_sparse": "accelsim.arrays.nm_sparse:NmSparseArray",
-    "sticker": "accelsim.arrays.sticker.array:StickerArray",
-    "ternary": "accelsim.arrays.ternary.array:TernaryArray",
-    "adder": "accelsim.arrays.adder.array:AdderArray",
-    "bitserial": "accelsim.arrays.bitserial:BitserialArray",
-    "xnor": "accelsim.arrays.xnor.array:XnorArray",
-}
+__all__ = ["ARRAYS", "KINDS", "array_class", "register_array"]
 
 
-def array_class(kind: str) -> type[PEArray]:
-    """The configuration class of a kind; UnknownNameError names the nearest one."""
-    if kind not in KINDS:
-        raise unknown_name("array kind", kind, KINDS)
-    module, name = KINDS[kind].split(":")
-    found: type[PEArray] = getattr(import_module(module), name)
-    return found
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from accelsim.arrays import registry
+
+    return getattr(registry, name)

@@ -1,4 +1,9 @@
-"""Storage formats of integer matrices, exact to the bit, and files read and written safely. Loaded on first use."""
+"""Storage formats of integer matrices, exact to the bit, and Registry, which all that can be added by name share.
+
+Loaded on first use.
+
+Imports: accelsim.errors, .registry, .trace.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.formats.base import Encoded
-    from accelsim.formats.registry import FORMATS, encode
+    from accelsim.formats.base import Encoded, Widths
+    from accelsim.formats.registry import FORMATS, STORAGE_FORMATS, encode, register_format
+    from accelsim.registry import Registry
 
-__all__ = ["FORMATS", "Encoded", "encode"]
+__all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "Registry", "Widths", "encode", "register_format"]
 
-_PLACES = {"encode": "registry", "FORMATS": "registry", "Encoded": "base"}
+_PLACES = {
+    "Encoded": "accelsim.formats.base",
+    "FORMATS": "accelsim.formats.registry",
+    "Registry": "accelsim.registry",
+    "STORAGE_FORMATS": "accelsim.formats.registry",
+    "Widths": "accelsim.formats.base",
+    "encode": "accelsim.formats.registry",
+    "register_format": "accelsim.formats.registry",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(_PLACES[name]), name)

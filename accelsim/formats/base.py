@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -50,8 +51,10 @@ class Encoded(ABC):
 
     `value_bits_total` counts the stored values, padding zeros included; `index_bits_total` what says where they are;
     `bits` adds `table_bits`, so that it is what a file of the format holds. `decode()` gives the matrix back exactly.
+    `name` is what `encode` and the registry know the format by.
     """
 
+    name: ClassVar[str] = ""
     shape: tuple[int, int]
     dtype: np.dtype[np.integer]
     value_bits: int

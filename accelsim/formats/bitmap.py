@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from accelsim.trace.operand import Ints
 class Bitmap(Encoded):
     """A packed mask, first element in the highest bit of the first byte, and the nonzeros."""
 
+    name: ClassVar[str] = "bitmap"
     values: Ints
     mask: NDArray[np.uint8]
 

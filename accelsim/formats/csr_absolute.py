@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class CsrAbsolute(Encoded):
     the block's entries up to its end (13 bits of 64×64); rows and blocks that the matrix does not have have none.
     """
 
+    name: ClassVar[str] = "csr_absolute"
     block: tuple[int, int]
     column_bits: int
     values: Ints

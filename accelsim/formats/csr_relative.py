@@ -13,4 +13,5 @@ class CsrRelative(DistanceCoded):
     ADMM-NN-S (001, section III-A) charges value and index of every entry, the padding zeros too.
     """
 
+    name: ClassVar[str] = "csr_relative"
     closed: ClassVar[bool] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from accelsim.formats.base import Encoded, Widths, check_codes
 from accelsim.trace.operand import Ints
@@ -12,6 +13,7 @@ from accelsim.trace.operand import Ints
 class Dense(Encoded):
     """All elements, row after row."""
 
+    name: ClassVar[str] = "dense"
     values: Ints
 
     @classmethod

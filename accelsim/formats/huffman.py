@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ class Huffman(Encoded):
     length: canonical codes need no more. `symbols` stand in the order of their codes.
     """
 
+    name: ClassVar[str] = "huffman"
     symbols: Ints
     lengths: NDArray[np.int64]
     coded_bits: int

@@ -13,4 +13,5 @@ class Rle(DistanceCoded):
     Values keep their own width here, and pairs are not packed into 64-bit words.
     """
 
+    name: ClassVar[str] = "rle"
     closed: ClassVar[bool] = True

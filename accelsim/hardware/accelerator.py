@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from accelsim.arrays import KINDS, array_class
 from accelsim.arrays.base import PEArray, Size
+from accelsim.arrays.registry import ARRAYS
 from accelsim.config import Config, build
-from accelsim.errors import ConfigError, UnknownNameError, suggestion, unknown_name
+from accelsim.errors import ConfigError, suggestion, unknown_name
 from accelsim.files import read_yaml
 from accelsim.memory.base import DramConfig
 from accelsim.memory.ideal import IdealDram
 from accelsim.memory.registry import DRAM_MODELS
+from accelsim.registry import Registry
 from accelsim.technology.settings import energy_settings
 from accelsim.trace.operand_names import BufferName
 
@@ -60,36 +61,31 @@ class Vector(Config):
 
 
 def _array(value: object) -> object:
-    return _by_key(value, "kind", lambda: KINDS, array_class, "array")
+    return _by_key(value, "kind", ARRAYS, "array")
 
 
 def _fallback(value: object) -> object:
-    return None if value is None else _by_key(value, "kind", lambda: KINDS, array_class, "fallback")
+    return None if value is None else _by_key(value, "kind", ARRAYS, "fallback")
 
 
 def _dram(value: object) -> object:
-    return _by_key(value, "model", DRAM_MODELS.names, DRAM_MODELS.get, "dram")
+    return _by_key(value, "model", DRAM_MODELS, "dram")
 
 
-def _by_key(value: object, key: str, names: Callable[[], Iterable[str]], find: Any, part: str) -> object:
-    """The part of the class that `value[key]` names."""
+def _by_key(value: object, key: str, known: Registry[Any], part: str) -> object:
+    """The part of the class that `value[key]` names; a part that is made already is taken as it is."""
     if isinstance(value, Config):
         return value
     if not isinstance(value, Mapping):
         raise ConfigError(f"{part} is {value!r:.60}; a mapping with {key!r} is expected")
     if key not in value:
         wrong = next((k for k in value if suggestion(str(k), [key]).startswith("did")), None)
-        raise ConfigError(
-            f"{part}.{wrong or key} is {'unknown' if wrong else 'missing'}; {key!r} is expected: {', '.join(names())}"
-        )
+        fault, names = "unknown" if wrong else "missing", ", ".join(known.names())
+        raise ConfigError(f"{part}.{wrong or key} is {fault}; {key!r} is expected: {names}")
     name = value[key]
-    try:
-        if not isinstance(name, str):
-            raise unknown_name(key, str(name), names())
-        model = find(name)
-    except UnknownNameError as error:
-        raise ConfigError(f"{part}.{key} is {name!r:.60}; {suggestion(str(name), names())}") from error
-    return build(model, dict(value), prefix=f"{part}.")
+    if not isinstance(name, str) or name not in known:
+        raise ConfigError(f"{part}.{key} is {name!r:.60}; {suggestion(str(name), known.names())}")
+    return build(known.get(name), dict(value), prefix=f"{part}.")
 
 
 class Accelerator(Config):
@@ -127,11 +123,16 @@ def config_names() -> list[str]:
 def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overrides: Any) -> Accelerator:
     """The machine from a name under hwconfigs/, a YAML file or a dict; overrides are dotted, `**{"array.rows": 8}`.
 
-    Raises ConfigError (field, value, bound, nearest right name), FileFormatError, MissingFileError or UnknownNameError.
+    An Accelerator without overrides is returned as it is; with overrides, its array, fallback and DRAM stay of the
+    classes that they are, registered or not. Raises ConfigError (field, value, bound, nearest right name),
+    FileFormatError, MissingFileError or UnknownNameError.
+
+    >>> load_hardware("dense/os-32x32", **{"array.rows": 8}).array.peak_macs
+    256
     """
+    if isinstance(source, Accelerator) and not overrides:
+        return source
     if isinstance(source, Accelerator):
-        if not overrides:
-            return source
         values, where = source.to_dict(), f"hardware {source.name!r}"
     elif isinstance(source, Mapping):
         values, where = copy.deepcopy(dict(source)), "hardware"
@@ -139,8 +140,18 @@ def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overri
         values, where = _read(source)
     for place, value in overrides.items():
         _override(values, place, value)
+    if isinstance(source, Accelerator):
+        _build_parts_of(source, values, where)
     machine: Accelerator = build(Accelerator, values, where)
     return machine
+
+
+def _build_parts_of(source: Accelerator, values: dict[str, Any], where: str) -> None:
+    """Build the parts of `values` whose kind is still that of `source` with its classes, which nobody need register."""
+    for part, key in (("array", "kind"), ("fallback", "kind"), ("dram", "model")):
+        made, value = getattr(source, part), values.get(part)
+        if isinstance(value, dict) and isinstance(made, Config) and value.get(key) == getattr(made, key):
+            values[part] = build(type(made), value, where, prefix=f"{part}.")
 
 
 def _read(source: str | Path) -> tuple[dict[str, Any], str]:

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from accelsim.config import Config
 
-OPERANDS = ("ifmap", "weight", "index", "psum", "ofmap")
-
 
 @dataclass(frozen=True)
 class Transfer:

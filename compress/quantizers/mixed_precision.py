@@ -136,5 +136,3 @@ def _checked_tolerance(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise CompressionError(f"tolerance is {value!r:.60}; expected a fraction from 0 and below 1")
     return value
-
-

@@ -1,4 +1,4 @@
-"""The `accelsim` command. Each command is a file `cli_<name>.py` and a line under "commands" here."""
+"""The `accelsim` command. Each command is a file of its name here and a line under "commands"."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from typing import Annotated
 import typer
 
 import accelsim
-from explore.cli import compare as cli_compare
-from explore.cli import compress as cli_compress
-from explore.cli import demo as cli_demo
-from explore.cli import diff as cli_diff
-from explore.cli import hw as cli_hw
-from explore.cli import report as cli_report
-from explore.cli import reproduce as cli_reproduce
-from explore.cli import run as cli_run
-from explore.cli import study as cli_study
-from explore.cli import workload as cli_workload
+from explore.cli import compare, compress, demo, diff, hw, report, reproduce, run, study, workload
 from explore.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -32,16 +23,16 @@ app = typer.Typer(
 )
 
 # commands
-app.command("demo")(cli_demo.demo)
-app.command("run")(cli_run.run)
-app.command("compress")(cli_compress.compress)
-app.command("compare")(cli_compare.compare)
-app.command("diff")(cli_diff.diff)
-app.command("report")(cli_report.report)
-app.command("study")(cli_study.study)
-app.command("reproduce")(cli_reproduce.reproduce)
-app.add_typer(cli_hw.app, name="hw")
-app.add_typer(cli_workload.app, name="workload")
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("compress")(compress.compress)
+app.command("compare")(compare.compare)
+app.command("diff")(diff.diff)
+app.command("report")(report.report)
+app.command("study")(study.study)
+app.command("reproduce")(reproduce.reproduce)
+app.add_typer(hw.app, name="hw")
+app.add_typer(workload.app, name="workload")
 
 
 @app.callback()

@@ -121,7 +121,7 @@ def show(found: Comparison) -> None:
         "uncompressed network on a dense array of the machine's own peak and DRAM"
     )
     caption = "\n".join([*map(str, found.sizings), legend])
-    print_table(f"{found.workload} on {len(found.sides)} machines", columns, table_rows(found), "", caption)
+    print_table(f"{found.workload} on {len(found.sides)} machines", columns, table_rows(found), (), caption)
 
 
 def table_rows(found: Comparison) -> list[tuple[str, ...]]:

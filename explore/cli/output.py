@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from accelsim.errors import InternalError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,13 +29,16 @@ def print_table(
 ) -> None:
     """A table with a line below it; columns whose name begins with ">" hold numbers and stand right.
 
-    In a narrow terminal only the column `wraps`, or those that it names, are broken into lines.
+    In a narrow terminal only the column `wraps`, or those that it names, are broken into lines. InternalError where it
+    names no column, as a caption in its place would.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     wrapped = (wraps,) if isinstance(wraps, str) else wraps
+    if not {*wrapped} <= {*columns}:
+        raise InternalError(f"table {title!r} wraps {wrapped!r:.80}, which are none of its columns")
     table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     for column in columns:
         side: Literal["left", "right"] = "right" if column.startswith(">") else "left"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from accelsim.errors import unknown_name
+from accelsim.files import require_writable
 from explore.cli.output import make_console
-
-STUDIES = {"ppr": "explore.studies.ppr_output:run"}  # name -> "module:function(out, quick, jobs, progress) -> text"
-Progress = Callable[[int, int], None]
+from explore.studies.registry import STUDIES, STUDY_RUNS, Progress
 
 
 def study(
@@ -31,18 +29,13 @@ def study(
     \b
     Example: accelsim study ppr --quick
     """
-    if name not in STUDIES:
-        raise unknown_name("study", name, STUDIES)
-    from importlib import import_module
-
-    from accelsim.files import require_writable
     from explore.parallel import default_jobs
 
+    run = STUDY_RUNS.get(name)
     folder = out or Path("out") / f"study-{name}"
     require_writable(folder)
-    module, function = STUDIES[name].split(":")
     with shown_progress() as progress:
-        told = getattr(import_module(module), function)(folder, quick, jobs or default_jobs(), progress)
+        told = run(folder, quick, jobs or default_jobs(), progress)
     typer.echo(told)
 
 

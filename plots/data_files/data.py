@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import MissingFileError
-from plots.figures.timeline_data import Timeline, read_timeline
+
+from .timeline import Timeline, read_timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ class StudyData:
         MissingFileError where the folder or one of the first two is not there; FileFormatError, naming file and
         field, where a file holds something else.
         """
-        from plots.data_files.checking import checked_layers, checked_report
+        from .checking import checked_layers, checked_report
 
         folder = Path(folder)
         if not folder.is_dir():
@@ -78,9 +79,14 @@ class StudyData:
 
     @property
     def networks(self) -> list[str]:
-        """Networks that ran, in the order of `accuracy`."""
-        ran = {run["network"] for run in self.runs}
-        return [name for name in self.accuracy if name in ran]
+        """Networks that ran: those of `accuracy` in its order, then the others in the order in which they ran."""
+        ran = [run["network"] for run in self.runs]
+        return [name for name in dict.fromkeys([*self.accuracy, *ran]) if name in ran]
+
+    @property
+    def ratios(self) -> list[Row]:
+        """The runs that have a pruning-to-performance ratio."""
+        return [run for run in self.runs if run.get("ppr") is not None]
 
     @property
     def machines(self) -> list[str]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from plots.numbers import is_wide, tick
-from plots.style import GREY, PALE, ROW_IN, WIDTH_IN
+from ..numbers import is_wide, tick
+from ..style import GREY, PALE, ROW_IN, WIDTH_IN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from plots.data_files.data import StudyData
+    from .data import StudyData
 
 LONGEST_LABEL = 26
 FRAME_IN = 0.95  # axis labels, ticks and legend
@@ -67,10 +67,16 @@ def _machine(run: Mapping[str, Any]) -> str:
     return shortened(run["hardware"]) + (" †" if run.get("fallback_layers") else "")
 
 
-def panels(rows: Rows, width_ratios: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure as high as its rows with panels side by side, row labels on the left one."""
-    figure = Figure(figsize=(WIDTH_IN, rows.height * ROW_IN + FRAME_IN), layout="constrained")
-    axes = list(figure.subplots(1, len(width_ratios), sharey=True, squeeze=False, width_ratios=width_ratios)[0])
+def panels(rows: Rows, width_ratios: Sequence[float], ax: Axes | None = None) -> tuple[Figure, list[Axes]]:
+    """A figure as high as its rows with panels side by side, row labels on the left one.
+
+    Where the caller has an `ax`, it is the only panel, and the figure is its own.
+    """
+    if ax is not None:
+        figure, axes = figure_of(ax), [ax]
+    else:
+        figure = Figure(figsize=(WIDTH_IN, rows.height * ROW_IN + FRAME_IN), layout="constrained")
+        axes = list(figure.subplots(1, len(width_ratios), sharey=True, squeeze=False, width_ratios=width_ratios)[0])
     lines = sorted([*zip(rows.ys, rows.labels, strict=True), *rows.headings])
     axes[0].set_yticks([y for y, _ in lines], [text for _, text in lines])
     axes[0].set_ylim(rows.height - 0.1, -0.8)
@@ -84,9 +90,33 @@ def panels(rows: Rows, width_ratios: Sequence[float]) -> tuple[Figure, list[Axes
     return figure, axes
 
 
-def footnote(figure: Figure, text: str) -> None:
-    """A grey line under everything."""
-    if text:
+def single(height_in: float, ax: Axes | None = None, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
+    """A figure of one panel, or the panel that the caller has."""
+    if ax is not None:
+        return figure_of(ax), ax
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    return figure, figure.subplots()
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that an axes stands in."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # an axes that was taken out of its figure can hold nothing
+    return figure
+
+
+def legend(figure: Figure, columns: int, handles: Sequence[Any] | None = None, ax: Axes | None = None) -> None:
+    """A legend above everything; just above `ax` where the caller has one, for the rest of the figure is his."""
+    more = {} if handles is None else {"handles": handles}
+    if ax is None:
+        figure.legend(loc="outside upper left", ncols=columns, **more)
+    else:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, **more)
+
+
+def footnote(figure: Figure, text: str, ax: Axes | None = None) -> None:
+    """A grey line under everything; none where the caller has an `ax`."""
+    if text and ax is None:
         figure.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color=GREY)
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from plots.data_files.rows import footnote
-from plots.numbers import tick
-from plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, WIDTH_IN, styled
+from ..data_files.rows import footnote, legend, single
+from ..numbers import tick
+from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION
+from .figure import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-    from plots.data_files.data import Row, StudyData
+    from ..data_files.data import Row, StudyData
 
 HEIGHT_IN = 3.0
 ERRORS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 90)  # in percent, where there are ticks
@@ -31,12 +32,11 @@ LOOKS = {  # way -> colour, mark
 WORDS = "Accuracy on integers over the test digits; dashed: uncompressed. Equal steps are equal factors of the error."
 
 
-@styled
-def draw(data: StudyData) -> Figure:
+@figure("Accuracy against pruning rate, by way of pruning (001 Fig 7).", needs="accuracy_rate")
+def draw(data: StudyData, ax: Axes | None = None) -> Figure:
     """Errors on a logarithmic axis that falls upwards, so that 99 % and 99.9 % stay apart."""
     points = data.accuracy_rate
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained")
-    axis = figure.subplots()
+    drawn, axis = single(HEIGHT_IN, ax)
     for way in dict.fromkeys(point["way"] for point in points):
         rows = sorted((p for p in points if p["way"] == way), key=lambda p: float(p["whole_rate"]))
         colour, mark = LOOKS.get(way, (GREY, "."))
@@ -45,9 +45,9 @@ def draw(data: StudyData) -> Figure:
         axis.plot(values[0], errors, f"{mark}-", color=colour, markersize=3.5, linewidth=1, label=rows[0]["words"])
     axis.axhline(_error(float(points[0]["baseline_accuracy"])), color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
     _frame(axis, points)
-    figure.legend(loc="outside upper left", ncols=4)
-    footnote(figure, WORDS)
-    return figure
+    legend(drawn, 4, ax=ax)
+    footnote(drawn, WORDS, ax)
+    return drawn
 
 
 def _error(accuracy: float) -> float:

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plots.data_files.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, stacked
-from plots.figures.ratio_axis import ratio_axis
-from plots.numbers import counted, digits
-from plots.style import BLACK, BLUE, ORANGE, styled
+from ..data_files.rows import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, stacked
+from ..numbers import counted, digits
+from ..style import BLACK, BLUE, ORANGE
+from .figure import figure
+from .ratio_axis import ratio_axis
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.container import Container
     from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 
-@styled
-def draw(data: StudyData) -> Figure:
-    """A row a run: cycles on the left (compute, then stall), PPR of total time on the right with 001's band."""
+@figure("Cycles by network and machine, compute and stall, and the PPR that follows.")
+def draw(data: StudyData, ax: Axes | None = None) -> Figure:
+    """A row a run: cycles on the left (compute, then stall), PPR of total time on the right with 001's band.
+
+    The right panel needs a run with a PPR; an `ax` takes the left one.
+    """
     rows = run_rows(data)
-    figure, (bars, ratios) = panels(rows, (2.1, 1.2))
+    drawn, (bars, *ratios) = panels(rows, (2.1, 1.2) if data.ratios else (1,), ax)
     compute, stall = rows.values("compute_cycles"), rows.values("stall_cycles")
     stacked(bars, rows, [("compute", BLUE, compute), ("stall", ORANGE, stall)], _ends(rows))
     label_x(bars, "cycles of the array's clock")
-    _draw_ratios(ratios, rows)
-    figure.legend(loc="outside upper left", ncols=3, handles=[*bars.containers, *ratios.patches])
-    footnote(figure, fallback_note(data))
-    return figure
+    handles: list[Artist | Container] = [*bars.containers]
+    for axis in ratios:
+        _draw_ratios(axis, rows)
+        handles += axis.patches
+    legend(drawn, 3, handles, ax)
+    footnote(drawn, fallback_note(data), ax)
+    return drawn
 
 
 def _ends(rows: Rows) -> list[str]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelsim.energy.actions import COMPONENTS
-from plots.figures.shares import Part, draw_shares
-from plots.numbers import ENERGY
-from plots.style import CYCLE, styled
+
+from ..numbers import ENERGY
+from ..style import CYCLE
+from .figure import figure
+from .shares import Part, draw_shares
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 LABELS = {"mac": "MAC", "sram": "SRAM", "dram": "DRAM", "dram_io": "DRAM I/O"}
 
 
-@styled
-def draw(data: StudyData) -> Figure:
+@figure("Energy by network and machine, and its components.")
+def draw(data: StudyData, ax: Axes | None = None) -> Figure:
     """Totals and the share of each component; a component is a layer column `energy_<component>_pj`."""
-    return draw_shares(data, energy_parts(data), "energy", ENERGY)
+    return draw_shares(data, energy_parts(data), "energy", ENERGY, ax)
 
 
 def energy_parts(data: StudyData) -> list[Part]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plots.data_files.rows import fallback_note, footnote, label_x, panels, run_rows
-from plots.figures.ratio_axis import ratio_axis
-from plots.style import BLUE, GREEN, PALE, VERMILLION, styled
+from ..data_files.rows import fallback_note, footnote, label_x, legend, panels, run_rows
+from ..style import BLUE, GREEN, PALE, VERMILLION
+from .figure import figure
+from .ratio_axis import ratio_axis
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 KINDS = (  # the last: how far beside the row's middle a mark stands, so that equal ones are all seen
     ("ppr_compute", "compute time", "s", BLUE, -0.17),
@@ -21,11 +23,11 @@ KINDS = (  # the last: how far beside the row's middle a mark stands, so that eq
 WORDS = "α: weight reduction, β: gain over the dense baseline; at 1 (dashed) all of the pruning turns into gain"
 
 
-@styled
-def draw(data: StudyData) -> Figure:
+@figure("Pruning-to-performance ratio by compute time, total time and energy.", needs="ratios")
+def draw(data: StudyData, ax: Axes | None = None) -> Figure:
     """A row a run, a mark a ratio; 1 and 001's assumed band are drawn behind. Further right is worse."""
     rows = run_rows(data)
-    figure, (axis,) = panels(rows, (1,))
+    drawn, (axis,) = panels(rows, (1,), ax)
     columns = [rows.values(key) for key, *_ in KINDS]
     ratio_axis(axis, [value for column in columns for value in column])
     axis.hlines(rows.ys, 0, 1, color=PALE, linewidth=0.5, transform=axis.get_yaxis_transform(), zorder=0)
@@ -34,6 +36,6 @@ def draw(data: StudyData) -> Figure:
         ys = [y + shift for y in rows.ys]
         marks += axis.plot(values, ys, mark, color=colour, markersize=4, label=label, mec="white", mew=0.4)
     label_x(axis, "PPR = α/β")
-    figure.legend(loc="outside upper left", ncols=4, handles=[*marks, *axis.patches])
-    footnote(figure, "\n".join(filter(None, [WORDS, fallback_note(data)])))
-    return figure
+    legend(drawn, 4, [*marks, *axis.patches], ax)
+    footnote(drawn, "\n".join(filter(None, [WORDS, fallback_note(data)])), ax)
+    return drawn

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from plots.data_files.rows import footnote, grouped, panels
-from plots.numbers import digits, tick
-from plots.style import BLUE, GREEN, GREY, VERMILLION, styled
+from ..data_files.rows import footnote, grouped, panels
+from ..numbers import digits, tick
+from ..style import BLUE, GREEN, GREY, VERMILLION, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from plots.figures.ppr_study import PprData
+    from .ppr_study import PprData
 
 GAINS = {"cycles": BLUE, "energy": GREEN, "storage": VERMILLION}
 RATES = (1, 1.5, 2, 3, 5, 10, 20, 50)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from plots.data_files.rows import Rows, footnote, grouped, panels
-from plots.numbers import digits
-from plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, YELLOW, styled
+from ..data_files.rows import Rows, footnote, grouped, panels
+from ..numbers import digits
+from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, YELLOW, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from plots.figures.ppr_study import PprData
+    from .ppr_study import PprData
 
 RATES = (2.0, 10.0, 50.0)
 COLOURS = (BLUE, ORANGE, VERMILLION, YELLOW, SKY, GREEN, PURPLE, GREY, BLACK)

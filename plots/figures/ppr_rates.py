@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from plots.data_files.rows import footnote
-from plots.numbers import tick
-from plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, WIDTH_IN, YELLOW, styled
+from ..data_files.rows import footnote
+from ..numbers import tick
+from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, WIDTH_IN, YELLOW, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from plots.figures.ppr_study import PprData, Row
+    from .ppr_study import PprData, Row
 
 HEIGHT_IN = 3.1
 RATES, RATIOS = (1, 2, 5, 10, 20, 50), (0.2, 0.5, 1, 2, 5, 10, 20, 50)

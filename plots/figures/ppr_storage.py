@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plots.data_files.rows import footnote, grouped, panels
-from plots.numbers import digits
-from plots.style import BLUE, GREY, ORANGE, SKY, styled
+from ..data_files.rows import footnote, grouped, panels
+from ..numbers import digits
+from ..style import BLUE, GREY, ORANGE, SKY, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from plots.figures.ppr_study import PprData
+    from .ppr_study import PprData
 
 FORMATS = (("relative_bits", "relative index", SKY), ("absolute_bits", "absolute index, 64×64 blocks", BLUE))
 WORDS = (

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.files import written_whole
-from plots.saving import render
+
+from ..saving import render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,10 +36,10 @@ class PprData:
 
 
 FIGURES: Mapping[str, str] = {  # name -> "module:function"; a figure is one file and one line here
-    "ppr_rates": "plots.figures.ppr_rates:draw",
-    "ppr_losses": "plots.figures.ppr_losses:draw",
-    "ppr_break_even": "plots.figures.ppr_break_even:draw",
-    "ppr_storage": "plots.figures.ppr_storage:draw",
+    "ppr_rates": f"{__package__}.ppr_rates:draw",
+    "ppr_losses": f"{__package__}.ppr_losses:draw",
+    "ppr_break_even": f"{__package__}.ppr_break_even:draw",
+    "ppr_storage": f"{__package__}.ppr_storage:draw",
 }
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from accelsim.analysis.verdict import ASSUMED_PPR
-from plots.data_files.rows import log_ticks, ticks
-from plots.numbers import is_wide
-from plots.style import GREY, YELLOW
+
+from ..data_files.rows import log_ticks, ticks
+from ..numbers import is_wide
+from ..style import GREY, YELLOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from plots.data_files.rows import Rows, beside, fallback_note, footnote, label_x, panels, run_rows, scale
-from plots.numbers import digits, unit_of
-from plots.style import GREY
+from ..data_files.rows import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, scale
+from ..numbers import digits, unit_of
+from ..style import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,37 @@ class Part:
     colour: str
 
 
-def draw_shares(data: StudyData, parts: Sequence[Part], what: str, units: Sequence[tuple[float, str]]) -> Figure:
+def draw_shares(
+    data: StudyData, parts: Sequence[Part], what: str, units: Sequence[tuple[float, str]], ax: Axes | None = None
+) -> Figure:
     """A row a run: the total on the left, the share of each part on the right. `units` as in `numbers.unit_of`.
 
-    Shares stand apart from the total because a stack on a logarithmic axis would not show them.
+    Shares stand apart from the total because a stack on a logarithmic axis would not show them. An `ax` of the
+    caller's takes both in one: the shares, with the total behind them.
     """
     rows = run_rows(data)
-    figure, (totals, shares) = panels(rows, (1, 1.15))
     sums = data.layer_sums([part.column for part in parts])
     values = [sums[run["network"], run["hardware"]] for run in rows.items]
-    _draw_totals(totals, rows, [sum(value.values()) for value in values], what, units)
+    totals = [sum(value.values()) for value in values]
+    figure, (*left, shares) = panels(rows, (1, 1.15), ax)
     _draw_parts(shares, rows, values, parts)
     shares.set_xlabel(f"share of {what} (%)")
-    figure.legend(loc="outside upper left", ncols=6, handles=shares.containers)
-    footnote(figure, fallback_note(data))
+    for axis in left:
+        _draw_totals(axis, rows, totals, what, units)
+    if ax is not None:
+        _write_totals(ax, rows, totals, units)
+    legend(figure, 6, shares.containers, ax)
+    footnote(figure, fallback_note(data), ax)
     return figure
+
+
+def _write_totals(axis: Axes, rows: Rows, totals: Sequence[float], units: Sequence[tuple[float, str]]) -> None:
+    """Each run's total right of its shares, which end at 100 %."""
+    factor, unit = unit_of(totals, units)
+    axis.set_xlim(0, 130)
+    axis.set_xticks(range(0, 101, 25))
+    for y, total in zip(rows.ys, totals, strict=True):
+        beside(axis, f"{digits(total / factor)} {unit}", 100, y)
 
 
 def _draw_totals(

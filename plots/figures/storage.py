@@ -5,33 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from plots.data_files.rows import Rows, beside, grouped, label_x, panels, shortened, stacked
-from plots.numbers import BYTES, digits, unit_of
-from plots.style import BLACK, BLUE, GREY, ORANGE, styled
+from ..data_files.rows import Rows, beside, grouped, label_x, legend, panels, shortened, stacked
+from ..numbers import BYTES, digits, unit_of
+from ..style import BLACK, BLUE, GREY, ORANGE
+from .figure import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 FORMAT_LABELS = {"dense": "dense", "csr_absolute": "absolute index", "csr_relative": "relative index"}
 
 
-@styled
-def draw(data: StudyData) -> Figure:
-    """A group a network, a row a format: weight and index bits stacked; on the right the accuracy on the integers."""
+@figure("Storage of the weights by format, and accuracy on the integers.", needs="storage")
+def draw(data: StudyData, ax: Axes | None = None) -> Figure:
+    """A group a network, a row a format: weight and index bits stacked; on the right the accuracy on the integers.
+
+    An `ax` takes the left panel.
+    """
     rows = _rows(data)
-    figure, (bars, accuracy) = panels(rows, (2.6, 1))
+    drawn, (bars, *accuracy) = panels(rows, (2.6, 1), ax)
     weights, indices = ([bits / 8 for bits in rows.values(key)] for key in ("value_bits", "index_bits"))
     factor, unit = unit_of([sum(pair) for pair in zip(weights, indices, strict=True)], BYTES)
     parts = [("weights", BLUE, weights), ("indices", ORANGE, indices)]
     scaled = [(label, colour, [value / factor for value in values]) for label, colour, values in parts]
     stacked(bars, rows, scaled, [_end(item, factor, unit) for item in rows.items])
     label_x(bars, f"storage ({unit}, decimal)")
-    _draw_accuracy(accuracy, rows, data)
-    figure.legend(loc="outside upper left", ncols=2, handles=bars.containers)
-    return figure
+    for axis in accuracy:
+        _draw_accuracy(axis, rows, data)
+    legend(drawn, 2, bars.containers, ax)
+    return drawn
 
 
 def _rows(data: StudyData) -> Rows:

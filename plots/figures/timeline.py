@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
-from plots.data_files.rows import shortened, ticks
-from plots.numbers import TIME, unit_of
-from plots.style import BLACK, BLUE, OPERAND_COLOURS, PALE, WIDTH_IN, styled
+from ..data_files.rows import shortened, single, ticks
+from ..numbers import TIME, unit_of
+from ..style import BLACK, BLUE, OPERAND_COLOURS, PALE
+from .figure import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-    from plots.data_files.data import StudyData
-    from plots.figures.timeline_data import Timeline
+    from ..data_files.data import StudyData
+    from ..data_files.timeline import Timeline
 
 COLOURS = {"array": BLUE, **OPERAND_COLOURS}
 TRACK_IN = 0.26
 
 
-@styled
-def draw(data: StudyData) -> Figure:
+@figure("One layer in time: the array's tiles and the transfers.", needs="timeline")
+def draw(data: StudyData, ax: Axes | None = None) -> Figure:
     """A track for the array and one for each operand's reads and writes; ValueError where no timeline was recorded."""
     if data.timeline is None:
         raise ValueError("this study holds no timeline")
     tracks = data.timeline.tracks
-    figure = Figure(figsize=(WIDTH_IN, TRACK_IN * len(tracks) + 0.85), layout="constrained")
-    axis = figure.subplots()
+    drawn, axis = single(TRACK_IN * len(tracks) + 0.85, ax)
     factor, unit = unit_of([data.timeline.end_us], TIME)
     for y, track in enumerate(tracks):
         _draw_track(axis, data.timeline, track, y, factor)
@@ -36,8 +35,11 @@ def draw(data: StudyData) -> Figure:
     axis.set_xlim(0, data.timeline.end_us / factor)
     ticks(axis)
     axis.set_xlabel(f"time since the layer began ({unit})")
-    figure.suptitle(_title(data.timeline), x=0.01, ha="left", fontsize=8)
-    return figure
+    if ax is None:
+        drawn.suptitle(_title(data.timeline), x=0.01, ha="left", fontsize=8)
+    else:
+        ax.set_title(_title(data.timeline))
+    return drawn
 
 
 def _title(timeline: Timeline) -> str:

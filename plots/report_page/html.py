@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from accelsim.analysis.verdict import ASSUMED_PPR
 from accelsim.files import write_text
-from plots.report_page.sections import (
+
+from .sections import (
     figures_section,
     layers_section,
     networks_section,
@@ -19,7 +20,7 @@ from plots.report_page.sections import (
 )
 
 if TYPE_CHECKING:
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 TITLE = "Which compression pays on which accelerator"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -90,4 +91,4 @@ def _extent(data: StudyData) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("plots") / "page" / name).read_text("utf-8")
+    return (files(__package__) / name).read_text("utf-8")

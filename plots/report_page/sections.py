@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from plots.figures.storage import format_label
-from plots.numbers import digits
-from plots.registry import drawable
-from plots.report_page.svg import inline_svg
-from plots.report_page.table import Column, Row, key, table
-from plots.saving import rendered
+from ..figures.storage import format_label
+from ..numbers import digits
+from ..registry import drawable
+from ..saving import rendered
+from .svg import inline_svg
+from .table import Column, Row, key, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from plots.data_files.data import StudyData
+    from ..data_files.data import StudyData
 
 
 def whole(value: float) -> str:

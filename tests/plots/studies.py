@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from plots.data_files.data import StudyData
-from plots.figures.timeline_data import Bar, Timeline
+from plots.data_files.timeline import Bar, Timeline
 
 NETWORKS = ("baseline", "nonstructured", "structured", "pow2", "binary", "ternary-weights-and-more")
 MACHINES = (

@@ -95,7 +95,7 @@ def test_everything_is_there_in_order(tmp_path: Path) -> None:
         text.index(mark) for mark in (data.verdict, 'id="networks"', 'id="runs"', 'id="layers"', 'id="provenance"')
     ]
     assert places == sorted(places)
-    assert reader.tags.count("svg") == len(FIGURES)
+    assert reader.tags.count("svg") == len(FIGURES.names())
     networks, runs, layers = reader.tables[:3]
     assert [row[0] for row in networks[1:]] == data.networks
     assert len(runs) == len(data.runs) + 1
@@ -169,7 +169,7 @@ def test_equal_data_give_equal_pages() -> None:
 @pytest.mark.usefixtures("plain_figures")
 def test_a_study_without_storage_or_timeline() -> None:
     text = page(dataclasses.replace(study(2, 1), storage=[], timeline=None, provenance={}))
-    assert read(text).tags.count("svg") == len(FIGURES) - 2
+    assert read(text).tags.count("svg") == len(FIGURES.names()) - 2
 
 
 @pytest.mark.usefixtures("plain_figures")

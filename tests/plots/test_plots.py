@@ -62,9 +62,9 @@ def texts(figure: Figure) -> list[Text]:
 
 
 @pytest.mark.parametrize("size", [(2, 1), (3, 5), (6, 8)])
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", FIGURES.names())
 def test_no_text_overlaps_or_leaves_the_figure(name: str, size: tuple[int, int]) -> None:
-    figure = FIGURES[name].draw(study(*size))
+    figure = FIGURES.get(name)(study(*size))
     with style():
         figure.draw_without_rendering()
         shown = [(t.get_text(), t.get_window_extent()) for t in texts(figure)]
@@ -77,9 +77,9 @@ def test_no_text_overlaps_or_leaves_the_figure(name: str, size: tuple[int, int])
         assert across < 1 or along < 1.5, (first, second)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", FIGURES.names())
 def test_axes_are_labelled_and_the_size_fits_a_column(name: str) -> None:
-    figure = FIGURES[name].draw(study())
+    figure = FIGURES.get(name)(study())
     assert all(axis.get_xlabel() for axis in figure.axes)
     assert 3.4 <= figure.get_size_inches()[0] <= 7
     assert min(t.get_fontsize() for t in texts(figure)) >= 6.5
@@ -87,7 +87,7 @@ def test_axes_are_labelled_and_the_size_fits_a_column(name: str) -> None:
 
 def test_cycles_are_the_runs_own() -> None:
     data = even()
-    bars, ratios = FIGURES["cycles"].draw(data).axes
+    bars, ratios = FIGURES.get("cycles")(data).axes
     assert bars.get_xscale() == "linear"
     assert bar_ends(bars) == [in_order(data, "compute_cycles"), in_order(data, "cycles")]
     assert list(ratios.lines[-1].get_xdata()) == pytest.approx(in_order(data, "ppr"))
@@ -98,7 +98,7 @@ def test_cycles_are_the_runs_own() -> None:
 
 def test_a_logarithmic_axis_keeps_the_true_ends() -> None:
     data = study()
-    bars = FIGURES["cycles"].draw(data).axes[0]
+    bars = FIGURES.get("cycles")(data).axes[0]
     assert bars.get_xscale() == "log"
     assert "log" in bars.get_xlabel()
     compute, total = bar_ends(bars)
@@ -109,7 +109,7 @@ def test_a_logarithmic_axis_keeps_the_true_ends() -> None:
 
 def test_energy_shares_add_up() -> None:
     data = study()
-    totals, shares = FIGURES["energy"].draw(data).axes
+    totals, shares = FIGURES.get("energy")(data).axes
     factor, unit = unit_of(in_order(data, "energy_pj"), ENERGY)
     assert unit in totals.get_xlabel()
     assert bar_ends(totals)[0] == pytest.approx([pj / factor for pj in in_order(data, "energy_pj")])
@@ -127,7 +127,7 @@ def test_energy_shares_add_up() -> None:
 
 def test_storage_shows_weights_indices_and_accuracy() -> None:
     data = study()
-    bars, accuracy = FIGURES["storage"].draw(data).axes
+    bars, accuracy = FIGURES.get("storage")(data).axes
     weights, total = bar_ends(bars)
     assert weights == pytest.approx([row["value_bits"] / 8000 for row in data.storage])
     assert total == pytest.approx([(row["value_bits"] + row["index_bits"]) / 8000 for row in data.storage])
@@ -137,7 +137,7 @@ def test_storage_shows_weights_indices_and_accuracy() -> None:
 
 def test_timeline_has_a_track_for_array_and_transfers() -> None:
     data = study()
-    axis = FIGURES["timeline"].draw(data).axes[0]
+    axis = FIGURES.get("timeline")(data).axes[0]
     assert [t.get_text() for t in axis.get_yticklabels()] == [
         "array",
         *sorted(data.timeline.tracks[1:], key=data.timeline.tracks.index),
@@ -146,17 +146,17 @@ def test_timeline_has_a_track_for_array_and_transfers() -> None:
 
 
 def test_fallback_is_marked() -> None:
-    figure = FIGURES["cycles"].draw(study(3, 8))
+    figure = FIGURES.get("cycles")(study(3, 8))
     assert any("fallback" in t.get_text() for t in texts(figure))
     assert sum(t.get_text().endswith("†") for t in figure.axes[0].get_yticklabels()) == 3 * 2
-    assert not any("fallback" in t.get_text() for t in texts(FIGURES["cycles"].draw(study(3, 3))))
+    assert not any("fallback" in t.get_text() for t in texts(FIGURES.get("cycles")(study(3, 3))))
 
 
 def test_a_ratio_may_be_missing() -> None:
     data = study()
     runs = [{**data.runs[0], "ppr": None, "ppr_compute": None}, *data.runs[1:]]
     for name in ("cycles", "ppr"):
-        assert render(FIGURES[name].draw(dataclasses.replace(data, runs=runs)))["svg"]
+        assert render(FIGURES.get(name)(dataclasses.replace(data, runs=runs)))["svg"]
 
 
 def test_names_are_no_mathematics_and_stay_short() -> None:
@@ -167,7 +167,7 @@ def test_names_are_no_mathematics_and_stay_short() -> None:
         runs=[{**run, "network": names[run["network"]]} for run in data.runs],
         accuracy={names[name]: value for name, value in data.accuracy.items()},
     )
-    figure = FIGURES["cycles"].draw(data)
+    figure = FIGURES.get("cycles")(data)
     render(figure)
     labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
     assert "a$x_1$b" in labels
@@ -177,7 +177,7 @@ def test_names_are_no_mathematics_and_stay_short() -> None:
 def test_save_all_writes_whole_files(tmp_path: Path) -> None:
     paths = plots.save_all(study(), tmp_path)
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(path.name for path in paths)
-    assert {path.stem for path in paths} == {*FIGURES}
+    assert {path.stem for path in paths} == {*FIGURES.names()}
     for path in paths:
         content = path.read_bytes()
         if path.suffix == ".png":
@@ -191,7 +191,7 @@ def test_save_all_writes_whole_files(tmp_path: Path) -> None:
 
 def test_what_the_data_lack_is_not_drawn(tmp_path: Path) -> None:
     data = dataclasses.replace(study(), storage=[], timeline=None)
-    assert {*drawable(data)} == {*FIGURES} - {"storage", "timeline"}
+    assert {*drawable(data)} == {*FIGURES.names()} - {"storage", "timeline"}
     assert {path.stem for path in plots.save_all(data, tmp_path)} == {*drawable(data)}
 
 

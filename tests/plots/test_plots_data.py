@@ -14,7 +14,7 @@ import accelsim
 from accelsim.analysis.runs import Study, compare
 from accelsim.errors import AccelSimError, FileFormatError, MissingFileError
 from plots import StudyData
-from plots.figures.timeline_data import ENOUGH_BARS, MOST_BARS, read_timeline
+from plots.data_files.timeline import ENOUGH_BARS, MOST_BARS, read_timeline
 from tests.plots.studies import study, write
 
 

@@ -18,7 +18,8 @@ from accelsim.memory.bank.controller import TRANSFER
 from accelsim.memory.bank.device import Device, load_device, preset_names
 from accelsim.memory.bank.energy import activity, commands
 from accelsim.memory.bank.state import NEVER, new_state
-from accelsim.memory.base import OPERANDS, Command, DramConfig, DramKernel, Transfer, energy_of
+from accelsim.memory.base import Command, DramConfig, DramKernel, Transfer, energy_of
+from accelsim.trace.operand_names import DRAM_REGIONS
 
 REGIONS = 8  # of equal size, one an operand; what is longer than a region runs on into the next
 SKEW_BYTES = 212992  # 26 steps of 8 KiB: on the shipped devices operands begin in banks of their own
@@ -133,7 +134,7 @@ class BankKernel(DramKernel):
         return ceil(cycle / self.cycles_per_clock)
 
     def _base(self, operand: str) -> int:
-        place = OPERANDS.index(operand)
+        place = DRAM_REGIONS.index(operand)
         return place * (self.device.capacity_bytes // REGIONS + self.base_offset_bytes)
 
     def _free_slot(self) -> int:

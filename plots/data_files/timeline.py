@@ -45,14 +45,17 @@ class Timeline:
 
 
 def read_timeline(path: Path, run: object = None) -> Timeline | None:
-    """The layer that shows most: many bars, as long as they are told apart, then a long time.
+    """The layer that shows most in a Chrome trace; None where there is no file or no bar in it.
 
-    None where there is no file or no bar in it.
     `run` is a mapping with `network` and `hardware`, or nothing. FileFormatError where the file is no Chrome trace.
     """
-    if not path.exists():
-        return None
-    layers = [layer for layer in _layers(path) if layer.bars]
+    return timeline_of(read_json(path, "timeline"), f"timeline {str(path)!r}", run) if path.exists() else None
+
+
+def timeline_of(content: object, where: str, run: object = None) -> Timeline | None:
+    """The layer that shows most of a Chrome trace's content: many bars, as long as they are told apart, then a long
+    time. `where` begins the message of a FileFormatError."""
+    layers = [layer for layer in _layers(content, where) if layer.bars]
     if not layers:
         return None
     clear = [layer for layer in layers if len(layer.bars) <= MOST_BARS]
@@ -77,17 +80,16 @@ def _run_name(run: object) -> str:
 _NAMES = ("network", "hardware")
 
 
-def _layers(path: Path) -> Iterable[Timeline]:
+def _layers(content: object, where: str) -> Iterable[Timeline]:
     """Every process of the trace as a layer."""
-    content = read_json(path, "timeline")
     events = content.get("traceEvents") if isinstance(content, dict) else content
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise FileFormatError(f"timeline {str(path)!r} is no Chrome trace; a list `traceEvents` of events is expected")
+        raise FileFormatError(f"{where} is no Chrome trace; a list `traceEvents` of events is expected")
     try:
         return _grouped(events)
     except (KeyError, TypeError, ValueError) as error:
         raise FileFormatError(
-            f"timeline {str(path)!r} has an event without {error}; complete events need pid, tid, ts and dur in µs"
+            f"{where} has an event without {error}; complete events need pid, tid, ts and dur in µs"
         ) from error
 
 
