@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from accelsim.arrays.registry import register_array
     from accelsim.errors import AccelSimError
     from accelsim.formats.registry import register_format
-    from accelsim.hardware.accelerator import Accelerator, config_names, load_hardware
+    from accelsim.hardware.accelerator import Accelerator
+    from accelsim.hardware.loading import config_names, load_hardware
     from accelsim.memory.registry import register_dram
     from accelsim.results.report import Report
     from accelsim.simulate import simulate
@@ -52,8 +53,8 @@ _HOMES = {  # name -> the module that defines it
     "Report": "results.report",
     "Workload": "trace.workload",
     "compare_machines": "analysis.comparison",
-    "config_names": "hardware.accelerator",
-    "load_hardware": "hardware.accelerator",
+    "config_names": "hardware.loading",
+    "load_hardware": "hardware.loading",
     "ppr": "analysis.ppr",
     "register_array": "arrays.registry",
     "register_dram": "memory.registry",

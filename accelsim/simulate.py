@@ -12,7 +12,8 @@ from accelsim.engine.array_selection import runs_natively, select_array
 from accelsim.engine.layer_runner import LayerRunner
 from accelsim.engine.plan import plan
 from accelsim.errors import TraceError
-from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.loading import load_hardware
 from accelsim.results.invariants import checked
 from accelsim.results.layer import ReportedLayer
 from accelsim.results.report import Report

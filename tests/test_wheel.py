@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from accelsim.hardware.accelerator import config_names
+from accelsim.hardware.loading import config_names
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("accelsim", "compress", "workloads", "plots", "explore", "hwconfigs")

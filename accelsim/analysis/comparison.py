@@ -19,7 +19,8 @@ from accelsim.analysis.dense_baseline import dense_pair
 from accelsim.analysis.iso_scaling import Sizing, sized
 from accelsim.analysis.ppr import PPR, ppr
 from accelsim.errors import ConfigError, TraceError
-from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.loading import load_hardware
 from accelsim.results.report import Report
 from accelsim.simulate import simulate
 from accelsim.trace.gemm import GemmTrace

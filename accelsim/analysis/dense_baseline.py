@@ -8,7 +8,8 @@ from math import isqrt
 from accelsim.arrays.base import PEArray
 from accelsim.arrays.systolic import SystolicArray
 from accelsim.errors import TraceError, suggestion
-from accelsim.hardware.accelerator import Accelerator, TileChoice
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.parts import MappingConfig
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import Operator
 from accelsim.trace.workload import Workload
@@ -30,7 +31,7 @@ def dense_machine(machine: Accelerator, weight_bits: int = 8, activation_bits: i
     if machine.array == array:
         return machine
     name = f"dense os {array.rows}x{array.cols}"
-    return machine.model_copy(update={"name": name, "array": array, "mapping": TileChoice(), "fallback": None})
+    return machine.model_copy(update={"name": name, "array": array, "mapping": MappingConfig(), "fallback": None})
 
 
 def dense_array(array: PEArray, weight_bits: int, activation_bits: int) -> SystolicArray:

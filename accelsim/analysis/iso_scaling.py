@@ -10,7 +10,8 @@ from typing import Any
 from accelsim.arrays.base import PEArray
 from accelsim.energy.area import machine_area
 from accelsim.errors import ConfigError, unknown_name
-from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.workload import Workload
 
 LONGEST_SIDE = 2**40  # what a size of an array may be

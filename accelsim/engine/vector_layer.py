@@ -9,7 +9,7 @@ from accelsim.engine.residency import Residency
 from accelsim.engine.schedule import NO_COUNTS, Fetch, Schedule, Visit
 from accelsim.engine.vector_unit import part
 from accelsim.errors import MappingError
-from accelsim.hardware.accelerator import Buffers
+from accelsim.hardware.parts import Buffers
 from accelsim.mapping.footprint import bytes_of
 from accelsim.mapping.search import PIPELINE_TILES, TILE_LIMIT
 from accelsim.trace.operand_names import IFMAP, OFMAP, WEIGHT, BufferName

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from accelsim.arrays.base import Program, ceil_div
 from accelsim.errors import MappingError
-from accelsim.hardware.accelerator import Buffers, TileChoice
+from accelsim.hardware.parts import Buffers, MappingConfig
 from accelsim.mapping.footprint import TileBytes
 from accelsim.mapping.tiling import Tiling
 from accelsim.trace.operand_names import BUFFERS
@@ -43,7 +43,7 @@ def choose(
     program: Program,
     buffers: Buffers | None,
     overlap: bool,
-    given: TileChoice | None = None,
+    given: MappingConfig | None = None,
     bytes_per_cycle: float = 0.0,
 ) -> Tiling:
     """The mapping of least DRAM traffic whose tiles fit; T stays whole where anything fits with it whole.
@@ -55,7 +55,7 @@ def choose(
     Ties go to the fewest tiles of at least PIPELINE_TILES where `overlap` matters (and cuts cost no cycles), else to
     the fewest tiles; then to the loop order in ORDERS. Raises MappingError, which says what would fit.
     """
-    search = _Search(program, buffers, overlap, given or TileChoice(), min(bytes_per_cycle, FREE_BYTES))
+    search = _Search(program, buffers, overlap, given or MappingConfig(), min(bytes_per_cycle, FREE_BYTES))
     for most_tiles in (USUAL_TILES, TILE_LIMIT):
         for whole in (True, False):
             found = search.best(whole, most_tiles)
@@ -72,7 +72,7 @@ class _Search:
     """
 
     def __init__(
-        self, program: Program, buffers: Buffers | None, overlap: bool, given: TileChoice, bytes_per_cycle: float
+        self, program: Program, buffers: Buffers | None, overlap: bool, given: MappingConfig, bytes_per_cycle: float
     ) -> None:
         self.program, self.buffers, self.overlap = program, buffers, overlap
         self.cut_bytes = float(round(program.cut_cycles * bytes_per_cycle))  # that a cut of T is worth

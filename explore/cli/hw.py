@@ -23,7 +23,7 @@ def list_machines() -> None:
     \b
     Example: accelsim hw list
     """
-    from accelsim.hardware.accelerator import config_names, load_hardware
+    from accelsim.hardware.loading import config_names, load_hardware
 
     machines = [(name, load_hardware(name)) for name in config_names()]
     rows = [(name, m.array.kind, f"{m.array.peak_macs:,}", m.description) for name, m in machines]
@@ -49,7 +49,7 @@ def show(
     \b
     Example: accelsim hw show dense/os-32x32 --energy --set energy.mult_8_pj=0.25
     """
-    from accelsim.hardware.accelerator import load_hardware
+    from accelsim.hardware.loading import load_hardware
 
     machine = load_hardware(name, **parse_settings(settings))
     if energy:
@@ -81,7 +81,7 @@ def validate(file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML fi
     \b
     Example: accelsim hw validate my-array.yaml
     """
-    from accelsim.hardware.accelerator import load_hardware
+    from accelsim.hardware.loading import load_hardware
 
     machine = load_hardware(file)
     typer.echo(f"ok: {machine.name}, {machine.array.kind}, {machine.array.peak_macs:,} MACs a cycle at best")

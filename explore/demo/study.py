@@ -15,7 +15,8 @@ from accelsim.analysis.runs import Study, compare
 from accelsim.analysis.storage import storage_rows
 from accelsim.analysis.verdict import verdict
 from accelsim.files import make_folder, require_writable, write_json, write_text
-from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.loading import load_hardware
 from accelsim.results.report import Report
 from explore.cli.output import energy, print_table, size
 from explore.demo.networks import Trained, train_networks

@@ -9,7 +9,8 @@ from math import isqrt
 from accelsim.analysis.dense_baseline import dense_machine
 from accelsim.arrays.systolic import SystolicArray
 from accelsim.energy.area import machine_area
-from accelsim.hardware.accelerator import Accelerator, load_hardware
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.loading import load_hardware
 
 BITS = 8
 BYTES_A_MAC = 1 / 16  # of DRAM traffic that a MAC of peak may have a cycle, in the comparison at equal bandwidth

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import workloads
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.simulate import runs_natively
 from accelsim.trace.workload import Workload
 from explore.studies.ppr_designs import COMPARISONS, DESIGNS, design

@@ -9,7 +9,7 @@ import accelsim
 import workloads
 from accelsim.analysis.comparison import uncompressed
 from accelsim.analysis.dense_baseline import dense_pair
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.results.report import Report
 from accelsim.trace.workload import Workload
 from examples.eie_alexnet import LAYERS

@@ -6,7 +6,7 @@ import pytest
 
 import accelsim
 from accelsim import GemmTrace
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.workload import Workload
 from explore import cache
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import accelsim
 import workloads
 from accelsim.errors import InternalError
-from accelsim.hardware.accelerator import config_names
+from accelsim.hardware.loading import config_names
 from explore.cli import app
 
 KEYS = {"workload", "hardware", "cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes", "layers"}

@@ -14,7 +14,7 @@ from accelsim.analysis.dense_baseline import dense_pair
 from accelsim.arrays import KINDS
 from accelsim.energy.area import machine_area
 from accelsim.errors import InternalError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.workload import Workload
 from explore.cli import app

@@ -9,7 +9,7 @@ from accelsim.analysis.dense_baseline import dense_machine, dense_workload
 from accelsim.analysis.runs import compare
 from accelsim.analysis.verdict import verdict
 from accelsim.errors import TraceError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.workload import Workload
 
 OS = {"name": "dense", "clock_mhz": 500, "array": {"kind": "systolic", "rows": 8, "cols": 8, "dataflow": "os"}}

@@ -16,7 +16,7 @@ from accelsim.arrays import KINDS
 from accelsim.arrays.adder.array import AdderArray, AdderProgram, difference_bits
 from accelsim.arrays.base import Tile
 from accelsim.errors import ConfigError, TraceError, UnsupportedLayerError, VerificationError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.technology.table import default_table
 from accelsim.trace.exact import exact_l1
 from accelsim.trace.gemm import GemmTrace

@@ -16,7 +16,7 @@ from accelsim.arrays.bitserial import BitserialArray
 from accelsim.arrays.common.bit_planes import BitPlaneProgram
 from accelsim.arrays.xnor.array import XnorArray
 from accelsim.errors import ConfigError, TraceError, UnsupportedLayerError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.technology.table import default_table
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.workload import Workload

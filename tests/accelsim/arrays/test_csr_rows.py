@@ -13,7 +13,7 @@ from accelsim.arrays.base import Tile, Work
 from accelsim.arrays.csr_rows.array import CsrRowsArray, CsrRowsProgram
 from accelsim.config import build
 from accelsim.errors import ConfigError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.gemm import GemmTrace
 from tests.references import csr_rows as reference_csr_rows
 

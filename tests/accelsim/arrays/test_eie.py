@@ -16,7 +16,7 @@ from accelsim.arrays.base import Tile, Work
 from accelsim.arrays.eie.array import EieArray, EieProgram
 from accelsim.config import build
 from accelsim.errors import ConfigError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.gemm import GemmTrace
 from tests.accelsim.energy.energy_by_hand import LANE_UM2, read_bit, sram_uw, write_bit
 from tests.places import GOLDEN

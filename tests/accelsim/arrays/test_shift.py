@@ -15,7 +15,7 @@ from accelsim.arrays.base import Tile
 from accelsim.arrays.common.signed_powers import signed_powers
 from accelsim.arrays.shift.array import ShiftArray, ShiftProgram
 from accelsim.errors import ConfigError, UnsupportedLayerError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.gemm import GemmTrace
 from tests.references import shift as reference_shift
 

@@ -13,7 +13,7 @@ import accelsim
 from accelsim.arrays.base import Tile
 from accelsim.arrays.ternary.array import TernaryArray, TernaryProgram
 from accelsim.errors import ConfigError, TraceError, UnsupportedLayerError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.technology.table import default_table
 from accelsim.trace.gemm import GemmTrace
 from tests.references import ternary as reference_ternary

@@ -15,7 +15,7 @@ from accelsim.arrays.common.packed_words import pack, popcount_adders
 from accelsim.arrays.xnor.array import XnorArray, XnorProgram
 from accelsim.arrays.xnor.kernels import ones
 from accelsim.errors import ConfigError, UnsupportedLayerError
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.technology.table import default_table
 from accelsim.trace.gemm import GemmTrace
 from tests.references import xnor as reference_xnor

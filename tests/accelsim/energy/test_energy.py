@@ -14,7 +14,7 @@ from accelsim.energy.actions import COMPONENTS, actions, buffer_bytes
 from accelsim.energy.area import area_items, machine_area, machine_leakage_uw
 from accelsim.engine.layer_result import OperandWidths
 from accelsim.errors import ConfigError
-from accelsim.hardware.accelerator import config_names, load_hardware
+from accelsim.hardware.loading import config_names, load_hardware
 from accelsim.technology.cost import Cost
 from accelsim.technology.settings import table_of
 from accelsim.technology.table import default_table

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import accelsim
 from accelsim.errors import ConfigError, FileFormatError, MissingFileError, UnknownNameError
-from accelsim.hardware.accelerator import config_names
+from accelsim.hardware.loading import config_names
 from explore.cli import app
 
 BARE = {"name": "bare", "array": {"kind": "systolic", "rows": 4, "cols": 8, "dataflow": "os"}}

@@ -9,7 +9,8 @@ import accelsim
 from accelsim import GemmTrace
 from accelsim.arrays.base import Tile
 from accelsim.errors import MappingError
-from accelsim.hardware.accelerator import Buffers, load_hardware
+from accelsim.hardware.loading import load_hardware
+from accelsim.hardware.parts import Buffers
 from accelsim.mapping.search import choose
 from accelsim.trace.conv import ConvGeometry
 

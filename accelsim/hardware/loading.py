@@ -1,0 +1,83 @@
+"""Machines by name, from YAML files and dicts, with dotted overrides."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from accelsim.config import Config, build
+from accelsim.errors import ConfigError, suggestion, unknown_name
+from accelsim.files import read_yaml
+from accelsim.hardware.accelerator import Accelerator
+
+
+def config_names() -> list[str]:
+    """Names of the shipped configurations, `family/machine`."""
+    root = files("hwconfigs")
+    found = [f"{folder.name}/{file.name[:-5]}" for folder in root.iterdir() if folder.is_dir()
+             for file in folder.iterdir() if file.name.endswith(".yaml")]  # fmt: skip
+    return sorted(found)
+
+
+def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overrides: Any) -> Accelerator:
+    """The machine from a name under hwconfigs/, a YAML file or a dict; overrides are dotted, `**{"array.rows": 8}`.
+
+    An Accelerator without overrides is returned as it is; with overrides, its array, fallback and DRAM stay of the
+    classes that they are, registered or not. Raises ConfigError (field, value, bound, nearest right name),
+    FileFormatError, MissingFileError or UnknownNameError.
+
+    >>> load_hardware("dense/os-32x32", **{"array.rows": 8}).array.peak_macs
+    256
+    """
+    if isinstance(source, Accelerator) and not overrides:
+        return source
+    if isinstance(source, Accelerator):
+        values, where = source.to_dict(), f"hardware {source.name!r}"
+    elif isinstance(source, Mapping):
+        values, where = copy.deepcopy(dict(source)), "hardware"
+    else:
+        values, where = _read(source)
+    for place, value in overrides.items():
+        _override(values, place, value)
+    if isinstance(source, Accelerator):
+        _build_parts_of(source, values, where)
+    machine: Accelerator = build(Accelerator, values, where)
+    return machine
+
+
+def _build_parts_of(source: Accelerator, values: dict[str, Any], where: str) -> None:
+    """Build the parts of `values` whose kind is still that of `source` with its classes, which nobody need register."""
+    for part, key in (("array", "kind"), ("fallback", "kind"), ("dram", "model")):
+        made, value = getattr(source, part), values.get(part)
+        if isinstance(value, dict) and isinstance(made, Config) and value.get(key) == getattr(made, key):
+            values[part] = build(type(made), value, where, prefix=f"{part}.")
+
+
+def _read(source: str | Path) -> tuple[dict[str, Any], str]:
+    text = str(source)
+    if text in config_names():
+        path = Path(str(files("hwconfigs") / f"{text}.yaml"))
+        return read_yaml(path, "hardware"), f"hardware {text!r}"
+    path = Path(text)
+    if not os.path.exists(path) and path.suffix not in {".yaml", ".yml"} and isinstance(source, str):
+        raise unknown_name("hardware", text, config_names())
+    return read_yaml(path, "hardware"), f"hardware {text!r}"
+
+
+def _override(values: dict[str, Any], place: str, value: Any) -> None:
+    """Set one dotted field in a configuration; ConfigError where the place cannot be."""
+    *parents, last = place.split(".")
+    if not all([*parents, last]):
+        raise ConfigError(f"override {place!r}; a dotted field such as array.rows is expected")
+    part: Any = values
+    for key in parents:
+        if part is values and key not in Accelerator.model_fields:
+            raise ConfigError(f"override {place!r}: unknown key {key!r}; {suggestion(key, Accelerator.model_fields)}")
+        part = part.setdefault(key, {}) if isinstance(part, dict) else part
+    if not isinstance(part, dict):
+        raise ConfigError(f"override {place!r}: {'.'.join(parents)} is {part!r:.60}, which has no fields")
+    part[last] = value
