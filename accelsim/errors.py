@@ -59,8 +59,8 @@ class InternalError(AccelSimError, RuntimeError):
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to `name`, or None where nothing is close."""
     options = {k.lower(): k for k in known}
-    found = difflib.get_close_matches(name.lower(), options, n=1, cutoff=0.5)
-    return options[found[0]] if found else None
+    matches = difflib.get_close_matches(name.lower(), options, n=1, cutoff=0.5)
+    return options[matches[0]] if matches else None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

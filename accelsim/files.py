@@ -23,8 +23,8 @@ def read_bytes(path: Path, what: str, limit: int) -> bytes:
     """The bytes of a regular file of at most `limit` bytes, or one clear error. `what` names the kind of file."""
     try:
         if not path.is_file():
-            found = "a folder" if path.is_dir() else "not there"
-            raise MissingFileError(f"{what} {str(path)!r} is {found}; a file is expected")
+            state = "a folder" if path.is_dir() else "not there"
+            raise MissingFileError(f"{what} {str(path)!r} is {state}; a file is expected")
         if path.stat().st_size > limit:
             raise FileFormatError(f"{what} {str(path)!r} has {path.stat().st_size} bytes; at most {limit} are read")
         return path.read_bytes()

@@ -105,11 +105,11 @@ class _Dram:
             if horizon <= self.env.now:
                 yield self.env.timeout(0)
                 continue
-            found = self.kernel.advance(horizon)
-            if found is None:
+            completion = self.kernel.advance(horizon)
+            if completion is None:
                 yield self.env.timeout(horizon - self.env.now)
                 continue
-            cycle, number = found
+            cycle, number = completion
             if cycle > self.env.now:
                 yield self.env.timeout(cycle - self.env.now)
             self.waiting.pop(number).succeed()

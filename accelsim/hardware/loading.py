@@ -18,9 +18,9 @@ from accelsim.hardware.accelerator import Accelerator
 def config_names() -> list[str]:
     """Names of the shipped configurations, `family/machine`."""
     root = files("hwconfigs")
-    found = [f"{folder.name}/{file.name[:-5]}" for folder in root.iterdir() if folder.is_dir()
+    names = [f"{folder.name}/{file.name[:-5]}" for folder in root.iterdir() if folder.is_dir()
              for file in folder.iterdir() if file.name.endswith(".yaml")]  # fmt: skip
-    return sorted(found)
+    return sorted(names)
 
 
 def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overrides: Any) -> Accelerator:

@@ -1,4 +1,4 @@
-"""Bytes of the tiles that a mapping cuts: what one pass over an operand moves, and what its largest tile needs."""
+"""Footprint of a tiling: the bytes that one pass over an operand moves, and what its largest tile needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def edges(size: int, step: int) -> NDArray[np.int64]:
     return np.append(np.arange(0, size, step), size)
 
 
-class TileBytes:
+class Footprint:
     """Tile sizes of one GEMM in bytes, measured once each. Sums are over all tiles of a grid, one pass."""
 
     def __init__(self, program: Program) -> None:
@@ -55,13 +55,13 @@ class TileBytes:
 
     def _ifmap_of_conv(self, m: int, k: int) -> tuple[int, int]:
         trace, total, largest = self.program.trace, 0, 0
-        kinds = Counter(self._alike(*span) for span in spans(self.size["K"], k))
+        kinds = Counter(self._first_of_kind(*span) for span in spans(self.size["K"], k))
         for span, count in kinds.items():
             sizes = -(-trace.touched_by_tile(m, *span) * trace.activation_bits // 8)
             total, largest = total + count * int(sizes.sum()), max(largest, int(sizes.max()))
         return total, largest
 
-    def _alike(self, k0: int, k1: int) -> Span:
+    def _first_of_kind(self, k0: int, k1: int) -> Span:
         """The first span along K that reads the same taps of as many channels."""
         conv = self.program.trace.conv
         if conv is None or conv.columns is not None:
@@ -90,8 +90,8 @@ class TileBytes:
         """Sum and maximum over the grid where only sizes matter: one tile of each size is asked."""
         if (axis, step, k) not in self.measured:
             tiles = product(_distinct(self.size[axis], step), _distinct(self.size["K"], k))
-            found = [(size(a, b), x * y) for (a, x), (b, y) in tiles]
-            self.measured[axis, step, k] = sum(s * n for s, n in found), max(s for s, _ in found)
+            sizes = [(size(a, b), x * y) for (a, x), (b, y) in tiles]
+            self.measured[axis, step, k] = sum(s * n for s, n in sizes), max(s for s, _ in sizes)
         return self.measured[axis, step, k]
 
     def outputs(self, m: int, n: int) -> int:

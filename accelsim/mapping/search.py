@@ -9,13 +9,13 @@ from itertools import permutations, product
 from math import lcm
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.arrays.base import Program, ceil_div
 from accelsim.errors import MappingError
 from accelsim.hardware.parts import Buffers, MappingConfig
-from accelsim.mapping.footprint import TileBytes
+from accelsim.mapping.footprint import Footprint
 from accelsim.mapping.tiling import Tiling
+from accelsim.mapping.traffic import Bytes, repeats, traffic_beside_ifmap
 from accelsim.trace.operand_names import BUFFERS
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
@@ -24,12 +24,13 @@ USUAL_TILES = 2048  # along one dimension; more are tried only where so many do 
 TILE_LIMIT = 200_000
 FREE_BYTES = 2.0**20  # that stand for a cycle where DRAM is ideal: cuts count first, bytes decide between equals
 PIPELINE_TILES = 8  # where traffic ties, at least so many tiles let loading, computing and write-back overlap
-Bytes = NDArray[np.float64]  # exact below 2^53
 
 
 def candidates(size: int, grain: int, most_tiles: int) -> list[int]:
-    """Tile sizes in multiples of the grain, largest first: all where they are few, else the smallest for each number
-    of tiles up to `most_tiles`."""
+    """Tile sizes in multiples of the grain, largest first.
+
+    All where they are few, else the smallest for each number of tiles up to `most_tiles`.
+    """
     units = ceil_div(size, grain)
     if units <= FEW_UNITS:
         return [min(step * grain, size) for step in range(units, 0, -1)]
@@ -58,9 +59,9 @@ def choose(
     search = _Search(program, buffers, overlap, given or MappingConfig(), min(bytes_per_cycle, FREE_BYTES))
     for most_tiles in (USUAL_TILES, TILE_LIMIT):
         for whole in (True, False):
-            found = search.best(whole, most_tiles)
-            if found is not None:
-                return found
+            tiling = search.best(whole, most_tiles)
+            if tiling is not None:
+                return tiling
     raise MappingError(search.complaint())
 
 
@@ -68,7 +69,7 @@ class _Search:
     """All candidate tilings of one GEMM with their traffic.
 
     Halos make the ifmap's bytes dear to measure, so they are measured in the order of a lower bound (no halo) and only
-    while the bound is no worse than the best tiling found: what is left out cannot win or tie.
+    while the bound is no worse than the best tiling so far: what is left out cannot win or tie.
     """
 
     def __init__(
@@ -77,8 +78,8 @@ class _Search:
         self.program, self.buffers, self.overlap = program, buffers, overlap
         self.cut_bytes = float(round(program.cut_cycles * bytes_per_cycle))  # that a cut of T is worth
         self.orders = (given.order,) if given.order else ORDERS
-        self.bytes = TileBytes(program)
-        self.size = self.bytes.size
+        self.footprint = Footprint(program)
+        self.size = self.footprint.size
         self.step = {"M": program.grain.m, "N": program.grain.n, "K": program.grain.k}
         self.given = {
             d: self._on_grain(d, size) for d, size in zip("MNK", (given.m, given.n, given.k), strict=True) if size
@@ -116,8 +117,11 @@ class _Search:
         if self.buffers is None:
             return True
         m, n, k = tile["M"], tile["N"], tile["K"]
-        fits = self.bytes.first_ifmap(m, k) <= self.room["ifmap"] and self.bytes.filters(n, k)[1] <= self.room["filter"]
-        return fits and self.bytes.resident_output(m, n, k) <= self.room["ofmap"]
+        fits = (
+            self.footprint.first_ifmap(m, k) <= self.room["ifmap"]
+            and self.footprint.filters(n, k)[1] <= self.room["filter"]
+        )
+        return fits and self.footprint.resident_output(m, n, k) <= self.room["ofmap"]
 
     def _pick(self, options: dict[str, list[int]]) -> Tiling | None:
         """The least traffic over every tiling and order."""
@@ -134,19 +138,19 @@ class _Search:
         shape = grid["M"].shape
         filters, ofmap, psum = (np.zeros(shape) for _ in range(3))
         for (b, n), (c, k) in product(enumerate(options["N"]), enumerate(options["K"])):
-            filters[:, b, c], largest = self.bytes.filters(n, k)
+            filters[:, b, c], largest = self.footprint.filters(n, k)
             filters[:, b, c] += np.inf if largest > self.room["filter"] else 0
         for (a, m), (b, n) in product(enumerate(options["M"]), enumerate(options["N"])):
-            need = np.array([self.bytes.resident_output(m, n, k) for k in options["K"]])
-            ofmap[a, b, :] = np.where(need <= self.room["ofmap"], self.bytes.outputs(m, n), np.inf)
-            psum[a, b, :] = self.bytes.psums(m, n)
-        again = np.stack([_repeats(order, "N", grid) for order in self.orders])
-        rest = np.stack([_other_traffic(order, grid, filters, ofmap, psum) for order in self.orders])
+            need = np.array([self.footprint.resident_output(m, n, k) for k in options["K"]])
+            ofmap[a, b, :] = np.where(need <= self.room["ofmap"], self.footprint.outputs(m, n), np.inf)
+            psum[a, b, :] = self.footprint.psums(m, n)
+        again = np.stack([repeats(order, "N", grid) for order in self.orders])
+        rest = np.stack([traffic_beside_ifmap(order, grid, filters, ofmap, psum) for order in self.orders])
         return again, rest
 
     def _measured_ifmap(self, options: dict[str, list[int]], again: Bytes, rest: Bytes) -> Bytes:
         """Bytes of one pass over the ifmap by (m, k); infinite where it does not fit or cannot be the best."""
-        least = np.array([self.bytes.ifmap_at_least(k) for k in options["K"]], float)
+        least = np.array([self.footprint.ifmap_at_least(k) for k in options["K"]], float)
         bound = (least * again + rest).min(axis=(0, 2))
         exact, best = np.full(bound.shape, np.inf), np.inf
         for at in np.argsort(bound, axis=None, kind="stable"):
@@ -154,8 +158,11 @@ class _Search:
             if bound[a, c] > best or not np.isfinite(bound[a, c]):
                 break
             m, k = options["M"][a], options["K"][c]
-            if self.bytes.first_ifmap(m, k) <= self.room["ifmap"] and self.bytes.ifmap(m, k)[1] <= self.room["ifmap"]:
-                exact[a, c] = self.bytes.ifmap(m, k)[0]
+            if (
+                self.footprint.first_ifmap(m, k) <= self.room["ifmap"]
+                and self.footprint.ifmap(m, k)[1] <= self.room["ifmap"]
+            ):
+                exact[a, c] = self.footprint.ifmap(m, k)[0]
                 best = min(best, (exact[a, c] * again[:, a, :, c] + rest[:, a, :, c]).min())
         return exact
 
@@ -168,8 +175,10 @@ class _Search:
         cost[total > least] = np.inf
         order, a, b, c = (int(i) for i in np.unravel_index(int(cost.argmin()), cost.shape))
         if tiles[a, b, c] > TILE_LIMIT:
-            told = f"layer {self.program.trace.name!r} needs {tiles[a, b, c]:.3g} tiles"
-            raise MappingError(f"{told}, more than {TILE_LIMIT}; larger buffers are expected")
+            raise MappingError(
+                f"layer {self.program.trace.name!r} needs {tiles[a, b, c]:.3g} tiles, more than {TILE_LIMIT}; larger "
+                "buffers are expected"
+            )
         sizes = {"M": options["M"][a], "N": options["N"][b], "K": options["K"][c]}
         t = self.program.grain.whole
         cuts = ceil_div(self.size[t], sizes[t]) - 1
@@ -189,23 +198,8 @@ class _Search:
         grain = self.program.grain
         smallest = {"M": grain.m, "N": grain.n, "K": grain.k} | self.given
         m, n, k = (min(smallest[d], self.size[d]) for d in "MNK")
-        need = self.bytes.need(m, n, k)
+        need = self.footprint.need(m, n, k)
         factor = 2 if self.buffers is not None and self.buffers.double else 1
         text = ", ".join(f"{part}_kib >= {ceil_div(size * factor, 1024)}" for part, size in need.items())
-        told = f"layer {self.program.trace.name!r}: the smallest tile ({m} x {n} x {k}) does not fit the buffers"
-        return f"{told}; {text} would"
-
-
-def _other_traffic(order: str, grid: dict[str, Bytes], filters: Bytes, ofmap: Bytes, psum: Bytes) -> Bytes:
-    """DRAM bytes of filters, outputs and psums under a loop order. An operand that a dimension does not index is moved
-    again for each step of that dimension, unless nothing that indexes it moves inside."""
-    visits = _repeats(order, "K", grid)
-    return filters * _repeats(order, "M", grid) + ofmap + 2 * psum * (visits - 1)
-
-
-def _repeats(order: str, free: str, grid: dict[str, Bytes]) -> Bytes:
-    inner = order[order.index(free) + 1 :]
-    moves = np.zeros_like(grid["M"], dtype=bool)
-    for dimension in inner:
-        moves |= grid[dimension] > 1
-    return np.where(moves, grid[free], 1.0)
+        tile = f"the smallest tile ({m} x {n} x {k})"
+        return f"layer {self.program.trace.name!r}: {tile} does not fit the buffers; {text} would"

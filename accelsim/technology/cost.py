@@ -10,9 +10,9 @@ class Cost(float):
 
     def __new__(cls, value: float, formula: str) -> Cost:
         """`formula` names figures of the table and what is done with them."""
-        made = super().__new__(cls, value)
-        made.formula = formula
-        return made
+        cost = super().__new__(cls, value)
+        cost.formula = formula
+        return cost
 
     def __add__(self, other: float) -> Cost:
         """The sum; nothing is added to the formula by 0."""

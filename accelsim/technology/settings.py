@@ -49,8 +49,8 @@ def energy_settings(value: object) -> Config | None:
         return value
     if not isinstance(value, Mapping):
         raise ConfigError(f"energy is {value!r:.60}; a mapping such as mult_8_pj: 0.25 is expected")
-    made: Config = build(settings_class(), dict(value), prefix="energy.")
-    return made
+    settings: Config = build(settings_class(), dict(value), prefix="energy.")
+    return settings
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from accelsim.arrays.eie.array import EieArray
 from accelsim.arrays.scnn.array import ScnnArray
 from accelsim.arrays.sticker.array import StickerArray, StickerProgram
 from accelsim.arrays.ternary.array import TernaryArray
-from accelsim.mapping.footprint import TileBytes, bytes_of, edges, spans
+from accelsim.mapping.footprint import Footprint, bytes_of, edges, spans
 from accelsim.trace.conv import ConvGeometry
 
 ARRAYS = {
@@ -52,7 +52,7 @@ def is_dense(program):
 def test_all_tiles_at_once_are_every_tile_alone(name, index):
     rng = np.random.default_rng([index, len(name)])
     program = ARRAYS[name].program(trace_for(name, rng))
-    sizes = TileBytes(program).size
+    sizes = Footprint(program).size
     assert program.uniform_weights is (name == "ternary without skipping" or is_dense(program))
     for _ in range(4):
         n, k = (program.grain.n * int(rng.integers(1, 6)), program.grain.k * int(rng.integers(1, 6)))
@@ -65,13 +65,13 @@ def test_all_tiles_at_once_are_every_tile_alone(name, index):
             bytes_of(program.weight_bits(*a, *b)) + bytes_of(program.index_bits(*a, *b))
             for a in spans(sizes["N"], n) for b in spans(sizes["K"], k)
         ]  # fmt: skip
-        assert TileBytes(program).filters(n, k) == (sum(each), max(each))
+        assert Footprint(program).filters(n, k) == (sum(each), max(each))
 
 
 @pytest.mark.parametrize("name", ["sparse/csr-rows-16x16", "dense/os-16x16"])
 def test_shapes_ask_one_tile_of_each_size(name):
     program = load_hardware(name).array.program(GemmTrace("t", M=1, N=100, K=1000))
-    bits = TileBytes(program)
+    bits = Footprint(program)
     every = [
         bytes_of(program.weight_bits(*a, *b)) + bytes_of(program.index_bits(*a, *b))
         for a in spans(100, 32) for b in spans(1000, 128)
