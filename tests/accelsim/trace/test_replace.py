@@ -143,9 +143,7 @@ def test_no_number_format_is_lost_on_the_way(trace):
         "shape": trace.as_shape(),
         "uncompressed": uncompressed(net).traces[0],
         "dense baseline": dense_workload(uncompressed(net), net).traces[0],
-        "dense baseline of 8 bits": dense_workload(Workload("8", [GemmTrace(trace.name, M=3, N=4, K=5)]), net).traces[
-            0
-        ],
+        "dense baseline of 8 bits": dense_workload(eight_bits, net).traces[0],
         "file": Workload.from_manifest(*net.manifest(), "a file").traces[0],
     }
     for how, copy in copies.items():
