@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import lane_operations
 from workloads.lowering.calls import Call, Value, joined
 from workloads.lowering.items import Gemm, Item, Work
@@ -73,10 +74,9 @@ def _part(
     from_hidden = Value(f"{call.output.name}:{part.name}:hidden", (batch, of_hidden.shape[0]))
 
     def gemm(name: str, weight: Value, writes: Value, rows: int, repeat: int, activation: Any) -> Gemm:
-        return Gemm(
-            f"{part.name}.{name}", short, reads, writes, N=weight.shape[0], M=rows, K=weight.shape[1], repeat=repeat,
-            weight=lambda: _real(weight), activation=activation,
-        )  # fmt: skip
+        filters, reduction = weight.shape
+        layer = GemmTrace(f"{part.name}.{name}", M=rows, N=filters, K=reduction, kind=short, repeat=repeat)
+        return Gemm(layer, reads, writes, weight=lambda: _real(weight), activation=activation)
 
     items: list[Item] = [
         gemm("input", of_input, from_input, steps * batch, 1, part.inputs),

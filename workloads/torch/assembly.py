@@ -17,7 +17,6 @@ from accelsim.trace.settling import RECURRENT
 from workloads.lowering import FREE, Gemm, Item, Work, lower
 from workloads.lowering.calls import Call, Value
 from workloads.lowering.quantizing import Quantization, of_layer
-from workloads.shapes.changes import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -129,7 +128,7 @@ class Assembly:
         layer = self.names.get(len(self.entries))
         if layer is None:
             raise TraceError(f"layer {item.name!r} does not run for the example input; give data that takes its path")
-        if item.activation is None or (layer in self._seen and item.kind not in RECURRENT):
+        if item.activation is None or (layer in self._seen and item.layer.kind not in RECURRENT):
             return  # a layer that runs again keeps its first run's numbers, but for the steps of recurrent ones
         self._seen.add(layer)
         if self.calibrate:
@@ -158,7 +157,7 @@ class Assembly:
     def _name_attention(self) -> None:
         """Products around a softmax are called what fused attention calls them: scores and context."""
         for entry in self.entries:
-            if entry.item.name.endswith("matmul") and entry.gemm and entry.gemm.kind == "attention":
+            if entry.item.name.endswith("matmul") and entry.gemm and entry.gemm.layer.kind == "attention":
                 self._name_one(entry)
 
     def _name_one(self, entry: Entry) -> None:
@@ -167,15 +166,15 @@ class Assembly:
         shares = [e for e in before if isinstance(e.item, Work) and e.item.op == "softmax"]
         if not shares:
             return
-        entry.item.name = entry.item.name.removesuffix("matmul") + "context"
+        entry.gemm.rename(entry.gemm.name.removesuffix("matmul") + "context")
         found = shares[0]
         while isinstance(found.item, Work) and (found is shares[0] or found.item.op in SCORE_OPS):
             earlier = [i for i in found.reads if i != INPUT]
             if not earlier:
                 return
             found = self.entries[min(earlier, key=lambda i: (self.entries[i].gemm is None, i))]
-        if found.gemm is not None and found.item.name.endswith("matmul"):
-            found.item.name = found.item.name.removesuffix("matmul") + "scores"
+        if found.gemm is not None and found.gemm.name.endswith("matmul"):
+            found.gemm.rename(found.gemm.name.removesuffix("matmul") + "scores")
 
 
 class _Naming:
@@ -205,14 +204,14 @@ class _Naming:
 
     def _trace(self, entry: Entry) -> str:
         assert entry.gemm is not None
-        trace, fields = entry.gemm.shape(), ("M", "N", "K", "groups", "kind", "conv")
+        trace, fields = entry.gemm.layer, ("M", "N", "K", "groups", "kind", "conv")
         for name, other in self._runs(self.traces, trace.name):
             if all(getattr(other, f) == getattr(trace, f) for f in fields):
-                self.traces[name] = changed(other, repeat=other.repeat + trace.repeat)
+                self.traces[name] = replace(other, repeat=other.repeat + trace.repeat)
                 _append_steps(self.entry_of[name], entry, other.repeat, trace)
                 return name
         name = self._free(trace.name)
-        self.traces[name], self.entry_of[name] = changed(trace, name=name), entry
+        self.traces[name], self.entry_of[name] = replace(trace, name=name), entry
         return name
 
     def _operator(self, index: int, entry: Entry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import fields, replace
 from typing import Any
 
@@ -216,6 +217,16 @@ def test_the_callers_arrays_stay_writeable(convolution):
         assert array.flags.writeable
         array[...] = array
     assert not trace.weight.flags.writeable
+
+
+@every
+def test_what_was_sent_to_another_process_is_the_same_and_read_only(trace):
+    back = pickle.loads(pickle.dumps(trace))
+    gone = ("weight_operand", "activation_operand")
+    assert values(back, *gone) == values(trace, *gone)
+    for one, other in ((back.weight, trace.weight), (back.activation, trace.activation)):
+        np.testing.assert_array_equal(one, other)
+    assert back.weight is None or not back.weight.flags.writeable or isinstance(back.weight_operand, PatternOperand)
 
 
 def test_a_workload_is_copied_too():
