@@ -203,21 +203,21 @@ def _uncompressed_layer(trace: GemmTrace) -> GemmTrace:
 def _distinct(machines: Sequence[Accelerator]) -> list[Accelerator]:
     """The machines under names of their own: a name that was there before gets "(2)", "(3)" and so on."""
     taken: set[str] = set()
-    found = []
+    result = []
     for machine in machines:
         number, name = 1, machine.name
         while name in taken:
             number += 1
             name = f"{machine.name} ({number})"
         taken.add(name)
-        found.append(machine.model_copy(update={"name": name}))
-    return found
+        result.append(machine.model_copy(update={"name": name}))
+    return result
 
 
 def _ratios(ratio: PPR) -> dict[str, Any]:
-    found: dict[str, Any] = {key: _finite(getattr(ratio, key)) for key in RATIOS}
+    result: dict[str, Any] = {key: _finite(getattr(ratio, key)) for key in RATIOS}
     conv = ratio.conv
-    return found | {"conv": None if conv is None else {key: _finite(getattr(conv, key)) for key in RATIOS}}
+    return result | {"conv": None if conv is None else {key: _finite(getattr(conv, key)) for key in RATIOS}}
 
 
 def _finite(value: float) -> float | None:

@@ -171,6 +171,10 @@ class PatternOperand:
     coding: str
     pattern: Pattern
 
+    def __reduce__(self) -> tuple[type[PatternOperand], tuple[int, int, int, str, Pattern]]:
+        """Pickled and copied as the pattern that it is; its integers are drawn again."""
+        return PatternOperand, (self.rows, self.columns, self.bits, self.coding, self.pattern)
+
     @cached_property
     def _values(self) -> Ints:
         rng = np.random.default_rng(self.pattern.seed)

@@ -133,8 +133,8 @@ def attention(call: Call) -> list[Item]:
         if isinstance(mask, Value):
             bias = _real(mask).expand(*stack, rows, keys).reshape(groups, rows, keys)
             scaled = scaled.masked_fill(~bias, float("-inf")) if bias.dtype == torch.bool else scaled + bias
-        found: torch.Tensor = scaled.softmax(-1).nan_to_num()
-        return found
+        shares_of_keys: torch.Tensor = scaled.softmax(-1).nan_to_num()
+        return shares_of_keys
 
     items: list[Item] = [
         Gemm(
@@ -147,10 +147,10 @@ def attention(call: Call) -> list[Item]:
         elementwise(f"{name}.scale", "scale", (scores,), scores),
     ]  # fmt: skip
     if isinstance(mask, Value) or call.arguments.get("is_causal"):
-        held = mask.elements if isinstance(mask, Value) and mask.constant else 0
+        constants = mask.elements if isinstance(mask, Value) and mask.constant else 0
         masked = (scores, mask) if isinstance(mask, Value) and not mask.constant else (scores,)
         op = "add" if len(masked) == 2 else "bias"
-        items.append(elementwise(f"{name}.mask", op, masked, scores, parameters=held))
+        items.append(elementwise(f"{name}.mask", op, masked, scores, parameters=constants))
     items.append(elementwise(f"{name}.softmax", "softmax", (scores,), shares, rows=groups * rows))
     items.append(
         Gemm(

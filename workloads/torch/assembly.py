@@ -83,9 +83,9 @@ class Assembly:
         self._name_attention()
         folded = self._fold()
         naming = _Naming(self, folded)
-        found = naming.result()
+        layers = naming.result()
         self.names = naming.named
-        return found
+        return layers
 
     def _sources_of(self, value: Value) -> Sources:
         return self._sources.get(value.name, frozenset({INPUT}))
@@ -95,9 +95,9 @@ class Assembly:
 
     def _pass_on(self, call: Call) -> None:
         """What an operation writes is made of what it reads."""
-        found = self._union(call.values())
+        sources = self._union(call.values())
         for value in call.outputs:
-            self._sources[value.name] = found
+            self._sources[value.name] = sources
 
     def _leave_out(self, call: Call) -> None:
         where = call.module or "the model"
@@ -167,14 +167,14 @@ class Assembly:
         if not shares:
             return
         entry.gemm.rename(entry.gemm.name.removesuffix("matmul") + "context")
-        found = shares[0]
-        while isinstance(found.item, Work) and (found is shares[0] or found.item.op in SCORE_OPS):
-            earlier = [i for i in found.reads if i != INPUT]
+        producer = shares[0]
+        while isinstance(producer.item, Work) and (producer is shares[0] or producer.item.op in SCORE_OPS):
+            earlier = [i for i in producer.reads if i != INPUT]
             if not earlier:
                 return
-            found = self.entries[min(earlier, key=lambda i: (self.entries[i].gemm is None, i))]
-        if found.gemm is not None and found.gemm.name.endswith("matmul"):
-            found.gemm.rename(found.gemm.name.removesuffix("matmul") + "scores")
+            producer = self.entries[min(earlier, key=lambda i: (self.entries[i].gemm is None, i))]
+        if producer.gemm is not None and producer.gemm.name.endswith("matmul"):
+            producer.gemm.rename(producer.gemm.name.removesuffix("matmul") + "scores")
 
 
 class _Naming:
@@ -219,15 +219,15 @@ class _Naming:
         assert isinstance(work, Work)
         fused = work.fusable and self._drains(entry) and bool(self.last)
         name = self._free(work.name)
-        made = Operator(
+        operator = Operator(
             name, work.op, self.last, work.inputs, work.outputs, work.work, work.parameters, fused,
             repeat=work.repeat,
         )  # fmt: skip
         for known, other in self._runs(self.operators, work.name):
-            if replace(other, name=name, repeat=1) == replace(made, repeat=1):
-                self.operators[known] = replace(other, repeat=other.repeat + made.repeat)
+            if replace(other, name=name, repeat=1) == replace(operator, repeat=1):
+                self.operators[known] = replace(other, repeat=other.repeat + operator.repeat)
                 return known
-        self.operators[name] = made
+        self.operators[name] = operator
         return name
 
     def _drains(self, entry: Entry) -> bool:
@@ -238,7 +238,7 @@ class _Naming:
         return self.named.get(source) == self.last and self.assembly._users[source] == 1
 
     def _runs(self, known: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
-        return [(other, held) for other, held in known.items() if other.split("#")[0] == name]
+        return [(other, run) for other, run in known.items() if other.split("#")[0] == name]
 
     def _free(self, name: str) -> str:
         """The name, with a number behind it where a trace or an operator has it already."""
