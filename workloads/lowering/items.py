@@ -77,7 +77,7 @@ Item = Gemm | Work
 def elementwise(
     name: str, op: str, reads: tuple[Value, ...], writes: Value, *, window: int = 1, rows: int = 0, parameters: int = 0
 ) -> Work:
-    """An operator whose work is what `accelsim.operator.OPS` says of it, for the elements that it writes."""
+    """An operator whose work is what `accelsim.trace.operator.OPS` says of it, for the elements that it writes."""
     from accelsim.trace.operator import OPS
 
     work = lane_operations(op, writes.elements, window, rows)

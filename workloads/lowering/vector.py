@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Lowering = Callable[[Call], "list[Item] | None"]
 
-UNARY: Mapping[str, str] = {  # op of one activation -> its key in accelsim.operator.OPS
+UNARY: Mapping[str, str] = {  # op of one activation -> its key in accelsim.trace.operator.OPS
     "relu": "relu", "clamp": "clip", "clamp_min": "relu", "clamp_max": "relu", "leaky_relu": "leaky_relu",
     "prelu": "prelu", "threshold": "relu",
     "hardsigmoid": "hard_sigmoid", "hardswish": "hard_swish", "abs": "abs", "neg": "neg", "square": "scale",
