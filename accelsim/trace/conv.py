@@ -14,13 +14,14 @@ from accelsim.errors import MappingError, TraceError
 
 Ints = NDArray[np.integer]
 Pair = tuple[int, int]
+INTEGERS = (int, np.integer)  # a tuple: `int | np.integer` would be built anew at every check
 SIDE_LIMIT = 2**20  # of an ifmap
 MARK_LIMIT = 2**31  # positions to mark one by one
 
 
 def as_pair(value: int | Pair, what: str, least: int) -> Pair:
     """(vertical, horizontal) from one integer or two, each at least `least`; TraceError otherwise."""
-    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    pair = (value, value) if isinstance(value, INTEGERS) else tuple(value)
     if len(pair) != 2 or any(int(v) != v or v < least for v in pair):
         raise TraceError(f"{what} is {value!r}; an integer or a pair of at least {least} is expected")
     return int(pair[0]), int(pair[1])
