@@ -96,9 +96,9 @@ def _published(
     from workloads.published.apply import compressed
     from workloads.published.files import load_profile
 
-    found = load_profile(network.name, profile)
-    drawn = compressed(list(network), found, seed * _SEEDS_A_NETWORK)
-    return _with(network, drawn, {"weights": "random", "seed": seed, "profile": found.provenance()})
+    figures = load_profile(network.name, profile)
+    drawn = compressed(list(network), figures, seed * _SEEDS_A_NETWORK)
+    return _with(network, drawn, {"weights": "random", "seed": seed, "profile": figures.provenance()})
 
 
 def shapes(name: str) -> Workload:

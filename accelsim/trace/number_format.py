@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.errors import TraceError
+from accelsim.trace.conv import INTEGERS
 from accelsim.trace.operand import ArrayOperand, check_extent
 
 CODINGS = ("uniform", "pow2", "binary", "ternary", "codebook")
@@ -29,7 +30,7 @@ class NumberFormat:
     def __post_init__(self) -> None:
         for field in ("weight_bits", "activation_bits"):
             value = getattr(self, field)
-            if not isinstance(value, int | np.integer) or not 1 <= value <= 32:
+            if not isinstance(value, INTEGERS) or not 1 <= value <= 32:
                 raise TraceError(f"{field} is {value!r}; an integer from 1 to 32 is expected")
         if self.weight_coding not in CODINGS:
             raise TraceError(f"weight_coding is {self.weight_coding!r}; one of {', '.join(CODINGS)} is expected")

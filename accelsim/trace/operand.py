@@ -77,6 +77,10 @@ class ArrayOperand:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", read_only(self.values))
 
+    def __reduce__(self) -> tuple[type[ArrayOperand], tuple[Ints]]:
+        """Pickled and copied by its values, so that what comes back is read-only too."""
+        return ArrayOperand, (self.values,)
+
     @property
     def rows(self) -> int:
         """The number of rows."""
@@ -166,6 +170,10 @@ class PatternOperand:
     bits: int
     coding: str
     pattern: Pattern
+
+    def __reduce__(self) -> tuple[type[PatternOperand], tuple[int, int, int, str, Pattern]]:
+        """Pickled and copied as the pattern that it is; its integers are drawn again."""
+        return PatternOperand, (self.rows, self.columns, self.bits, self.coding, self.pattern)
 
     @cached_property
     def _values(self) -> Ints:

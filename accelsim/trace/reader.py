@@ -37,10 +37,10 @@ class RecordReader:
 
     def whole(self, key: str, least: int, most: int = SIZE_LIMIT) -> int:
         """An integer within bounds."""
-        value = self.value(key)
-        if not _is_whole(value, least, most):
-            raise self._wrong(key, value, f"an integer from {least} to {most}")
-        return value  # type: ignore[no-any-return]  # _is_whole has seen that it is an int
+        value: Any = self.record.get(key)
+        if _is_whole(value, least, most):
+            return value  # type: ignore[no-any-return]  # _is_whole has seen that it is an int
+        raise self._wrong(key, self.value(key), f"an integer from {least} to {most}")
 
     def wholes(self, key: str, count: int, least: int) -> tuple[int, ...]:
         """So many integers of at least `least`."""
@@ -55,7 +55,7 @@ class RecordReader:
 
     def pair(self, key: str, least: int) -> tuple[int, ...]:
         """Two integers of at least `least`, (vertical, horizontal), or one that stands for both."""
-        if isinstance(self.value(key), list):
+        if isinstance(self.record.get(key), list):
             return self.wholes(key, 2, least)
         return (self.whole(key, least),) * 2
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from accelsim.errors import TraceError
-from accelsim.trace.conv import ConvGeometry, Pair
+from accelsim.trace.conv import INTEGERS, ConvGeometry, Pair
 from accelsim.trace.operand import ArrayOperand
 
 SIZE_LIMIT = 2**62
@@ -24,7 +22,7 @@ class Shape(NamedTuple):
 
 def positive(value: Any, name: str, field: str) -> int:
     """An integer from 1 to 2^62, or TraceError that names the field."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    whole = isinstance(value, INTEGERS) and not isinstance(value, bool)
     if not whole or not 1 <= value <= SIZE_LIMIT:
         raise TraceError(f"{field} of trace {name!r} is {value!r}; an integer from 1 to 2^62 is expected")
     return int(value)

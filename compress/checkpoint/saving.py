@@ -88,23 +88,23 @@ def _runs(
 ) -> dict[str, tuple[IntegerLayer, _Run]]:
     """Run the example on integers; each reached layer with what it did, in the order in which they ran."""
     network = IntegerNetwork(model, codes, activations)
-    found: dict[str, tuple[IntegerLayer, _Run]] = {}
+    recorded: dict[str, tuple[IntegerLayer, _Run]] = {}
 
     def hook(name: str, layer: IntegerLayer, output: torch.Tensor) -> None:
-        if name in found:
+        if name in recorded:
             raise CompressionError(f"layer {name!r} runs more than once on an input; such a network cannot be saved")
         assert layer.ifmap is not None
         ints = layer.ifmap if isinstance(layer.source, nn.Conv2d) else layer.ifmap.flatten(0, -2)
         rows = output.numel() // len(layer.ints)
-        found[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
+        recorded[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
 
     for name, layer in network.layers.items():
         layer.register_forward_hook(lambda module, _, output, name=name: hook(name, module, output))
     with torch.no_grad():
         network(example)
-    if not found:
+    if not recorded:
         raise CompressionError("the example reached no conv or linear layer; there is nothing to save")
-    return found
+    return recorded
 
 
 def _saved(
