@@ -70,6 +70,14 @@ def test_every_transfer_is_answered_once_in_order_wherever_the_kernel_stops(valu
     assert answers(part(values).kernel(CLOCK_MHZ), work, step) == got
 
 
+def test_a_submission_at_the_clock_of_a_requests_end_goes_before_the_next():
+    """At 64 bytes a cycle the second transfer comes exactly when the first one's 100th request ends."""
+    work = [(0, Transfer("ifmap", 64 * 200, False)), (100, Transfer("weight", 64, False))]
+    for step in (None, 1, 7):
+        kernel = part({"model": "bandwidth", "gbps": 64.0}).kernel(1000.0)
+        assert answers(kernel, work, step) == [(102, 1), (201, 0)]
+
+
 @EVERY_MODEL
 @given(work=submissions())
 @settings(max_examples=25, deadline=None, derandomize=True)
