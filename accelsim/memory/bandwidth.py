@@ -86,7 +86,7 @@ class BandwidthKernel(DramKernel):
         cost = len(self.turn) * REQUEST_BYTES * self.byte_ticks
         horizon = min(limit, self.done[0][0] if self.done else limit)
         if horizon != float("inf"):
-            rounds = min(rounds, (int(horizon) * self.cycle_ticks - self.now) // cost)
+            rounds = min(rounds, (int(horizon) * self.cycle_ticks - self.now - 1) // cost)
         if rounds > 0:
             self.now += rounds * cost
             for entry in self.turn:
