@@ -1,4 +1,4 @@
-"""An array of anybody's own, in a package outside the tree: installed beside the wheel, it works without an edit of ours."""
+"""An array of anybody's own, in a package outside the tree: installed beside the wheel, it works as it is."""
 
 import json
 import shutil
@@ -51,10 +51,19 @@ def test_it_runs_and_every_output_is_right(installed):
 
 @pytest.mark.parametrize("iso", ["mac", "area"])
 def test_it_is_compared_at_equal_size(installed, iso):
-    machines = ("--hw", "dense/os-16x16", "--hw", "bitmap-rows-16x16.yaml", "--set", "array.rows=16")
-    out = command(installed, "compare", "lenet5", *machines, "--density", "0.1", "--iso", iso, "--json")
-    _, own = json.loads(out)["machines"]
-    assert own["report"]["configuration"]["array"]["kind"] == "bitmap_rows"
+    """A machine of 4 x 4 MACs grows by the sizes that the array names as scalable."""
+    text = (EXAMPLE / "bitmap-rows-16x16.yaml").read_text()
+    small = text.replace("16x16", "4x4").replace("rows: 16, cols: 16", "rows: 4, cols: 4")
+    (installed[1] / "small.yaml").write_text(small)
+    machines = ("--hw", "dense/os-16x16", "--hw", "small.yaml")
+    out = json.loads(command(installed, "compare", "lenet5", *machines, "--density", "0.1", "--iso", iso, "--json"))
+    own, (sizing,) = out["machines"][1], out["sizings"]
+    array = own["configuration"]["array"]
+    assert array["kind"] == "bitmap_rows"
+    assert (array["rows"], array["cols"]) == (16, 16) or iso == "area"
+    assert array["rows"] * array["cols"] > 16
+    assert sizing["iso"] == iso
+    assert own["against_first"]["ppr"] > 0
 
 
 def test_its_own_tests_pass(installed):
