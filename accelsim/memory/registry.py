@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from accelsim.config import name_in
 from accelsim.memory.base import DramConfig
 from accelsim.registry import Registry
 
@@ -19,19 +20,11 @@ MODELS = {
 Dram = TypeVar("Dram", bound=type[DramConfig])
 
 
-def model_of(dram: object) -> str | None:
-    """The default of a DramConfig's field `model`; None where it is no DramConfig or its model has no default."""
-    if not isinstance(dram, type) or not issubclass(dram, DramConfig):
-        return None
-    default = dram.model_fields["model"].default
-    return default if isinstance(default, str) else None
-
-
 def _check(model: str, value: object) -> str | None:
-    """A DramConfig whose field `model` has the registered name as its default."""
-    if model_of(value) == model:
+    """A DramConfig whose field `model` allows the registered name alone."""
+    if name_in(value, DramConfig, "model") == model:
         return None
-    return f"a subclass of DramConfig with `model: Literal[{model!r}] = {model!r}` is expected"
+    return f"a subclass of DramConfig with `model: Literal[{model!r}]` is expected"
 
 
 DRAM_MODELS: Registry[type[DramConfig]] = Registry("DRAM model", "accelsim.dram_models", MODELS, check=_check)
@@ -47,5 +40,5 @@ def register_dram(dram: Dram) -> Dram:
 
     Raises ConfigError where the class is no DramConfig with such a model, or the name already stands for another class.
     """
-    DRAM_MODELS.add(model_of(dram) or str(dram), dram)
+    DRAM_MODELS.add(name_in(dram, DramConfig, "model") or str(dram), dram)
     return dram
