@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from math import inf
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -32,9 +31,8 @@ class LayerRunner:
 
     def __init__(self, machine: Accelerator, leak_uw: float) -> None:
         self.machine, self.leak_uw = machine, leak_uw
-        timed = machine.dram.kernel(machine.clock_mhz)
-        self.overlap = timed is not None
-        self.bytes_per_cycle = timed.bytes_per_cycle if timed is not None else inf
+        self.overlap = machine.dram.is_timed
+        self.bytes_per_cycle = machine.dram.bytes_per_cycle(machine.clock_mhz)
         self.slots = 1 if machine.buffers is not None and not machine.buffers.double else 2
         self.mapped: WeakKeyDictionary[Program, Mapping] = WeakKeyDictionary()
         self.alike: dict[object, Mapping] = {}

@@ -21,9 +21,19 @@ class BandwidthDram(DramConfig):
     gbps: Annotated[float, Field(gt=0)]
     latency_cycles: Annotated[int, Field(ge=0, le=2**50)] = 0
 
+    def bytes_per_cycle(self, clock_mhz: float) -> float:
+        """Return the rate against an array clock."""
+        rate = _bytes_per_cycle(self.gbps, clock_mhz)
+        return rate.numerator / rate.denominator
+
     def kernel(self, clock_mhz: float) -> BandwidthKernel:
-        """A fresh kernel against an array clock."""
+        """Return a fresh kernel against an array clock."""
         return BandwidthKernel(self.gbps, clock_mhz, self.latency_cycles)
+
+
+def _bytes_per_cycle(gbps: float, clock_mhz: float) -> Fraction:
+    """Bytes an array cycle, exact for the decimal figures as they are written."""
+    return Fraction(repr(gbps)) * 1000 / Fraction(repr(clock_mhz))
 
 
 class BandwidthKernel(DramKernel):
@@ -34,18 +44,13 @@ class BandwidthKernel(DramKernel):
     """
 
     def __init__(self, gbps: float, clock_mhz: float, latency_cycles: int) -> None:
-        rate = Fraction(repr(gbps)) * 1000 / Fraction(repr(clock_mhz))
+        rate = _bytes_per_cycle(gbps, clock_mhz)
         self.cycle_ticks, self.byte_ticks = rate.numerator, rate.denominator
         self.latency_cycles = latency_cycles
         self.now = 0  # ticks: when the request in service ends
         self.served_bytes = 0
         self.turn: deque[list[int]] = deque()  # [number, bytes left, latency]
         self.done: list[tuple[int, int]] = []  # heap of (cycle, number)
-
-    @property
-    def bytes_per_cycle(self) -> float:
-        """The rate."""
-        return self.cycle_ticks / self.byte_ticks
 
     @property
     def busy(self) -> bool:

@@ -1,8 +1,9 @@
-"""The interface of a DRAM model: a resumable kernel that the engine's one DRAM process owns."""
+"""The interface of a DRAM model: its configuration, and the kernel that the engine's one DRAM process owns."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,10 +23,19 @@ class Transfer:
 
 
 class DramKernel(ABC):
-    """Serves transfers request by request. All times are array cycles; calls come in order of time.
+    """Serves the transfers of one layer. All times are array cycles, integers from 0 on.
 
-    `submit` hands a transfer over at a cycle; `advance` moves on to the first cycle at which a transfer is done, but
-    not past `limit`. Nothing is ever rolled back: after `advance(limit)` the past up to `limit` is settled.
+    The engine makes a kernel for every layer and calls it in this order:
+
+    1. `submit(number, transfer, cycle)` hands a transfer over. Numbers are unique, cycles never decrease, and no cycle
+       lies before one that `advance` has returned or been given as its limit.
+    2. `advance(limit)` while `busy`: the kernel moves on to the first cycle at which a transfer is done and returns
+       (cycle, number), or moves on to `limit` and returns None. Each transfer is returned once, at a cycle that is not
+       before its submission, and the cycles returned never decrease. Nothing is ever rolled back: what `advance` has
+       passed is settled, and a transfer that is submitted later changes no cycle up to there. Stopping at any limits
+       must give the same cycles as not stopping at all.
+    3. `close(cycle)`, once, at the layer's last cycle, when nothing is busy.
+    4. `busy_cycles`, `counts()` and `energy_pj()`, in any order, which describe everything up to then.
     """
 
     @abstractmethod
@@ -34,56 +44,98 @@ class DramKernel(ABC):
 
     @abstractmethod
     def advance(self, limit: float) -> tuple[int, int] | None:
-        """(cycle, number) of the next transfer done at a cycle <= `limit`, each reported once; else None."""
+        """Return (cycle, number) of the next transfer that is done at a cycle <= `limit`, which may be inf; else None.
+
+        With an infinite limit and a busy kernel a transfer is always returned.
+        """
 
     def close(self, cycle: int) -> None:  # noqa: B027 - most models hold nothing back
-        """Called once, at the layer's last cycle, before `counts` and `energy_pj` are asked for."""
+        """Finish at the layer's last cycle, before `counts` and `energy_pj` are asked for."""
 
     def counts(self) -> dict[str, int]:
-        """What the model counted, by report column."""
+        """Return what the model counted, by report column, in the order of the report's columns."""
         return {}
 
     def energy_pj(self) -> dict[str, float]:
-        """Energy of the components that the model knows better than a figure a bit."""
-        return {}
+        """Return the pJ of the components that the model knows better than a figure a bit: `dram` and `dram_io`.
 
-    @property
-    @abstractmethod
-    def bytes_per_cycle(self) -> float:
-        """Bytes an array cycle at best."""
+        A model that overrides this lists the same energy as `DramConfig.commands`.
+        """
+        return {}
 
     @property
     @abstractmethod
     def busy(self) -> bool:
-        """Whether a transfer is under way or done but not reported."""
+        """Whether a transfer is under way, or done but not returned yet."""
 
     @property
     @abstractmethod
     def busy_cycles(self) -> int:
-        """Array cycles in which requests were served, rounded up."""
+        """The array cycles in which requests were served, rounded up."""
 
 
 class Command(NamedTuple):
-    """What a DRAM does that costs energy: `factor` times the report's column `column`, at `pj` each."""
+    """What a DRAM does that costs energy: `factor` times the report's column `column`, at `pj` each.
+
+    A data sheet gives currents: `charge` is a command's in V·mA·clocks and `pj_per_charge` a clock's nanoseconds. Where
+    the energy is known as it is, `charge` is the pJ and `pj_per_charge` 1.
+    """
 
     component: str  # dram or dram_io
     name: str
     column: str
-    factor: float
-    pj: float
+    factor: int
+    charge: float
+    pj_per_charge: float
     formula: str
     source: str
 
+    @property
+    def pj(self) -> float:
+        """The energy of one, in pJ."""
+        return self.charge * self.pj_per_charge
+
+
+def energy_of(commands: Iterable[Command], counts: Mapping[str, int]) -> dict[str, float]:
+    """Return the pJ of so many commands by component: charges are added up first, then turned into energy.
+
+    >>> read = Command("dram", "read burst", "dram_reads", 1, 100.0, 0.5, "100 × 0.5 ns", "a data sheet")
+    >>> energy_of([read], {"dram_reads": 4})
+    {'dram': 200.0}
+    """
+    charges: dict[tuple[str, float], float] = {}
+    for command in commands:
+        unit = (command.component, command.pj_per_charge)
+        charge = command.factor * counts[command.column] * command.charge
+        charges[unit] = charges[unit] + charge if unit in charges else charge
+    energy: dict[str, float] = {}
+    for (component, pj_per_charge), charge in charges.items():
+        energy[component] = energy.get(component, 0.0) + charge * pj_per_charge
+    return energy
+
 
 class DramConfig(Config, ABC):
-    """The configuration of a DRAM model."""
+    """The configuration of a DRAM model, and what is known of it without simulating.
+
+    A model of one's own is a subclass whose field `model` is a Literal with its name, registered by
+    `accelsim.memory.register_dram` or found through the entry-point group `accelsim.dram_models`.
+    """
 
     model: str
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a transfer takes time, so that `kernel` returns a kernel."""
+        return True
+
+    @abstractmethod
+    def bytes_per_cycle(self, clock_mhz: float) -> float:
+        """Return the bytes an array cycle at best; inf where no transfer takes time."""
+
     def commands(self) -> tuple[Command, ...]:
-        """What its energy is made of; nothing where the model counts bits alone, at the energy table's figures."""
+        """Return what its energy is made of; nothing where bits alone are counted, at the energy table's figures."""
         return ()
 
     @abstractmethod
     def kernel(self, clock_mhz: float) -> DramKernel | None:
-        """A fresh kernel against an array clock; None where no transfer takes time."""
+        """Return a fresh kernel against an array clock; None where no transfer takes time."""

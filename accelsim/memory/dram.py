@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 
 from accelsim.errors import TraceError
 from accelsim.memory.bank import kernels as bank_kernels
-from accelsim.memory.bank import state as bank_state
+from accelsim.memory.bank.controller import TRANSFER
 from accelsim.memory.bank.device import Device, load_device
-from accelsim.memory.bank.state import Array, Count
+from accelsim.memory.bank.energy import activity, core_commands
+from accelsim.memory.bank.state import new_state
+from accelsim.memory.base import energy_of
 
 LARGEST_ADDRESS = 2**60
 
@@ -41,40 +43,28 @@ def replay(
     `device` is a preset's name or a mapping of the fields of Device. `cycles` ends at the last answer to a read or at
     the last write's command, whichever is later; as in DRAMsim3 up to 8 writes a channel stay in its buffer. Raises
     ConfigError for a device with a missing or wrong field and TraceError for requests that are none.
+
+    >>> stats = replay([0, 64, 128], [False, False, False], "ddr4-2400")  # three bursts of a stream of reads
+    >>> stats.cycles, stats.activates, stats.row_hits  # in banks of three bank groups
+    (48, 3, 0)
     """
-    parts = load_device(device)
+    requested = load_device(device)
     where, writes = np.asarray(addresses), np.asarray(is_write)
     whole = where.size == 0 or (where.dtype.kind in "iu" and where.min() >= 0 and where.max() < LARGEST_ADDRESS)
     if where.ndim != 1 or where.shape != writes.shape or not whole:
         raise TraceError("addresses and is_write are lists of one length; addresses are integers from 0 to 2^60 - 1")
     if not 0 <= interval_clk < 2**40:
         raise TraceError(f"interval_clk is {interval_clk}; clocks between requests, >= 0, are expected")
-    state = bank_state.new_state(parts)
-    nobody = np.zeros((1, bank_kernels.TRANSFER_SIZE), np.int64)
+    state = new_state(requested)
     cycles, clocks = bank_kernels.replay(
-        state, where.astype(np.int64), writes.astype(np.int64), float(interval_clk), nobody
+        state, where.astype(np.int64), writes.astype(np.int64), float(interval_clk), np.zeros(1, TRANSFER)
     )
-    count = bank_state.counters(state)
+    counts = activity(state, int(clocks))
     return DramStats(
         cycles=int(cycles),
-        row_hits=count[Count.ROW_HITS],
-        activates=count[Count.ACTIVATES],
-        precharges=count[Count.PRECHARGES],
-        refreshes=count[Count.REFRESHES],
-        energy_pj=core_energy_pj(parts, state, int(clocks)),
+        row_hits=counts["dram_row_hits"],
+        activates=counts["dram_activates"],
+        precharges=counts["dram_precharges"],
+        refreshes=counts["dram_refreshes"],
+        energy_pj=energy_of(core_commands(requested), counts)["dram"],
     )
-
-
-def core_energy_pj(device: Device, state: Array, clocks: int) -> float:
-    """pJ of the commands so far and of `clocks` of background: active standby while a rank has an open row."""
-    count = bank_state.counters(state)
-    active, idle = bank_state.standby_clocks(state, clocks)
-    charge = (
-        count[Count.ACTIVATES] * device.act_inc
-        + count[Count.READS] * device.read_inc
-        + count[Count.WRITES] * device.write_inc
-        + count[Count.REFRESHES] * device.ref_inc
-        + active * device.act_stb_inc
-        + idle * device.pre_stb_inc
-    )
-    return charge * device.tCK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from accelsim.memory.base import DramConfig
@@ -12,6 +13,15 @@ class IdealDram(DramConfig):
 
     model: Literal["ideal"] = "ideal"
 
+    @property
+    def is_timed(self) -> bool:
+        """No transfer takes time."""
+        return False
+
+    def bytes_per_cycle(self, clock_mhz: float) -> float:
+        """Return inf at any clock."""
+        return inf
+
     def kernel(self, clock_mhz: float) -> None:
-        """Nothing to simulate."""
+        """Return None: there is nothing to simulate."""
         return

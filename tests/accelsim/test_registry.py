@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import sys
 from importlib.metadata import EntryPoint
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +22,7 @@ from accelsim.memory.base import DramConfig
 from accelsim.memory.ideal import IdealDram
 from accelsim.memory.registry import DRAM_MODELS
 from accelsim.registry import Registry, subclass_of
+from tests.packages import install
 
 GROUP = "accelsim.test_things"
 
@@ -41,8 +43,8 @@ def things(**shipped: str) -> Registry[type[Thing]]:
     return Registry("thing", GROUP, shipped, check=subclass_of(Thing))
 
 
-def install(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> list[str]:
-    """Entry points of GROUP, as if packages with them were installed; the list tells which groups were looked for."""
+def pretend(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> list[str]:
+    """Entry points as if packages with them were installed; the list tells which groups were looked for."""
     asked: list[str] = []
 
     def entry_points(group: str) -> list[EntryPoint]:
@@ -64,7 +66,7 @@ HERE = __name__
 
 
 def test_shipped_names_load_on_first_use_and_need_no_look_around(monkeypatch):
-    asked = install(monkeypatch, ("own", f"{HERE}:Own"))
+    asked = pretend(monkeypatch, ("own", f"{HERE}:Own"))
     registry = things(own=f"{HERE}:Own", gone="no.such.module:Thing")
     assert registry.get("own") is Own
     assert "own" in registry
@@ -72,10 +74,10 @@ def test_shipped_names_load_on_first_use_and_need_no_look_around(monkeypatch):
 
 
 def test_registered_and_installed_names_are_listed_behind_the_shipped_ones(monkeypatch):
-    asked = install(monkeypatch, ("installed", f"{HERE}:Own"))
+    asked = pretend(monkeypatch, ("installed", f"{HERE}:Own"))
     registry = things(shipped=f"{HERE}:Own")
     registry.add("registered", Other)
-    assert registry.names() == ["shipped", "registered", "installed"]
+    assert registry.names() == ["shipped", "installed", "registered"]
     assert asked == [GROUP]
     assert registry.get("installed") is Own
     assert "installed" in registry
@@ -83,7 +85,7 @@ def test_registered_and_installed_names_are_listed_behind_the_shipped_ones(monke
 
 
 def test_an_unknown_name_gets_the_nearest_one(monkeypatch):
-    install(monkeypatch, ("tortoise", f"{HERE}:Own"))
+    pretend(monkeypatch, ("tortoise", f"{HERE}:Own"))
     with pytest.raises(UnknownNameError, match=r"unknown thing 'tortise'; did you mean 'tortoise'\?"):
         things(hare=f"{HERE}:Own").get("tortise")
 
@@ -94,7 +96,7 @@ def test_a_name_stands_for_one_thing():
     assert registry.add("mine", Other) is Other
     with pytest.raises(ConfigError, match=rf"thing 'mine' is registered already, as {HERE}\.Other;.*{HERE}\.Own"):
         registry.add("mine", Own)
-    with pytest.raises(ConfigError, match="thing 'shipped' ships with accelsim"):
+    with pytest.raises(ConfigError, match="thing 'shipped' is registered already"):
         registry.add("shipped", Other)
     assert registry.add("shipped", Own) is Own
     for name in ("", None, 3):
@@ -117,14 +119,27 @@ def test_a_thing_of_the_wrong_kind_is_refused(value):
     ],
 )
 def test_a_broken_entry_point_is_named(monkeypatch, value, told):
-    install(monkeypatch, ("broken", value))
+    pretend(monkeypatch, ("broken", value))
     with pytest.raises(ConfigError, match=rf"entry point 'broken' of '{GROUP}' \({value}, from .*{told}"):
         things().get("broken")
     assert things().names() == ["broken"]
 
 
+def test_a_package_on_the_path_is_found_without_being_imported(tmp_path, monkeypatch):
+    registry = things(shipped=f"{HERE}:Own")
+    text = f"from {HERE} import Thing\nclass Odd(Thing): pass\n"
+    install(tmp_path, monkeypatch, GROUP, {"odd": "odd_package:Odd", "bad": "bad_package:Odd"}, odd_package=text,
+            bad_package="1 / 0")  # fmt: skip
+    assert registry.names() == ["shipped", "bad", "odd"]
+    assert "odd_package" not in sys.modules
+    assert registry.get("odd").__name__ == "Odd"
+    with pytest.raises(ConfigError, match=r"bad_package:Odd, from somebody\) does not load: .*division by zero"):
+        registry.get("bad")
+    assert registry.get("shipped") is Own  # the others work
+
+
 def test_two_packages_may_bring_one_name_for_one_thing_alone(monkeypatch):
-    install(
+    pretend(
         monkeypatch, ("same", f"{HERE}:Own"), ("same", f"{HERE}:Own"), ("two", f"{HERE}:Own"), ("two", f"{HERE}:Other")
     )
     registry = things()
@@ -187,14 +202,12 @@ def test_what_is_no_array_is_refused(registries):
     class Systolic(SystolicArray):
         pass
 
-    with pytest.raises(ConfigError, match="array kind 'systolic' ships with accelsim"):
+    with pytest.raises(ConfigError, match="array kind 'systolic' is registered already"):
         accelsim.register_array(Systolic)
 
 
 def test_an_installed_array_must_bear_its_name(monkeypatch, registries):
-    monkeypatch.setattr(ARRAYS, "__dict__", {**ARRAYS.__dict__})
-    ARRAYS.__dict__.pop("_entry_points", None)
-    install(monkeypatch, ("slow_array", f"{HERE}:SlowArray"), ("quick_array", f"{HERE}:SlowArray"))
+    pretend(monkeypatch, ("slow_array", f"{HERE}:SlowArray"), ("quick_array", f"{HERE}:SlowArray"))
     assert isinstance(accelsim.load_hardware(MACHINE).array, SlowArray)
     with pytest.raises(ConfigError, match=r"entry point 'quick_array'.*kind: Literal\['quick_array'\]"):
         accelsim.load_hardware({**MACHINE, "array": {"kind": "quick_array"}})

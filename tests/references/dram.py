@@ -1,6 +1,7 @@
-"""A DRAM and its controller, object by object and clock by clock: the oracle of accelsim.memory.bank_kernels.
+"""A DRAM and its controller, object by object and clock by clock: the oracle of accelsim.memory.bank.
 
-Each command remembers when it was last given and where; a command is ready when every rule of the data sheet says so.
+Each command remembers when it was last given and where; a command is ready when every rule of the data sheet says so
+(JESD79-4, JESD209-4, JESD235). Of the package's code only the fields of a device as a user writes them are read.
 """
 
 from dataclasses import dataclass, field
@@ -41,8 +42,18 @@ class Channel:
 class ReferenceDram:
     def __init__(self, device):
         self.d = device
-        self.per_bank, self.depth, self.transactions, self.unified = device.queues
-        count = device.ranks * (device.banks if self.per_bank else 1)
+        grain, depth, waiting, unified = device.queue.split("/")  # as in PER_BANK/cmdq8/transq32/unified=False
+        self.per_bank, self.unified = grain == "PER_BANK", unified == "unified=True"
+        self.depth, self.transactions = int(depth[len("cmdq") :]), int(waiting[len("transq") :])
+        banks = device.bankgroups * device.banks_per_group
+        count = device.ranks * (banks if self.per_bank else 1)
+        is_hbm = device.device_width >= 64  # its row and column commands have buses of their own
+        self.dual = is_hbm if device.dual_commands is None else device.dual_commands
+        split = self.dual and device.tRCDRD is not None  # only HBM's data sheet tells reads from writes after ACT
+        self.read_rcd = device.tRCDRD if split else device.tRCD
+        self.write_rcd = device.tRCDWR if self.dual and device.tRCDWR is not None else self.read_rcd
+        lpddr4_ppd = 2 if device.BL == 16 else 0  # tPPD: precharge to precharge, a rule of LPDDR4 alone
+        self.ppd = lpddr4_ppd if device.tPPD is None else device.tPPD
         self.channels = [Channel() for _ in range(device.channels)]
         self.banks = [{} for _ in self.channels]
         self.queues = [[[] for _ in range(count)] for _ in self.channels]
@@ -74,7 +85,7 @@ class ReferenceDram:
         rules = []
         if near == 3:
             rules += [
-                {("ACT", "RD"): d.read_rcd, ("ACT", "WR"): d.write_rcd, ("ACT", "PRE"): d.tRAS,
+                {("ACT", "RD"): self.read_rcd, ("ACT", "WR"): self.write_rcd, ("ACT", "PRE"): d.tRAS,
                  ("ACT", "ACT"): d.tRAS + d.tRP, ("PRE", "ACT"): d.tRP, ("PRE", "REF"): d.tRP,
                  ("RD", "PRE"): d.tRTP, ("WR", "PRE"): d.WL + d.burst_cycle + d.tWR,
                  ("RDA", "ACT"): d.burst_cycle + d.tRTP + d.tRP, ("RDA", "REF"): d.tRTP + d.tRP,
@@ -86,7 +97,7 @@ class ReferenceDram:
             rules += [{("RD", "RD"): d.tCCD_L, ("WR", "WR"): d.tCCD_L}.get((one, two), 0)]
             rules += [{("WR", "RD"): d.WL + d.burst_cycle + d.tWTR_L}.get((one, two), 0)]
         if near >= 1:
-            rules += [{("ACT", "ACT"): d.tRRD_S, ("PRE", "PRE"): d.ppd}.get((before, after), 0)]
+            rules += [{("ACT", "ACT"): d.tRRD_S, ("PRE", "PRE"): self.ppd}.get((before, after), 0)]
             rules += [{("REF", "ACT"): d.tRFC, ("REF", "REF"): d.tRFC}.get((before, after), 0)]
             rules += [{("RD", "RD"): d.tCCD_S, ("WR", "WR"): d.tCCD_S}.get((one, two), 0)]
             rules += [{("WR", "RD"): d.WL + d.burst_cycle + d.tWTR_S}.get((one, two), 0)]
@@ -262,7 +273,7 @@ class ReferenceDram:
             if found:
                 sent, column = True, found[2] in ("RD", "WR")
                 self.send(c, *found, clock)
-        if sent and d.wide:
+        if sent and self.dual:
             found = self.next_command(c, clock)
             if found and (found[2] in ("RD", "WR")) != column:
                 self.send(c, *found, clock)

@@ -93,8 +93,8 @@ class Device(Config):
             raise ConfigError(f"req_bytes is {self.req_bytes}; bus_width · BL / 8 = {self.bus_width * self.BL // 8}")
         if self.columns < self.BL:
             raise ConfigError(f"columns is {self.columns}; a row holds at least one burst of BL = {self.BL}")
-        parts = [self.address_mapping[i : i + 2] for i in range(0, len(self.address_mapping), 2)]
-        if sorted(parts) != sorted(FIELDS):
+        fields = [self.address_mapping[i : i + 2] for i in range(0, len(self.address_mapping), 2)]
+        if sorted(fields) != sorted(FIELDS):
             raise ConfigError(
                 f"address_mapping is {self.address_mapping!r:.60}; each of {', '.join(FIELDS)} once is expected"
             )
@@ -132,33 +132,22 @@ class Device(Config):
 
     @property
     def queues(self) -> tuple[bool, int, int, bool]:
-        """(a command queue a bank rather than a rank, its depth, depth of the transaction queues, one for both)."""
-        found = QUEUE.fullmatch(self.queue)
-        if found is None or not (1 <= int(found[2]) <= 256 and 1 <= int(found[3]) <= 4096):
+        """(a command queue a bank rather than a rank, its depth, depth of the waiting lists, one for both)."""
+        match = QUEUE.fullmatch(self.queue)
+        if match is None or not (1 <= int(match[2]) <= 256 and 1 <= int(match[3]) <= 4096):
             raise ConfigError(f"queue is {self.queue!r:.60}; PER_BANK/cmdq8/transq32/unified=False is the form")
-        return found[1] == "BANK", int(found[2]), int(found[3]), found[4] == "True"
+        return match[1] == "BANK", int(match[2]), int(match[3]), match[4] == "True"
 
     @property
     def capacity_bytes(self) -> int:
         """Bytes of all channels."""
         return self.channels * self.ranks * self.banks * self.rows * (self.columns // self.BL) * self.req_bytes
 
-    def address_fields(self) -> dict[str, tuple[int, int]]:
-        """(lowest bit, width) of each field in the number of a request, which is its address / req_bytes."""
-        sizes = (self.channels, self.ranks, self.bankgroups, self.banks_per_group, self.rows, self.columns // self.BL)
-        width = {name: size.bit_length() - 1 for name, size in zip(FIELDS, sizes, strict=True)}
-        place, low = {}, 0
-        for start in range(len(self.address_mapping) - 2, -1, -2):
-            name = self.address_mapping[start : start + 2]
-            place[name] = (low, width[name])
-            low += width[name]
-        return place
-
 
 def preset_names() -> list[str]:
     """Names of the shipped devices."""
-    found = (f.name for f in (files("accelsim") / "data").iterdir() if f.name.startswith("dram_"))
-    return sorted(name.removeprefix("dram_").removesuffix(".yaml").replace("_", "-") for name in found)
+    names = (f.name for f in (files("accelsim") / "data").iterdir() if f.name.startswith("dram_"))
+    return sorted(name.removeprefix("dram_").removesuffix(".yaml").replace("_", "-") for name in names)
 
 
 @lru_cache(maxsize=32)
@@ -179,5 +168,5 @@ def load_device(device: str | Mapping[str, Any] | Device) -> Device:
         return device
     if isinstance(device, str):
         return _preset(device)
-    found: Device = build(Device, dict(device), "DRAM device")
-    return found
+    custom: Device = build(Device, dict(device), "DRAM device")
+    return custom

@@ -14,12 +14,11 @@ from pydantic import BeforeValidator, Field
 from accelsim.config import build
 from accelsim.errors import ConfigError, suggestion
 from accelsim.memory.bank import kernels as bank_kernels
-from accelsim.memory.bank import state as bank_state
+from accelsim.memory.bank.controller import TRANSFER
 from accelsim.memory.bank.device import Device, load_device, preset_names
-from accelsim.memory.bank.kernels import DONE_AT, FLYING, LEFT, NEXT, TRANSFER_SIZE, WRITES
-from accelsim.memory.bank.state import Count
-from accelsim.memory.base import OPERANDS, Command, DramConfig, DramKernel, Transfer
-from accelsim.memory.dram import core_energy_pj
+from accelsim.memory.bank.energy import activity, commands
+from accelsim.memory.bank.state import NEVER, new_state
+from accelsim.memory.base import OPERANDS, Command, DramConfig, DramKernel, Transfer, energy_of
 
 REGIONS = 8  # of equal size, one an operand; what is longer than a region runs on into the next
 SKEW_BYTES = 212992  # 26 steps of 8 KiB: on the shipped devices operands begin in banks of their own
@@ -42,31 +41,24 @@ class BankDram(DramConfig):
     device: Annotated[str | Device, BeforeValidator(_device)] = "ddr4-2400"
     base_offset_bytes: Annotated[int, Field(ge=0, le=2**40)] = SKEW_BYTES
 
+    def bytes_per_cycle(self, clock_mhz: float) -> float:
+        """Return a request a burst on every channel."""
+        device = load_device(self.device)
+        bytes_per_clock = device.channels * device.req_bytes / device.burst_cycle
+        return float(bytes_per_clock / _cycles_per_clock(device, clock_mhz))
+
     def kernel(self, clock_mhz: float) -> BankKernel:
-        """A fresh kernel against an array clock."""
+        """Return a fresh kernel against an array clock."""
         return BankKernel(load_device(self.device), clock_mhz, self.base_offset_bytes)
 
     def commands(self) -> tuple[Command, ...]:
-        """The core's commands and standby clocks, and the bus's bits."""
-        device = load_device(self.device)
-        core = (
-            Command("dram", name, column, 1, charge * device.tCK, f"{charge:g} × {device.tCK:g} ns", device.source)
-            for name, column, charge in _charges(device)
-        )
-        io = device.io_pj_per_bit
-        return *core, Command("dram_io", "I/O bit moved", "dram_bytes", 8, io, f"{io:g}", device.io_source)
+        """Return the core's commands and standby clocks, and the bus's bits."""
+        return commands(load_device(self.device))
 
 
-def _charges(device: Device) -> tuple[tuple[str, str, float], ...]:
-    """(name, column, V·mA·clocks) of everything that the core spends energy on."""
-    return (
-        ("activate", "dram_activates", device.act_inc),
-        ("read burst", "dram_reads", device.read_inc),
-        ("write burst", "dram_writes", device.write_inc),
-        ("refresh", "dram_refreshes", device.ref_inc),
-        ("standby clock of a rank with an open row", "dram_active_clocks", device.act_stb_inc),
-        ("standby clock of a rank without", "dram_idle_clocks", device.pre_stb_inc),
-    )
+def _cycles_per_clock(device: Device, clock_mhz: float) -> Fraction:
+    """Array cycles a DRAM clock, exact for the decimal figures as they are written."""
+    return Fraction(repr(device.tCK)) * Fraction(repr(clock_mhz)) / 1000
 
 
 class BankKernel(DramKernel):
@@ -80,9 +72,9 @@ class BankKernel(DramKernel):
     def __init__(self, device: Device, clock_mhz: float, base_offset_bytes: int = SKEW_BYTES) -> None:
         self.device = device
         self.base_offset_bytes = base_offset_bytes
-        self.cycles_a_clock = Fraction(repr(device.tCK)) * Fraction(repr(clock_mhz)) / 1000
-        self.state = bank_state.new_state(device)
-        self.transfers = np.zeros((FIRST_SLOTS, TRANSFER_SIZE), np.int64)
+        self.cycles_per_clock = _cycles_per_clock(device, clock_mhz)
+        self.state = new_state(device)
+        self.transfers = np.zeros(FIRST_SLOTS, TRANSFER)
         self.turn = np.zeros(FIRST_SLOTS + 1, np.int64)
         self.number: dict[int, int] = {}  # of the transfer in a slot
         self.clock = 0  # the next DRAM clock to go through
@@ -92,12 +84,6 @@ class BankKernel(DramKernel):
         self.done: list[tuple[int, int]] = []  # heap of (cycle, number)
 
     @property
-    def bytes_per_cycle(self) -> float:
-        """A request a burst on every channel."""
-        a_clock = self.device.channels * self.device.req_bytes / self.device.burst_cycle
-        return float(a_clock / self.cycles_a_clock)
-
-    @property
     def busy(self) -> bool:
         """Whether a transfer is under way or done but not reported."""
         return bool(self.number or self.done)
@@ -105,7 +91,7 @@ class BankKernel(DramKernel):
     @property
     def busy_cycles(self) -> int:
         """Array cycles in which transfers were under way, rounded up."""
-        return ceil(self.busy_clocks * self.cycles_a_clock)
+        return ceil(self.busy_clocks * self.cycles_per_clock)
 
     def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
         """Requests are whole bursts: those that the transfer's bytes touch."""
@@ -114,8 +100,7 @@ class BankKernel(DramKernel):
         start = self._base(transfer.operand) + transfer.address
         first, last = start // size, (start + transfer.size_bytes - 1) // size
         slot = self._free_slot()
-        self.transfers[slot, [NEXT, LEFT, FLYING]] = first * size, last - first + 1, 0
-        self.transfers[slot, [WRITES, DONE_AT]] = transfer.is_write, 0
+        self.transfers[slot] = first * size, last - first + 1, 0, transfer.is_write, 0
         self.turn[0] += 1
         self.turn[self.turn[0]] = slot
         self.number[slot] = number
@@ -124,7 +109,7 @@ class BankKernel(DramKernel):
 
     def advance(self, limit: float) -> tuple[int, int] | None:
         """Go through the clocks before `limit`, and not past the first transfer that is done."""
-        end = bank_state.NEVER if limit == float("inf") else self._clock_of(int(limit))
+        end = NEVER if limit == float("inf") else self._clock_of(int(limit))
         while self.number and self.clock < min(end, self._clock_of(self.done[0][0]) if self.done else end):
             self._serve(min(end, self._clock_of(self.done[0][0]) if self.done else end))
         if self.done and self.done[0][0] <= limit:
@@ -132,20 +117,8 @@ class BankKernel(DramKernel):
         return None
 
     def counts(self) -> dict[str, int]:
-        """Requests, row hits, commands and standby clocks so far."""
-        count = bank_state.counters(self.state)
-        active, idle = bank_state.standby_clocks(self.state, self.clock)
-        return {
-            "dram_requests": self.requests,
-            "dram_row_hits": count[Count.ROW_HITS],
-            "dram_activates": count[Count.ACTIVATES],
-            "dram_precharges": count[Count.PRECHARGES],
-            "dram_refreshes": count[Count.REFRESHES],
-            "dram_reads": count[Count.READS],
-            "dram_writes": count[Count.WRITES],
-            "dram_active_clocks": active,
-            "dram_idle_clocks": idle,
-        }
+        """Return requests, row hits, commands and standby clocks so far."""
+        return {"dram_requests": self.requests, **activity(self.state, self.clock)}
 
     def close(self, cycle: int) -> None:
         """Let the writes drain that the controller still holds."""
@@ -153,12 +126,11 @@ class BankKernel(DramKernel):
         self.clock = int(bank_kernels.drain(self.state, self.clock, self.transfers))
 
     def energy_pj(self) -> dict[str, float]:
-        """`dram`: commands and background; `dram_io`: the bytes moved at the device's `io_pj_per_bit`."""
-        core = core_energy_pj(self.device, self.state, self.clock)
-        return {"dram": core, "dram_io": 8 * self.moved_bytes * self.device.io_pj_per_bit}
+        """Return `dram`: commands and standby; `dram_io`: the bytes moved at the device's `io_pj_per_bit`."""
+        return energy_of(commands(self.device), {**self.counts(), "dram_bytes": self.moved_bytes})
 
     def _clock_of(self, cycle: int) -> int:
-        return ceil(cycle / self.cycles_a_clock)
+        return ceil(cycle / self.cycles_per_clock)
 
     def _base(self, operand: str) -> int:
         place = OPERANDS.index(operand)
@@ -184,7 +156,7 @@ class BankKernel(DramKernel):
         self.clock = int(clock)
         if not ended:
             return
-        over = (self.transfers[:, LEFT] == 0) & (self.transfers[:, FLYING] == 0)
+        over = (self.transfers["to_offer"] == 0) & (self.transfers["under_way"] == 0)
         for slot in [slot for slot in self.number if over[slot]]:
-            cycle = ceil(int(self.transfers[slot, DONE_AT]) * self.cycles_a_clock)
+            cycle = ceil(int(self.transfers["done_at"][slot]) * self.cycles_per_clock)
             heappush(self.done, (cycle, self.number.pop(slot)))

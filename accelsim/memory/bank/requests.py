@@ -1,203 +1,102 @@
-"""Requests at a bank-level DRAM controller: what it takes, merges or answers at once, and how they become commands.
-
-As in DRAMsim3, reads wait in one list and writes in another (or both in one); a request a clock moves on to the command
-queue of its bank or rank. Writes drain in a batch when their list is full, or when no command is queued and more than
-IDLE_WRITES are there.
-"""
+"""Requests at a bank-level DRAM controller: what it takes, merges or answers at once."""
 
 from __future__ import annotations
 
-from numba import njit
-
-from accelsim.memory.bank.state import (
-    ADDRESS,
-    BA_LOW,
-    BA_MASK,
-    BANK_AT,
-    BANK_SIZE,
-    BG_LOW,
-    BG_MASK,
-    BLOCKED,
-    CANDIDATES,
-    CH_LOW,
-    CH_MASK,
-    CHANNEL_SIZE,
-    DEPTH,
-    DRAIN_ABOVE,
-    DRAINING,
-    FILTER,
-    FILTER_BITS,
-    FILTER_SIZE,
-    FIRST_BANK,
-    FIRST_CHANNEL,
-    FREE_LIST,
-    GROUP_BANKS,
-    IS_WRITE,
-    JOINED,
-    LENGTH,
-    LOOK_AT,
-    OWNER,
-    QUEUE_AT,
-    QUEUE_OF,
-    QUEUED,
-    RA_LOW,
-    RA_MASK,
-    RANK_BANKS,
-    READ_LIST,
-    RO_LOW,
-    RO_MASK,
-    ROW_OF,
-    SHIFT,
-    SLOTS,
-    STALE,
-    TRANSACTIONS,
-    UNIFIED,
-    WAKE,
-    WRITE_LIST,
-    Array,
-)
+from accelsim.memory.bank.address_map import bank_of, channel_of, row_of
+from accelsim.memory.bank.compiled import inlined, kernel
+from accelsim.memory.bank.state import FILTER_BITS, Array, State
 
 REFUSED, TAKEN, ANSWERED = 0, 1, 2
 NOTHING = -1
 
 
-@njit(cache=True)
-def channel_of(m: Array, address: int) -> int:
-    """The channel that serves an address."""
-    number = ((address >> m[SHIFT]) >> m[CH_LOW]) & m[CH_MASK]
-    return int(m[FIRST_CHANNEL] + number * CHANNEL_SIZE)
+@inlined
+def read_list(channel: int) -> int:
+    """The number of a channel's waiting list of reads."""
+    return 2 * channel
 
 
-@njit(cache=True)
-def _bank_of(m: Array, channel: int, block: int) -> int:
-    rank = (block >> m[RA_LOW]) & m[RA_MASK]
-    group = (block >> m[BG_LOW]) & m[BG_MASK]
-    bank = (block >> m[BA_LOW]) & m[BA_MASK]
-    return int(m[channel + FIRST_BANK] + (rank * m[RANK_BANKS] + group * m[GROUP_BANKS] + bank) * BANK_SIZE)
+@inlined
+def write_list(state: State, channel: int) -> int:
+    """The number of a channel's waiting list of writes, which is that of the reads where the two are unified."""
+    return int(2 * channel + 1 - state.settings[0].unified)
 
 
-@njit(cache=True)
-def _filter_of(m: Array, channel: int, address: int) -> int:
-    """The counter of requests whose address hashes alike: 0 means that none waits for it."""
-    block = address >> m[SHIFT]
-    return int(channel + FILTER + ((block ^ (block >> FILTER_BITS)) & (FILTER_SIZE - 1)))
+@inlined
+def _hash(state: State, address: int) -> int:
+    """The place of an address in `waiting_by_hash`, which holds 0 where no request waits for such an address."""
+    burst = address >> state.settings[0].offset_bits
+    return int((burst ^ (burst >> FILTER_BITS)) & ((1 << FILTER_BITS) - 1))
 
 
-@njit(cache=True)
-def _find_in(m: Array, waiting: int, address: int, is_write: bool) -> int:
-    for at in range(waiting + SLOTS, waiting + SLOTS + m[waiting + LENGTH]):
-        if m[m[at] + ADDRESS] == address and (m[m[at] + IS_WRITE] != 0) == is_write:
-            return int(m[at])
+@inlined
+def _find_in(state: State, slots: Array, length: int, address: int, is_write: bool) -> int:
+    for slot in range(length):
+        request = state.requests[slots[slot]]
+        if request.address == address and (request.is_write != 0) == is_write:
+            return int(slots[slot])
     return NOTHING
 
 
-@njit(cache=True)
-def find(m: Array, channel: int, bank: int, address: int, is_write: bool) -> int:
+@inlined
+def find(state: State, channel: int, bank: int, address: int, is_write: bool) -> int:
     """The read or write of an address that waits or is queued, or NOTHING."""
-    if m[_filter_of(m, channel, address)] == 0:
+    if state.channels[channel].waiting_by_hash[_hash(state, address)] == 0:
         return NOTHING
-    found = _find_in(m, m[channel + (WRITE_LIST if is_write else READ_LIST)], address, is_write)
-    return found if found != NOTHING else _find_in(m, m[bank + QUEUE_OF], address, is_write)
+    waiting = write_list(state, channel) if is_write else read_list(channel)
+    request = _find_in(state, state.waiting_slots[waiting], state.waiting[waiting].length, address, is_write)
+    if request != NOTHING:
+        return request
+    queue = state.banks[bank].queue
+    return _find_in(state, state.queue_slots[queue], state.queues[queue].length, address, is_write)
 
 
-@njit(cache=True)
-def accept(m: Array, address: int, is_write: bool, owner: int, clock: int) -> int:
+@kernel
+def accept(state: State, address: int, is_write: bool, owner: int, clock: int) -> int:
     """Offer a request: REFUSED where its list is full, ANSWERED where it needs no more than the next clock, else TAKEN.
 
     A write is answered at once, and merges with one to the same address; a read of an address whose write waits is
     answered from it; a read of an address that its owner has already asked for is answered with the first.
     """
-    channel = channel_of(m, address)
-    waiting = m[channel + (WRITE_LIST if is_write else READ_LIST)]
-    if m[waiting + LENGTH] >= m[TRANSACTIONS]:
+    channel = channel_of(state.settings[0], address)
+    waiting = write_list(state, channel) if is_write else read_list(channel)
+    if state.waiting[waiting].length >= state.settings[0].waiting_depth:
         return REFUSED
-    block = address >> m[SHIFT]
-    bank = _bank_of(m, channel, block)
-    if find(m, channel, bank, address, True) != NOTHING:
+    bank = bank_of(state.settings[0], channel, address)
+    if find(state, channel, bank, address, True) != NOTHING:
         return ANSWERED
     if not is_write:
-        same = find(m, channel, bank, address, False)
-        if same != NOTHING and m[same + OWNER] == owner:
-            m[same + JOINED] += 1
+        same = find(state, channel, bank, address, False)
+        if same != NOTHING and state.requests[same].owner == owner:
+            state.requests[same].merged += 1
             return TAKEN
-    free = m[channel + FREE_LIST]
-    m[free + LENGTH] -= 1
-    request = m[free + SLOTS + m[free + LENGTH]]
-    m[request + ADDRESS], m[request + BANK_AT], m[request + QUEUE_AT] = address, bank, m[bank + QUEUE_OF]
-    m[request + ROW_OF] = (block >> m[RO_LOW]) & m[RO_MASK]
-    m[request + IS_WRITE], m[request + OWNER], m[request + JOINED] = is_write, owner, 0
-    m[_filter_of(m, channel, address)] += 1
-    _append(m, waiting, request)
-    m[channel + BLOCKED] = 0
-    m[channel + WAKE] = min(m[channel + WAKE], clock + 1)
+    number = _new_request(state, channel, bank, address)
+    request = state.requests[number]
+    request.is_write, request.owner = is_write, owner
+    state.waiting_slots[waiting, state.waiting[waiting].length] = number
+    state.waiting[waiting].length += 1
+    its_channel = state.channels[channel]
+    its_channel.blocked, its_channel.wake = 0, min(its_channel.wake, clock + 1)
     return ANSWERED if is_write else TAKEN
 
 
-@njit(cache=True)
-def release(m: Array, channel: int, request: int) -> None:
-    """Give a served request back to the pool."""
-    m[_filter_of(m, channel, m[request + ADDRESS])] -= 1
-    _append(m, m[channel + FREE_LIST], request)
+@inlined
+def _new_request(state: State, channel: int, bank: int, address: int) -> int:
+    """Take a request out of the channel's pool for an address."""
+    its_channel = state.channels[channel]
+    its_channel.free -= 1
+    number = int(state.free_slots[channel, its_channel.free])
+    request = state.requests[number]
+    request.address, request.bank, request.queue = address, bank, state.banks[bank].queue
+    request.row, request.merged = row_of(state.settings[0], address), 0
+    its_channel.waiting_by_hash[_hash(state, address)] += 1
+    return number
 
 
-@njit(cache=True)
-def _append(m: Array, where: int, request: int) -> None:
-    m[where + SLOTS + m[where + LENGTH]] = request
-    m[where + LENGTH] += 1
-
-
-@njit(cache=True)
-def remove(m: Array, where: int, slot: int) -> None:
-    """Take a list's entry out; those behind it move up."""
-    m[where + LENGTH] -= 1
-    for at in range(where + SLOTS + slot, where + SLOTS + m[where + LENGTH]):
-        m[at] = m[at + 1]
-
-
-@njit(cache=True)
-def _first_with_room(m: Array, waiting: int) -> int:
-    """The slot of the first request of a list whose command queue has room, or NOTHING."""
-    for slot in range(m[waiting + LENGTH]):
-        if m[m[m[waiting + SLOTS + slot] + QUEUE_AT] + LENGTH] < m[DEPTH]:
-            return slot
-    return NOTHING
-
-
-@njit(cache=True)
-def _move(m: Array, channel: int, waiting: int, slot: int) -> None:
-    request = m[waiting + SLOTS + slot]
-    queue = m[request + QUEUE_AT]
-    remove(m, waiting, slot)
-    _append(m, queue, request)
-    m[queue + LOOK_AT], m[queue + CANDIDATES] = 0, STALE
-    m[channel + QUEUED] += 1
-
-
-@njit(cache=True)
-def batch_waits(m: Array, channel: int, writes: int) -> bool:
-    """Whether so many waiting writes start to drain."""
-    return bool(writes >= m[TRANSACTIONS] or (writes > m[channel + DRAIN_ABOVE] and m[channel + QUEUED] == 0))
-
-
-@njit(cache=True)
-def schedule(m: Array, channel: int) -> bool:
-    """Move one waiting request to the command queues, if any may go. No write overtakes a read of its address."""
-    writes = m[channel + WRITE_LIST]
-    if m[channel + DRAINING] == 0 and not m[UNIFIED]:
-        waiting = m[writes + LENGTH]
-        if batch_waits(m, channel, waiting):
-            m[channel + DRAINING] = waiting
-    if m[channel + DRAINING] > 0:
-        slot = _first_with_room(m, writes)
-        if slot == NOTHING:
-            return False
-        request = m[writes + SLOTS + slot]
-        if find(m, channel, m[request + BANK_AT], m[request + ADDRESS], False) == NOTHING:
-            m[channel + DRAINING] -= 1
-            _move(m, channel, writes, slot)
-            return True
-        m[channel + DRAINING] = 0
-    slot = _first_with_room(m, m[channel + READ_LIST])
-    if slot != NOTHING:
-        _move(m, channel, m[channel + READ_LIST], slot)
-    return slot != NOTHING
+@inlined
+def release(state: State, channel: int, request: int) -> None:
+    """Give a served request back to the channel's pool."""
+    its_channel = state.channels[channel]
+    its_channel.waiting_by_hash[_hash(state, state.requests[request].address)] -= 1
+    state.free_slots[channel, its_channel.free] = request
+    its_channel.free += 1

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accelsim.memory.bank import state as bank_state
 from accelsim.memory.bank.commands import issue, ready_at
 from accelsim.memory.bank.device import load_device
+from accelsim.memory.bank.state import new_state
 from accelsim.memory.bank.timing import COMMANDS, RULES, SCOPES
 
 CLOCK = 10_000
@@ -60,27 +60,23 @@ OTHERS = [
 CASES = [("ddr4-2400", case) for case in DDR4] + OTHERS
 
 
-def first_bank(m):
-    channel = m[bank_state.FIRST_CHANNEL]
-    return int(channel), int(m[m[channel + bank_state.FIRST_RANK] + bank_state.RANK_BANK])
-
-
 def place(device, scope):
     """How many banks behind the first one lies the scope's nearest."""
-    return {"bank": 0, "group": 1, "rank": device.banks_per_group, "other ranks": device.banks}[scope]
+    return {
+        "bank": 0, "group": 1, "rank": device.banks_per_group,
+        "other ranks": device.bankgroups * device.banks_per_group,
+    }[scope]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[f"{n} {b}-{a} {s}" for n, (b, a, s, _) in CASES])
 def test_a_command_is_refused_a_clock_early_and_taken_when_due(name, case):
     before, after, scope, clocks = case
     device = load_device(name)
-    m = bank_state.new_state(device)
-    channel, bank = first_bank(m)
+    state = new_state(device)
     if before not in ("ACT", "REF"):
-        issue(m, channel, bank, COMMANDS.index("ACT"), 0, CLOCK - 5000)
-    issue(m, channel, bank, COMMANDS.index(before), 0, CLOCK)
-    there = bank + place(device, scope) * bank_state.BANK_SIZE
-    due = ready_at(m, there, COMMANDS.index(after))
+        issue(state, 0, 0, COMMANDS.index("ACT"), 0, CLOCK - 5000)
+    issue(state, 0, 0, COMMANDS.index(before), 0, CLOCK)
+    due = ready_at(state, place(device, scope), COMMANDS.index(after))
     assert not due <= CLOCK + clocks - 1
     assert due <= CLOCK + clocks
 
@@ -93,18 +89,16 @@ def test_every_rule_of_the_table_has_its_line():
 
 def test_a_fifth_activate_waits_for_the_window_of_four():
     device = load_device("ddr4-2400")
-    m = bank_state.new_state(device)
-    channel, bank = first_bank(m)
+    state = new_state(device)
     for group in range(4):  # tRRD_S apart, in different groups
-        issue(m, channel, bank + 4 * group * bank_state.BANK_SIZE, COMMANDS.index("ACT"), 0, CLOCK + 4 * group)
-    assert ready_at(m, bank + bank_state.BANK_SIZE, COMMANDS.index("ACT")) == CLOCK + device.tFAW
-    elsewhere = bank + device.banks * bank_state.BANK_SIZE
-    assert ready_at(m, elsewhere, COMMANDS.index("ACT")) <= CLOCK
+        issue(state, 0, 4 * group, COMMANDS.index("ACT"), 0, CLOCK + 4 * group)
+    assert ready_at(state, 1, COMMANDS.index("ACT")) == CLOCK + device.tFAW
+    in_another_rank = 16
+    assert ready_at(state, in_another_rank, COMMANDS.index("ACT")) <= CLOCK
 
 
 def test_a_single_bank_group_has_the_short_timings():
     device = load_device("ddr4-2400").model_copy(update={"bankgroups": 1, "banks_per_group": 16})
-    m = bank_state.new_state(device)
-    channel, bank = first_bank(m)
-    issue(m, channel, bank, COMMANDS.index("ACT"), 0, CLOCK)
-    assert ready_at(m, bank + bank_state.BANK_SIZE, COMMANDS.index("ACT")) == CLOCK + device.tRRD_S
+    state = new_state(device)
+    issue(state, 0, 0, COMMANDS.index("ACT"), 0, CLOCK)
+    assert ready_at(state, 1, COMMANDS.index("ACT")) == CLOCK + device.tRRD_S
