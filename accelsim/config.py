@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +14,18 @@ class Config(BaseModel):
     """A frozen piece of hardware. Numbers are finite and are never made from text or booleans."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def name_in(part: object, base: type[Config], field: str) -> str | None:
+    """The one name that `field` of a part's class allows, `kind: Literal["systolic"]` for one.
+
+    None where `part` is no class below `base`, or its field allows more than one text.
+    """
+    if not isinstance(part, type) or not issubclass(part, base):
+        return None
+    annotation = part.model_fields[field].annotation
+    names = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else None
 
 
 def build(model: type[Config], values: object, where: str = "", prefix: str = "") -> Any:

@@ -12,8 +12,7 @@ A package of anybody's own brings a name by an entry point of the registry's gro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -86,11 +85,10 @@ class Registry(Generic[T]):
         if not isinstance(name, str) or not name:
             raise ConfigError(f"{self.what} {name!r:.60} cannot be registered; a name is expected")
         self._require(name, value, f"{self.what} {name!r}")
-        if name in self.shipped and self.get(name) is not value:
-            raise ConfigError(f"{self.what} {name!r} ships with accelsim; another name is expected")
-        if self._values.setdefault(name, value) is not value:
+        known = self.get(name) if name in self.shipped else self._values.setdefault(name, value)
+        if known is not value:
             raise ConfigError(
-                f"{self.what} {name!r} is registered already, as {_place(self._values[name])}; "
+                f"{self.what} {name!r} is registered already, as {_place(known)}; "
                 f"another name is expected for {_place(value)}"
             )
         return value
@@ -104,21 +102,21 @@ class Registry(Generic[T]):
         if name not in self._values:
             if name in self.shipped:
                 self._values[name] = _load(self.shipped[name])
-            elif name in self._entry_points:
-                self._values[name] = self._loaded(name)
+            elif points := self._entry_points().get(name):
+                self._values[name] = self._one_of(points)
         if name not in self._values:
             raise unknown_name(self.what, str(name), self.names())
         return self._values[name]
 
     def names(self) -> list[str]:
-        """All names: the shipped ones in their order, then those that were registered, then the installed ones."""
-        return list(dict.fromkeys([*self.shipped, *self._values, *self._entry_points]))
+        """All names: the shipped ones in their order, then those that were registered or installed, by the alphabet."""
+        others = {*self._values, *self._entry_points()} - {*self.shipped}
+        return [*self.shipped, *sorted(others)]
 
     def __contains__(self, name: object) -> bool:
         known = isinstance(name, str) and (name in self.shipped or name in self._values)
-        return known or name in self._entry_points
+        return known or name in self._entry_points()
 
-    @cached_property
     def _entry_points(self) -> dict[str, list[EntryPoint]]:
         """Entry points of the group by name, as they are installed."""
         from importlib.metadata import entry_points
@@ -128,12 +126,12 @@ class Registry(Generic[T]):
             by_name.setdefault(point.name, []).append(point)
         return by_name
 
-    def _loaded(self, name: str) -> T:
-        """The one object that the installed entry points of a name stand for."""
-        first, *others = (self._load_point(point) for point in self._entry_points[name])
+    def _one_of(self, points: Sequence[EntryPoint]) -> T:
+        """The one object that the installed entry points of one name stand for."""
+        first, *others = (self._load_point(point) for point in points)
         if any(other is not first for other in others):
-            packages = " and ".join(sorted(_origin(point) for point in self._entry_points[name]))
-            raise ConfigError(f"{self.what} {name!r} is brought by {packages}; one of them is expected to go")
+            packages = " and ".join(sorted(f"{_origin(point)} ({point.value})" for point in points))
+            raise ConfigError(f"{self.what} {points[0].name!r} is brought by {packages}; one of them is expected to go")
         return first
 
     def _load_point(self, point: EntryPoint) -> T:

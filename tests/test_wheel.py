@@ -1,6 +1,7 @@
 """The wheel holds everything: installed in an environment of its own, it runs far from the sources."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,35 +18,49 @@ pytestmark = pytest.mark.xdist_group("wheel")
 
 
 def run(*command: object, cwd: Path) -> str:
-    done = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, check=False)
+    apart = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=apart, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel, built without network from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
+def built(folder: Path, source: Path | None = None) -> Path:
+    """The wheel of a project's folder, or of this one, built in `folder` without network from a copy of the sources."""
+    if source is None:
+        source = folder / "source"
+        for package in PACKAGES:
+            shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, source / name)
+    folder.mkdir(exist_ok=True)
     options = ("-q", "--no-deps", "--no-build-isolation", "--no-index")
     run(sys.executable, "-m", "pip", "wheel", *options, "-w", folder, source, cwd=folder)
-    return next(folder.glob("accelsim-*.whl"))
+    return next(folder.glob("*.whl"))
 
 
-@pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory):
-    """A fresh environment with the wheel in it; what it depends on is borrowed from this one, the sources are not."""
-    folder = tmp_path_factory.mktemp("environment")
+def environment(folder: Path, *wheels: Path) -> Path:
+    """The python of a fresh environment in `folder` with the wheels in it; what they depend on is borrowed from this
+    one, the sources are not."""
     run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
     python = folder / "venv" / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])", cwd=folder).strip())
     (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     options = ("-q", "--no-deps", "--no-index")
-    run(sys.executable, "-m", "pip", "--python", python, "install", *options, wheel, cwd=folder)
+    run(sys.executable, "-m", "pip", "--python", python, "install", *options, *wheels, cwd=folder)
+    return python
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of this project."""
+    return built(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A fresh environment with the wheel in it."""
+    folder = tmp_path_factory.mktemp("environment")
+    environment(folder, wheel)
     return folder
 
 
@@ -53,7 +68,7 @@ def test_the_wheel_holds_every_source_and_data_file(wheel):
     from zipfile import ZipFile
 
     held = set(ZipFile(wheel).namelist())
-    kinds = ("*.py", "*.yaml", "*.json", "*.npz", "py.typed")
+    kinds = ("*.py", "*.yaml", "*.json", "*.npz", "*.css", "*.js", "py.typed")
     ours = {
         p.relative_to(ROOT).as_posix() for package in PACKAGES for kind in kinds for p in (ROOT / package).rglob(kind)
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from accelsim.arrays.base import PEArray
+from accelsim.config import name_in
 from accelsim.registry import Registry
 
 KINDS = {
@@ -28,19 +29,11 @@ KINDS = {
 Array = TypeVar("Array", bound=type[PEArray])
 
 
-def kind_of(array: object) -> str | None:
-    """The default of a PEArray's field `kind`; None where it is no PEArray or its kind has no default."""
-    if not isinstance(array, type) or not issubclass(array, PEArray):
-        return None
-    default = array.model_fields["kind"].default
-    return default if isinstance(default, str) else None
-
-
 def _check(kind: str, value: object) -> str | None:
-    """A PEArray whose field `kind` has the registered name as its default."""
-    if kind_of(value) == kind:
+    """A PEArray whose field `kind` allows the registered name alone."""
+    if name_in(value, PEArray, "kind") == kind:
         return None
-    return f"a subclass of PEArray with `kind: Literal[{kind!r}] = {kind!r}` is expected"
+    return f"a subclass of PEArray with `kind: Literal[{kind!r}]` is expected"
 
 
 ARRAYS: Registry[type[PEArray]] = Registry("array kind", "accelsim.arrays", KINDS, check=_check)
@@ -64,5 +57,5 @@ def register_array(array: Array) -> Array:
 
     Raises ConfigError where the class is no PEArray with such a kind, or the kind already stands for another class.
     """
-    ARRAYS.add(kind_of(array) or str(array), array)
+    ARRAYS.add(name_in(array, PEArray, "kind") or str(array), array)
     return array

@@ -7,17 +7,17 @@ and the registry's base only.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.memory.registry import DRAM_MODELS, MODELS, model_class, register_dram
+    from accelsim.memory.registry import register_dram
 
-__all__ = ["DRAM_MODELS", "MODELS", "model_class", "register_dram"]
+__all__ = ["register_dram"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from accelsim.memory import registry
-
-    return getattr(registry, name)
+    """Load the registry when `register_dram` is asked for, so that importing the room loads nothing."""
+    if name == "register_dram":
+        return import_module("accelsim.memory.registry").register_dram
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

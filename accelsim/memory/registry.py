@@ -1,51 +1,53 @@
-"""DRAM models by name; adding one that ships is a file here and a line in MODELS.
+"""DRAM models by name: those that ship, those registered here, and those of installed packages.
 
-A model of anybody's own comes by `accelsim.register_dram`, or by an entry point of the group `accelsim.dram_models` in
-an installed package (name = model, value = class).
+A package offers a model in its pyproject.toml as `[project.entry-points."accelsim.dram_models"]`, a line
+`NAME = "package.module:Class"`; it is loaded when the name is asked for, or when the models are listed.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar, get_args
+from typing import TypeVar
 
+from accelsim.config import name_in
+from accelsim.errors import ConfigError
 from accelsim.memory.base import DramConfig
 from accelsim.registry import Registry
 
-MODELS = {
-    "ideal": "accelsim.memory.ideal:IdealDram",
-    "bandwidth": "accelsim.memory.bandwidth:BandwidthDram",
-    "bank": "accelsim.memory.bank.model:BankDram",
-}
-Dram = TypeVar("Dram", bound=type[DramConfig])
-
-
-def model_of(dram: object) -> str | None:
-    """The one name that a DramConfig's field `model` may have; None where it is no DramConfig or has no such field."""
-    if not isinstance(dram, type) or not issubclass(dram, DramConfig):
-        return None
-    names = get_args(dram.model_fields["model"].annotation)
-    return names[0] if len(names) == 1 and isinstance(names[0], str) else None
+Model = TypeVar("Model", bound=DramConfig)
 
 
 def _check(model: str, value: object) -> str | None:
-    """A DramConfig whose field `model` is a Literal of the registered name."""
-    if model_of(value) == model:
+    """A DramConfig whose field `model` allows the registered name alone."""
+    if name_in(value, DramConfig, "model") == model:
         return None
     return f"a subclass of DramConfig with `model: Literal[{model!r}]` is expected"
 
 
-DRAM_MODELS: Registry[type[DramConfig]] = Registry("DRAM model", "accelsim.dram_models", MODELS, check=_check)
+DRAM_MODELS: Registry[type[DramConfig]] = Registry(
+    "DRAM model",
+    "accelsim.dram_models",
+    {
+        "ideal": "accelsim.memory.ideal:IdealDram",
+        "bandwidth": "accelsim.memory.bandwidth:BandwidthDram",
+        "bank": "accelsim.memory.bank.model:BankDram",
+    },
+    check=_check,
+)
 
 
-def model_class(name: str) -> type[DramConfig]:
-    """The configuration class of a DRAM model; UnknownNameError names the nearest one."""
-    return DRAM_MODELS.get(name)
+def register_dram(cls: type[Model]) -> type[Model]:
+    """Make a DRAM model known by the name in its field `model`; used as a decorator of its configuration class.
 
+    ConfigError where the class is no DramConfig, its field is no Literal of one name, or another class has the name.
 
-def register_dram(dram: Dram) -> Dram:
-    """Decorator: make a DramConfig known by its `model`, to YAML files, dicts and the command line in this process.
-
-    Raises ConfigError where the class is no DramConfig with such a model, or the name already stands for another class.
+        @accelsim.register_dram
+        class Perfect(IdealDram):
+            model: Literal["perfect"]
     """
-    DRAM_MODELS.add(model_of(dram) or str(dram), dram)
-    return dram
+    if not (isinstance(cls, type) and issubclass(cls, DramConfig)):
+        raise ConfigError(f"register_dram got {cls!r:.80}; a subclass of DramConfig is expected")
+    name = name_in(cls, DramConfig, "model")
+    if name is None:
+        raise ConfigError(f"the field model of {cls.__name__} is no Literal of one name, as in Literal['bank']")
+    DRAM_MODELS.add(name, cls)
+    return cls

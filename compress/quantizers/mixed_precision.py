@@ -6,6 +6,7 @@ On a machine whose time grows with the bits, each bit less is time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import torch
 from torch import nn
@@ -112,7 +113,8 @@ class MixedPrecision(Compressor):
         return {name: self._code(layer(model, name), name) for name in self.layers}
 
     def _code(self, module: nn.Module, name: str) -> LayerCode:
-        weight, bits = module.weight.detach().cpu().numpy(), self.bits[name].weight
+        weight = cast(torch.Tensor, module.weight).detach().cpu().numpy()
+        bits = self.bits[name].weight
         if not self.hardened:
             return max_abs(weight, bits, name)
         steps = (weight.astype("float64") / self.scales[name]).round()

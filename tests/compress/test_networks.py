@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from explore.demo.lowbit_networks import BinaryPlan, LowBitBudget, Pow2Plan
+from explore.demo.network_training import EXAMPLE_IMAGES
 
 import compress
 from explore.demo import networks
-from explore.demo.lowbit_networks import BinaryPlan, LowBitBudget, Pow2Plan
-from explore.demo.network_training import EXAMPLE_IMAGES
 from explore.demo.networks import FAST, FULL, Budget, Round
 from workloads.datasets import Digits, digits
 

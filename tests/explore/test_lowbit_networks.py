@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from explore.demo.lowbit_networks import FAST, FULL, BinaryPlan, LowBitBudget, Pow2Plan, TernaryPlan, low_bit_tasks
+from explore.demo.mixed_precision import BITS, TOLERANCE, LayerBits, MixedPrecision, least_bits
+from explore.demo.network_training import EXAMPLE_IMAGES, Study
 
 import accelsim
 import compress
 import workloads
 from compress.quantizers.codes import ActivationCode
 from compress.quantizers.integer import accuracy, calibrate_activations, integer_network
-from explore.demo.lowbit_networks import FAST, FULL, BinaryPlan, LowBitBudget, Pow2Plan, TernaryPlan, low_bit_tasks
-from explore.demo.mixed_precision import BITS, TOLERANCE, LayerBits, MixedPrecision, least_bits
-from explore.demo.network_training import EXAMPLE_IMAGES, Study
 from workloads.datasets import Digits, digits
 from workloads.models import model as zoo_model
 

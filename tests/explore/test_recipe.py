@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from compress.recipes.stages import check_stages, run_stages
 
 import compress
 from accelsim.errors import AccelSimError, CompressionError, ConfigError, MissingFileError, UnknownNameError
 from compress.recipes.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names
-from compress.recipes.stages import check_stages, run_stages
 from tests.compress.networks import Cnn, images, made
 from workloads.models import model as zoo_model
 

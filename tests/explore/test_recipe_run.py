@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from compress.recipes.stages import run_stage
 
 import compress
 import explore.recipes.run
 from accelsim.errors import CompressionError
 from compress.layers import weighted_layers
 from compress.recipes.recipe import parse_recipe
-from compress.recipes.stages import run_stage
 from explore.recipes.compressing import compress_model, recipe_digest
 from explore.recipes.run import RecipeRun
 from explore.recipes.step_store import StepFacts, StepStore
