@@ -1,8 +1,9 @@
 """The room of DRAM: what a model is (`base`), the models that ship, and their registry.
 
 `ideal` never stalls, `bandwidth` has a rate and a latency, and `bank` is a bank-level DRAM with its controller in a
-folder of its own; `dram` replays a list of requests through the latter. The room imports errors, files, configuration
-and the registry's base only.
+folder of its own; `dram` replays a list of requests through the latter.
+
+Imports: accelsim.config, .errors, .files, .registry, .trace.operand_names.
 """
 
 from __future__ import annotations

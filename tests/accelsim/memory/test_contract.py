@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.config import build
-from accelsim.memory.base import OPERANDS, Command, Transfer, energy_of
+from accelsim.memory.base import Command, Transfer, energy_of
 from accelsim.memory.registry import DRAM_MODELS
 
 CLOCK_MHZ = 700.0
@@ -30,7 +30,7 @@ def submissions(draw):
     """(cycles since the one before, transfer), some of them many bursts long."""
     steps = st.integers(0, 300)
     sizes = st.one_of(st.integers(1, 200), st.integers(1, 9000))
-    transfers = st.builds(Transfer, st.sampled_from(OPERANDS), sizes, st.booleans(), st.integers(0, 2**16))
+    transfers = st.builds(Transfer, st.sampled_from(DRAM_REGIONS), sizes, st.booleans(), st.integers(0, 2**16))
     return draw(st.lists(st.tuples(steps, transfers), min_size=1, max_size=8))
 
 
