@@ -87,12 +87,17 @@ def _describe_operand(operand: StoredOperand | None, key: str, arrays: Arrays) -
 def brief(trace: GemmTrace) -> Record:
     """The record of a shape with what differs from the usual: no M and K where they follow from its convolution.
 
+    Raises TraceError where columns of the convolution were removed: they are an array.
+
     >>> brief(GemmTrace("fc", M=1, N=10, K=500))
     {'name': 'fc', 'M': 1, 'N': 10, 'K': 500}
     >>> restore(brief(GemmTrace("fc", M=1, N=10, K=500)), "", {}, "a shape", whole=False).shape
     Shape(M=1, N=10, K=500)
     """
-    record = describe(trace.as_shape(), "", {})
+    arrays: Arrays = {}
+    record = describe(trace.as_shape(), "", arrays)
+    if arrays:
+        raise TraceError(f"trace {trace.name!r} has columns that a brief record cannot hold; a whole one is expected")
     usual = _USUAL | {
         "kind": "linear" if trace.conv is None else "conv",
         "dense_shape": list(trace.shape),
@@ -114,11 +119,11 @@ def _short(pair: list[int]) -> int | list[int]:
     return pair[0] if pair[0] == pair[1] else pair
 
 
-def restore(record: Any, prefix: str, arrays: Arrays, where: str, *, whole: bool = True, **settings: Any) -> GemmTrace:
+def restore(record: Any, prefix: str, arrays: Arrays, where: str, *, whole: bool = True) -> GemmTrace:
     """The trace that `describe` or `brief` took apart; its arrays are taken out of `arrays`.
 
-    A `whole` record must say every field; a brief one leaves out what is usual. `settings` go to the constructor as
-    they are. Raises FileFormatError, which begins with `where`, for anything that they would not have written.
+    A `whole` record must say every field; a brief one leaves out what is usual. Raises FileFormatError, which begins
+    with `where`, for anything that they would not have written.
     """
     name = RecordReader(record, where).text("name")
     reader = RecordReader(record, f"{where} ({name[:60]!r})")
@@ -132,7 +137,7 @@ def restore(record: Any, prefix: str, arrays: Arrays, where: str, *, whole: bool
     try:
         if values.get("weight") is not None or values.get("activation") is not None:
             values |= _restore_operands(reader, prefix, arrays, values)
-        return GemmTrace(name, **values, **settings)
+        return GemmTrace(name, **values)
     except TraceError as error:
         raise FileFormatError(f"{reader.where}: {error}") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from accelsim import GemmTrace
-from accelsim.errors import FileFormatError
+from accelsim.errors import FileFormatError, TraceError
 from accelsim.trace.serialization import brief, describe, restore
 from tests.accelsim.trace.layers import TRACES
 from workloads.models import list_models
@@ -40,6 +40,8 @@ def test_a_whole_record_gives_back_everything(trace):
 @every
 def test_a_brief_record_gives_back_the_shape(trace):
     if trace.conv is not None and trace.conv.columns is not None:
+        with pytest.raises(TraceError, match="columns that a brief record cannot hold"):
+            brief(trace)
         trace = replace(trace.as_shape(), conv=replace(trace.conv, columns=None), K=trace.conv.taps * 3)
     record = json.loads(json.dumps(brief(trace)))
     same(restore(record, "", {}, "a record", whole=False), trace.as_shape())
