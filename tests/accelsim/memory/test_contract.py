@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from accelsim.config import build
 from accelsim.memory.base import Command, Transfer, energy_of
 from accelsim.memory.registry import DRAM_MODELS
+from accelsim.trace.operand_names import DRAM_REGIONS
 
 CLOCK_MHZ = 700.0
 MODELS = [
