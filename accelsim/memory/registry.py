@@ -6,7 +6,7 @@ A package offers a model in its pyproject.toml as `[project.entry-points."accels
 
 from __future__ import annotations
 
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args, get_origin
 
 from accelsim.errors import ConfigError
 from accelsim.memory.base import DramConfig
@@ -30,7 +30,6 @@ def register_dram(cls: type[Model]) -> type[Model]:
 
     ConfigError where the class is no DramConfig, its field is no Literal of one name, or another class has the name.
 
-    >>> from typing import Literal
     >>> from accelsim.memory.ideal import IdealDram
     >>> @register_dram
     ... class Perfect(IdealDram):
@@ -40,7 +39,8 @@ def register_dram(cls: type[Model]) -> type[Model]:
     """
     if not (isinstance(cls, type) and issubclass(cls, DramConfig)):
         raise ConfigError(f"register_dram got {cls!r:.80}; a subclass of DramConfig is expected")
-    names = get_args(cls.model_fields["model"].annotation)
+    field = cls.model_fields["model"].annotation
+    names = get_args(field) if get_origin(field) is Literal else ()
     if len(names) != 1 or not isinstance(names[0], str):
         raise ConfigError(f"the field model of {cls.__name__} is no Literal of one name, as in Literal['bank']")
     DRAM_MODELS.add(names[0], cls)
