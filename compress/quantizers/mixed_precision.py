@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
@@ -109,13 +110,13 @@ class MixedPrecision(Compressor):
 
     def codes(self, model: nn.Module) -> Mapping[str, LayerCode]:
         """Symmetric integers of each layer's bits, on the scales of `harden()` once it has been called."""
-        return {name: self._code(layer(model, name), name) for name in self.layers}
+        return {name: self._code(layer(model, name).weight.detach().cpu().numpy(), name) for name in self.layers}
 
-    def _code(self, module: nn.Module, name: str) -> LayerCode:
-        weight, bits = module.weight.detach().cpu().numpy(), self.bits[name].weight
+    def _code(self, weight: np.ndarray, name: str) -> LayerCode:
+        bits = self.bits[name].weight
         if not self.hardened:
             return max_abs(weight, bits, name)
-        steps = (weight.astype("float64") / self.scales[name]).round()
+        steps = np.rint(weight.astype(np.float64) / self.scales[name])
         return LayerCode(smallest_integers(steps), self.scales[name], bits)
 
     def activation_codes(self) -> Mapping[str, ActivationCode]:
@@ -136,5 +137,3 @@ def _checked_tolerance(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise CompressionError(f"tolerance is {value!r:.60}; expected a fraction from 0 and below 1")
     return value
-
-

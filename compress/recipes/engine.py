@@ -46,7 +46,11 @@ def check_stages(recipe: Recipe, model: nn.Module, example_input: torch.Tensor) 
 
 
 def run_stages(
-    recipe: Recipe, model: nn.Module, batches_of: BatchesOf, example_input: torch.Tensor, epoch_done: EpochDone = lambda what: None
+    recipe: Recipe,
+    model: nn.Module,
+    batches_of: BatchesOf,
+    example_input: torch.Tensor,
+    epoch_done: EpochDone = lambda what: None,
 ) -> tuple[nn.Module, Compressor]:
     """The finished model and the last stage's method, which knows how `compress.save` stores it.
 
@@ -55,7 +59,9 @@ def run_stages(
     """
     removed = False
     for place, stage in enumerate(recipe.stages):
-        model, method = run_stage(stage, model, batches_of(stage_seed(recipe.seed, place, stage)), example_input, epoch_done)
+        model, method = run_stage(
+            stage, model, batches_of(stage_seed(recipe.seed, place, stage)), example_input, epoch_done
+        )
         removed = method.columns_removed = method.columns_removed or removed
     return model, method
 
@@ -68,7 +74,11 @@ def stage_seed(seed: int, place: int, stage: Stage) -> int:
 
 
 def run_stage(
-    stage: Stage, model: nn.Module, batches: Batches, example_input: torch.Tensor, epoch_done: EpochDone = lambda what: None
+    stage: Stage,
+    model: nn.Module,
+    batches: Batches,
+    example_input: torch.Tensor,
+    epoch_done: EpochDone = lambda what: None,
 ) -> tuple[nn.Module, Compressor]:
     """One stage through the methods' loop: the finished model and its method.
 

@@ -21,8 +21,8 @@ from compress.recipes.recipe import Recipe
 from compress.recipes.stage import Stage
 from compress.training.fit import fit
 from explore.recipes.measuring import Measured, measure
-from explore.recipes.stopping import UntilStopped
 from explore.recipes.step_store import StepFacts, StepStore, digest
+from explore.recipes.stopping import UntilStopped
 from workloads.datasets import Batches, Warp, digits
 from workloads.models import model as zoo_model
 from workloads.shapes import INPUTS
@@ -76,9 +76,7 @@ class RecipeRun:
         start = self.recipe.start
         if start is None or start.model is None:
             return None
-        return RecipeRun(
-            start.model, start, self.store, lambda stage, done, of: self._epoch_done(stage), self.stopped
-        )
+        return RecipeRun(start.model, start, self.store, lambda stage, done, of: self._epoch_done(stage), self.stopped)
 
     @property
     def pretrain_batch(self) -> int:
