@@ -169,9 +169,7 @@ def test_an_error_of_one_network_stops_the_others_at_their_next_batch(tmp_path):
 def remaining(name, fast, layers):
     """At most so many weights remain by the last round's constraints."""
     last = constraints_of(recipe_of(name, fast).stages[-1].keep)
-    return sum(
-        int(last[n].mask(torch.rand(SHAPES[n]) + 1).sum()) if n in last else np.prod(SHAPES[n]) for n in layers
-    )
+    return sum(int(last[n].mask(torch.rand(SHAPES[n]) + 1).sum()) if n in last else np.prod(SHAPES[n]) for n in layers)
 
 
 def test_recipes_prune_as_much_as_promised():
