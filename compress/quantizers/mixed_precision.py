@@ -15,12 +15,12 @@ from torch.nn.utils import parametrize
 from accelsim.errors import CompressionError
 from compress.base import Batch, Compressor
 from compress.graph.masks import release
+from compress.graph.zeros import hold_dead_filters, hold_pruned
 from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.quantizers.bit_search import BitRange, BitSearch, at_bits, layer_macs
 from compress.quantizers.codes import ActivationCode, LayerCode, max_abs, smallest_integers
 from compress.quantizers.integer import calibrate_activations
 from compress.quantizers.straight_through import straight_through
-from compress.schedules.pruner import hold_dead_filters, hold_pruned
 
 BITS = (2, 8)  # the fewest and the most that a layer may have
 _CALIBRATION_BATCH = 100
@@ -70,7 +70,7 @@ class MixedPrecision(Compressor):
         self.bits = dict.fromkeys(self.layers, self.allowed.widest)
         self.activations, self.scales = dict[str, ActivationCode](), dict[str, float]()
         hold_dead_filters(model, weighted_layers(model), example_input)
-        hold_pruned(model, dict.fromkeys(self.layers))
+        hold_pruned(model, self.layers)
 
     @property
     def hardened(self) -> bool:

@@ -22,6 +22,7 @@ from explore.recipes.compressing import compress_model, recipe_digest
 from explore.recipes.run import RecipeRun
 from explore.recipes.step_store import StepFacts, StepStore
 from workloads.datasets import Digits, digits
+from workloads.models import model as zoo_model
 
 TRAINING = "pretrain_epochs: 1\nbatch: 32\npretrain_batch: 16\naugmentation:\n  degrees: 5\nseed: 3\n"
 STAGES = (
@@ -169,8 +170,8 @@ def test_a_network_starts_from_the_weights_of_another_recipes_and_of_its_very_st
     plan = starting(start, seed=3)
     run = RecipeRun("lenet5_xnor", plan, store, lambda stage, done, of: names.append((stage, done, of)))
     model = run.after(()).model
-    assert names == [("stored", done, 3) for done in (1, 2)]  # of the steps that are there, the last one's epochs
-    assert torch.equal(model.fc1.weight, before.model.fc1.weight)
+    assert names == [("stored", done, 3) for done in (1, 2, 3)]
+    assert torch.equal(model.fc2.weight, before.model.fc2.weight)
     fresh = run.fresh_model()
     assert model.conv2.weight.shape == fresh.conv2.weight.shape  # filters have left the other: this layer starts afresh
     assert torch.equal(model.conv2.weight, fresh.conv2.weight)
@@ -178,12 +179,10 @@ def test_a_network_starts_from_the_weights_of_another_recipes_and_of_its_very_st
     assert run.key(()) != RecipeRun("lenet5_xnor", starting(replace(start, pretrain_epochs=2), seed=3), store).key(())
 
 
-def test_a_start_that_shares_no_weights_is_refused(tmp_path, monkeypatch):
+def test_a_start_that_shares_no_weights_is_refused():
     other = torch.nn.Sequential(torch.nn.Linear(2, 2))
     with pytest.raises(CompressionError, match="'mine' starts from a network that shares no weights"):
-        explore.recipes.run._take_weights(
-            RecipeRun("lenet5", recipe(), StepStore(tmp_path)).fresh_model(), other, "mine"
-        )
+        explore.recipes.run._take_weights(zoo_model("lenet5"), other, "mine")
 
 
 def test_a_stage_may_have_a_batch_of_its_own(tmp_path, monkeypatch):
