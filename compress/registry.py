@@ -117,6 +117,13 @@ def create(name: str, model: nn.Module, example_input: torch.Tensor | None = Non
 
     `settings` go to the method's factory by keyword. Make the optimizer from `model.parameters()` afterwards. Raises
     UnknownNameError for a name or a setting that nobody knows, CompressionError for a value that cannot be.
+
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> method = create("admm", model, keep=0.25)
+    >>> method.harden()  # at once, for the example; train before with `penalty()` and `step()`
+    >>> [int(layer.weight.count_nonzero()) for layer in method.finalize() if hasattr(layer, "weight")]
+    [8, 2]
     """
     make = factory(name)
     known = [p for p in inspect.signature(make).parameters if p not in ("model", "example_input")]

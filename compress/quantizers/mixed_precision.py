@@ -6,8 +6,8 @@ On a machine whose time grows with the bits, each bit less is time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
@@ -15,12 +15,12 @@ from torch.nn.utils import parametrize
 from accelsim.errors import CompressionError
 from compress.base import Batch, Compressor
 from compress.graph.masks import release
+from compress.graph.zeros import hold_dead_filters, hold_pruned
 from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.quantizers.bit_search import BitRange, BitSearch, at_bits, layer_macs
 from compress.quantizers.codes import ActivationCode, LayerCode, max_abs, smallest_integers
 from compress.quantizers.integer import calibrate_activations
 from compress.quantizers.straight_through import straight_through
-from compress.schedules.pruner import hold_dead_filters, hold_pruned
 
 BITS = (2, 8)  # the fewest and the most that a layer may have
 _CALIBRATION_BATCH = 100
@@ -70,7 +70,7 @@ class MixedPrecision(Compressor):
         self.bits = dict.fromkeys(self.layers, self.allowed.widest)
         self.activations, self.scales = dict[str, ActivationCode](), dict[str, float]()
         hold_dead_filters(model, weighted_layers(model), example_input)
-        hold_pruned(model, dict.fromkeys(self.layers))
+        hold_pruned(model, self.layers)
 
     @property
     def hardened(self) -> bool:
@@ -110,14 +110,13 @@ class MixedPrecision(Compressor):
 
     def codes(self, model: nn.Module) -> Mapping[str, LayerCode]:
         """Symmetric integers of each layer's bits, on the scales of `harden()` once it has been called."""
-        return {name: self._code(layer(model, name), name) for name in self.layers}
+        return {name: self._code(layer(model, name).weight.detach().cpu().numpy(), name) for name in self.layers}
 
-    def _code(self, module: nn.Module, name: str) -> LayerCode:
-        weight = cast(torch.Tensor, module.weight).detach().cpu().numpy()
+    def _code(self, weight: np.ndarray, name: str) -> LayerCode:
         bits = self.bits[name].weight
         if not self.hardened:
             return max_abs(weight, bits, name)
-        steps = (weight.astype("float64") / self.scales[name]).round()
+        steps = np.rint(weight.astype(np.float64) / self.scales[name])
         return LayerCode(smallest_integers(steps), self.scales[name], bits)
 
     def activation_codes(self) -> Mapping[str, ActivationCode]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -65,6 +65,9 @@ def train_recipes(recipes: Mapping[str, Recipe], out: Path, progress: Progress |
         with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
             results = [pool.submit(training.train, *other) for other in others]
             try:
+                ended = wait(results, return_when=FIRST_EXCEPTION).done
+                for result in ended:
+                    result.result()  # an error of any network ends the wait for all
                 return trained + [result.result() for result in results]
             finally:
                 training.stopped.set()

@@ -121,7 +121,7 @@ class RecipeRun:
     def _trained(self, stages: Stages) -> Outcome:
         """Train the last stage, measure, store."""
         before = self.after(stages[:-1]) if stages else None
-        source = self.start.after(self.start.recipe.stages) if self.start is not None and not stages else None
+        source = self._source() if before is None else None
         started = time.thread_time()
         model, method, removed = self._baseline(source) if before is None else self._staged(before, stages)
         spent = round(time.thread_time() - started, 2)
@@ -133,6 +133,13 @@ class RecipeRun:
             self.store.put(self.key(stages), model.state_dict(), facts)
         self.trained_here.append(self.key(stages))
         return Outcome(stages, model, facts, method)
+
+    def _source(self) -> Outcome | None:
+        """The network that gives this one its weights, step by step, so that every epoch of it is counted."""
+        if self.start is None:
+            return None
+        stages = self.start.recipe.stages
+        return [self.start.after(stages[:count]) for count in range(len(stages) + 1)][-1]
 
     def _baseline(self, source: Outcome | None) -> tuple[nn.Module, None, bool]:
         """The uncompressed network, trained from seeded weights or from those of another network."""
