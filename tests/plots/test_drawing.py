@@ -1,4 +1,4 @@
-"""accelsim.plot: reports and studies drawn alone or into an Axes, figures of one's own, and one clear line otherwise."""
+"""accelsim.plot: reports and studies drawn alone or into an Axes, figures of one's own, and one line otherwise."""
 
 from __future__ import annotations
 
