@@ -10,7 +10,6 @@ from threading import Event
 import pytest
 import torch
 import yaml
-from compress.recipes.stages import run_stage
 
 import compress
 import explore.recipes.run
