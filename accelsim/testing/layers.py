@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import PEArray
-from accelsim.hardware.accelerator import load_hardware
+from accelsim.hardware.loading import load_hardware
 from accelsim.trace.gemm import GemmTrace
 
 Integers = NDArray[np.integer[Any]]
