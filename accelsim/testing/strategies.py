@@ -49,7 +49,7 @@ def layers(source: LayerSource) -> st.SearchStrategy[GemmTrace]:
 
 
 @st.composite
-def arrays(draw: st.DrawFn, family: type[Family], *, most: int = 6, **fields: Any) -> Family:
+def arrays(draw: st.DrawFn, /, family: type[Family], *, most: int = 6, **fields: Any) -> Family:
     """A family's arrays of up to `most` along each scalable size; `fields` are strategies or values of others."""
     chosen: dict[str, Any] = {name: draw(st.integers(1, most)) for name in family.scalable}
     for name, value in fields.items():
