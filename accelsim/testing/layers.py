@@ -42,11 +42,12 @@ AWKWARD_CONVS = (
 class LayerSource:
     """The arrays of a conformance class and the layers that they can run; its hooks say what these look like.
 
-    `arrays` are PEArray instances, or dicts as `load_hardware` takes them for kinds that it knows. `bits` are the
-    settings of GemmTrace that make up the number format. With `convolutions` the layers are convolutions, for an array
-    that runs nothing else.
+    `arrays` (or `array`, a single one) are PEArray instances, or dicts as `load_hardware` takes them for kinds that it
+    knows. `bits` are the settings of GemmTrace that make up the number format. With `convolutions` the layers are
+    convolutions, for an array that runs nothing else.
     """
 
+    array: ClassVar[PEArray | Mapping[str, Any] | None] = None
     arrays: ClassVar[Sequence[PEArray | Mapping[str, Any]]] = ()
     bits: ClassVar[Mapping[str, Any]] = {}
     convolutions: ClassVar[bool] = False
@@ -68,17 +69,18 @@ class LayerSource:
         return int(np.count_nonzero(x, axis=0) @ np.count_nonzero(w, axis=0))
 
     def stored_bits(self, array: PEArray, w: Integers) -> tuple[int, int] | None:
-        """(weight bits, index bits) of whole weights (N, K) in the array's format, in numpy; None where not told."""
+        """(weight bits, index bits) of whole weights (N, K) in the array's format, by numpy; None where left out."""
         return None
 
     @classmethod
     def instances(cls) -> list[PEArray]:
-        """`arrays`; AssertionError where there are none."""
-        if not cls.arrays:
+        """`arrays` and `array`; AssertionError where there are none."""
+        named = [*cls.arrays, *([] if cls.array is None else [cls.array])]
+        if not named:
             raise AssertionError(f"{cls.__name__} names no arrays")
         return [
             array if isinstance(array, PEArray) else load_hardware({"name": "conformance", "array": array}).array
-            for array in cls.arrays
+            for array in named
         ]
 
     def layer(self, seed: int, density: float = 0.4, groups: int = 1, array: PEArray | None = None) -> GemmTrace:

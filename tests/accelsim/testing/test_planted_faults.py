@@ -292,6 +292,17 @@ def test_bits_are_compared_with_what_numpy_says_of_the_format():
         WrongFormat().test_program_weights_fit_their_bits(WrongFormat.instances()[0])
 
 
+def test_one_array_or_several_as_instances_or_as_plain_values():
+    class One(ArrayConformance):
+        array = DenseArray(rows=2, cols=3)
+
+    class Several(ArrayConformance):
+        arrays = (DenseArray(rows=2, cols=3), {"kind": "systolic", "rows": 4, "cols": 5})
+
+    assert One.instances() == [One.array]
+    assert Several.instances() == [Several.arrays[0], SystolicArray(rows=4, cols=5)]
+
+
 def test_a_class_without_arrays_is_an_error():
     class Empty(ArrayConformance):
         pass
