@@ -43,8 +43,8 @@ def test_json_is_json_alone_and_says_what_was_saved(place):
     assert (content["model"], content["recipe"], content["seed"], content["folder"]) == ("lenet5", "mine", 2, "net")
     assert saved.provenance["stages"][0]["method"] == "inq"
     assert saved.provenance["command"] == "accelsim compress lenet5 --recipe mine --out OUT --seed 2"
-    assert [layer["weights_nonzero"] for layer in content["layers"]] == [(x.weight != 0).sum() for x in saved.layers]
-    assert {layer.weight_coding for layer in saved.layers} == {"pow2"}
+    assert [layer["weights_nonzero"] for layer in content["layers"]] == [(x.weight != 0).sum() for x in saved.traces]
+    assert {layer.weight_coding for layer in saved.traces} == {"pow2"}
     assert content["whole_rate"] == pytest.approx(430_500 / sum(x["weights_nonzero"] for x in content["layers"]))
     assert sorted(p.name for p in (place / "net").iterdir()) == ["log.jsonl", "manifest.json", "model.safetensors"]
 
@@ -69,7 +69,7 @@ def test_pruned_columns_leave_the_saved_network(place):
     result = invoke("lenet5", "--recipe", "mine.yaml", "--out", "net", "--json")
     assert result.exit_code == 0, result.stderr
     content, saved = json.loads(result.stdout), compress.read(place / "net")
-    assert saved.layers[1].weight_shape[0] == 25
+    assert saved.traces[1].N == 25
     assert content["layers"][1]["weights_dense"] == 25_000
     assert content["conv_rate"] > 2
 

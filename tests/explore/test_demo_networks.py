@@ -74,13 +74,13 @@ def test_each_network_is_saved_in_its_folder_with_its_rates_and_costs(trained):
     for name, network in networks.items():
         saved = compress.read(out / name)
         assert sorted(path.name for path in (out / name).iterdir()) == ["manifest.json", "model.safetensors"]
-        assert [layer.name for layer in saved.layers] == LAYERS
-        nonzero = [np.count_nonzero(layer.weight) for layer in saved.layers]
-        assert sum(np.prod(layer.dense_shape[1:]) for layer in saved.layers) == 430_500
+        assert [layer.name for layer in saved.traces] == LAYERS
+        nonzero = [np.count_nonzero(layer.weight) for layer in saved.traces]
+        assert sum(np.prod(layer.dense_shape[1:]) for layer in saved.traces) == 430_500
         assert network.result.whole_rate == pytest.approx(430_500 / sum(nonzero))
         assert network.result.conv_rate == pytest.approx(25_500 / sum(nonzero[:2]))
         assert saved.accuracy == network.result.accuracy
-        assert len(saved.layers[0].ifmap) == EXAMPLE_IMAGES
+        assert len(saved.traces[0].ifmap) == EXAMPLE_IMAGES
         assert sum(network.epochs.values()) == EPOCHS[name]
         assert set(network.epochs) == set(network.seconds)
     assert set(networks["binary"].epochs) == {"train", "xnor_net 1"}
@@ -89,17 +89,17 @@ def test_each_network_is_saved_in_its_folder_with_its_rates_and_costs(trained):
 
 def test_networks_have_the_structure_and_the_codes_of_their_methods(trained):
     out, _, _ = trained
-    saved = {name: compress.read(out / name).layers for name in NETWORKS}
+    saved = {name: compress.read(out / name).traces for name in NETWORKS}
     codes = {name: [(x.weight_coding, x.weight_bits, x.activation_bits) for x in s] for name, s in saved.items()}
     assert codes["baseline"] == codes["nonstructured"] == codes["structured"] == [("uniform", 8, 8)] * 4
     assert codes["pow2"] == [("pow2", 4, 8)] * 4
     assert codes["binary"] == [("uniform", 8, 8), ("binary", 1, 1), ("binary", 1, 1), ("uniform", 8, 8)]
     assert codes["ternary"] == [("ternary", 2, 8)] * 4
     assert all(c == "uniform" and 2 <= min(w, a) <= max(w, a) <= 8 for c, w, a in codes["mixed"])
-    assert saved["nonstructured"][1].weight.shape == (50, 20, 5, 5)
-    assert saved["structured"][1].weight_shape[0] < 50
-    assert saved["structured"][0].weight_shape[0] < 20
-    assert saved["structured"][1].columns is not None
+    assert saved["nonstructured"][1].weight.shape == (50, 20 * 5 * 5)
+    assert saved["structured"][1].N < 50
+    assert saved["structured"][0].N < 20
+    assert saved["structured"][1].conv.columns is not None
 
 
 def test_the_same_seed_repeats_and_a_recipe_alone_gives_the_demos_network(trained, tmp_path, monkeypatch):
@@ -122,7 +122,7 @@ def test_the_binary_network_starts_from_the_baselines_weights(trained):
     assert (facts["model"], facts["start"]["model"]) == ("lenet5_xnor", "lenet5")
     assert facts["start"]["recipe"] == "lenet5-demo-baseline-fast"
     # a filter that trained for an epoch and is scaled by a batch norm still points where it did
-    first, last = (compress.read(out / name).layers[0].weight.reshape(20, -1) for name in ("baseline", "binary"))
+    first, last = (compress.read(out / name).traces[0].weight.reshape(20, -1) for name in ("baseline", "binary"))
     cosines = (first * 1.0 * last).sum(axis=1) / np.linalg.norm(first, axis=1) / np.linalg.norm(last, axis=1)
     assert cosines.min() > 0.5
 

@@ -193,7 +193,7 @@ def test_stages_run_in_order_and_removed_columns_stay_removed(tmp_path):
     assert [b.seed for b in walked] == [4, 4001]  # its own, and one behind the recipe's that no other stage has
     assert epochs == ["admm_column, compress"] * 2 + ["admm_column, retrain", "inq, compress"]
     saved = compress.read(compress.save(tmp_path / "net", model, method=method))
-    conv2 = saved.layers[1]
+    conv2 = saved.traces[1]
     assert conv2.weight_coding == "pow2"
-    assert conv2.weight.shape[1] == len(conv2.columns) <= 27
+    assert conv2.weight.shape[1] == len(conv2.conv.columns) <= 27
     assert np.count_nonzero(conv2.weight) > 0

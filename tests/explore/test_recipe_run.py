@@ -100,7 +100,7 @@ def test_a_run_that_was_killed_leaves_the_same_files_as_one_in_a_go(tmp_path, mo
 
 def test_stages_follow_per_layer_counts_and_bits(tmp_path):
     result = run(tmp_path / "net")
-    saved = {layer.name: layer for layer in compress.read(tmp_path / "net").layers}
+    saved = {layer.name: layer for layer in compress.read(tmp_path / "net").traces}
     assert {name: layer.weight_bits for name, layer in saved.items()} == {"conv1": 4, "conv2": 3, "fc1": 3, "fc2": 2}
     assert 0 < (saved["conv1"].weight != 0).sum() <= 100
     assert saved["conv2"].weight.shape[0] <= 9
@@ -250,8 +250,8 @@ def test_a_search_logs_each_step_and_saves_the_last_that_held(tmp_path):
     assert [line["tried"] for line in lines[1:5]] == [{"conv2": n} for n in (200, 133, 30, 20)]
     assert all(line["held"] for line in lines[1:])
     assert result.accuracy == lines[-1]["accuracy"]
-    assert {layer.weight_bits for layer in compress.read(tmp_path / "net").layers} == {2}
-    conv2 = compress.read(tmp_path / "net").layers[1]
+    assert {layer.weight_bits for layer in compress.read(tmp_path / "net").traces} == {2}
+    conv2 = compress.read(tmp_path / "net").traces[1]
     assert conv2.weight.shape[0] <= 20
     assert conv2.weight.shape[1] <= 133
 
