@@ -33,8 +33,8 @@ def document() -> str:
     """The whole page: the methods' common contract, a table of all, then each with its settings."""
     parts = [HEAD, _contract(), _table(methods())]
     by_paper = sorted(methods(), key=lambda method: list(PAPERS).index(method.paper))  # stable: their order stays
-    for paper, found in groupby(by_paper, key=lambda method: method.paper):
-        parts += [f"## From {PAPERS[paper]}\n", *(_section(method) for method in found)]
+    for paper, listed in groupby(by_paper, key=lambda method: method.paper):
+        parts += [f"## From {PAPERS[paper]}\n", *(_section(method) for method in listed)]
     parts += ["## The classes behind them\n", *_classes()]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -43,36 +43,36 @@ def _contract() -> str:
     return f"{_text(Compressor)}\n"
 
 
-def _table(found: list[Method]) -> str:
-    rows = [f"| [{m.name}](#{m.name}) | {m.family} | {m.paper} | {m.where} |" for m in found]
+def _table(listed: list[Method]) -> str:
+    rows = [f"| [{m.name}](#{m.name}) | {m.family} | {m.paper} | {m.where} |" for m in listed]
     return "\n".join(["| method | family | paper | where |", "|---|---|---|---|", *rows, ""])
 
 
 def _section(method: Method) -> str:
-    made = factory(method.name)
-    lines = [f"### {method.name}", "", f"{method.family}; paper {method.paper}, {method.where}.", "", _text(made), ""]
-    if not isinstance(made, type):  # a function over a class, where the mechanism stands
-        name = _class_of(made).__name__
+    maker = factory(method.name)
+    lines = [f"### {method.name}", "", f"{method.family}; paper {method.paper}, {method.where}.", "", _text(maker), ""]
+    if not isinstance(maker, type):  # a function over a class, where the mechanism stands
+        name = _class_of(maker).__name__
         lines += [f"Its class is [`{name}`](#{name.lower()}).", ""]
-    settings = list(_settings(made))
+    settings = list(_settings(maker))
     return "\n".join([*lines, "| setting | default |", "|---|---|", *settings, ""]) if settings else "\n".join(lines)
 
 
 def _classes() -> Iterator[str]:
     """The classes that functions make, each once."""
-    made = dict.fromkeys(_class_of(factory(m.name)) for m in methods() if not isinstance(factory(m.name), type))
-    for kind in made:
+    classes = dict.fromkeys(_class_of(factory(m.name)) for m in methods() if not isinstance(factory(m.name), type))
+    for kind in classes:
         yield f"### {kind.__name__}\n\n{_text(kind)}\n"
 
 
-def _class_of(made: Any) -> type[Compressor]:
+def _class_of(maker: Any) -> type[Compressor]:
     """What a factory says that it returns."""
-    kind: type[Compressor] = get_type_hints(made, vars(sys.modules[made.__module__]))["return"]
+    kind: type[Compressor] = get_type_hints(maker, vars(sys.modules[maker.__module__]))["return"]
     return kind
 
 
-def _settings(made: Any) -> Iterator[str]:
-    for name, parameter in inspect.signature(made).parameters.items():
+def _settings(maker: Any) -> Iterator[str]:
+    for name, parameter in inspect.signature(maker).parameters.items():
         if name not in ("model", "example_input"):
             yield f"| `{name}` | `{parameter.default!r}` |"
 

@@ -1,1 +1,1 @@
-"""What is pruned at a time: elements, filters, channels, columns, and how many of them are kept."""
+"""What is pruned at a time: elements, filters, channels, columns, and how many of them remain."""

@@ -79,13 +79,13 @@ def flows(model: nn.Module, example_input: torch.Tensor) -> list[Flow]:
     modules = dict(model.named_modules())
     calls = [node.target for node in graph.nodes if node.op == "call_module"]
     once = {target for target in calls if calls.count(target) == 1}
-    found = []
+    followed = []
     for node in graph.nodes:
         if node.op == "call_module" and node.target in once and _plain(modules[node.target]):
             flow = Flow(node.target)
             if _follow(node, 1, (), flow, modules, once) and flow.consumers:
-                found.append(flow)
-    return found
+                followed.append(flow)
+    return followed
 
 
 def _traced(model: nn.Module, example_input: torch.Tensor) -> fx.Graph | None:

@@ -28,8 +28,8 @@ class Mask(nn.Module):
 
 def hold_zeros(module: nn.Module, name: str, keep: torch.Tensor) -> None:
     """Hold `module.<name>` at 0 wherever `keep` is False, in addition to any mask that it already has."""
-    if held := _masks(module, name):
-        held[0].keep.mul_(keep)
+    if masks := _masks(module, name):
+        masks[0].keep.mul_(keep)
     else:
         parametrize.register_parametrization(module, name, Mask(keep, getattr(module, name).dtype))
 
@@ -37,16 +37,16 @@ def hold_zeros(module: nn.Module, name: str, keep: torch.Tensor) -> None:
 def original(module: nn.Module, name: str) -> torch.Tensor:
     """The parameter that an optimizer moves: `module.<name>`, or what stands behind its parametrizations."""
     holder: Any = module
-    held = parametrize.is_parametrized(module, name)
-    found: torch.Tensor = holder.parametrizations[name].original if held else getattr(holder, name)
-    return found
+    masked = parametrize.is_parametrized(module, name)
+    parameter: torch.Tensor = holder.parametrizations[name].original if masked else getattr(holder, name)
+    return parameter
 
 
 def _masks(module: nn.Module, name: str) -> list[Mask]:
     if not parametrize.is_parametrized(module, name):
         return []
-    held = module.parametrizations[name]  # type: ignore[index]  # a ModuleDict; torch types it as Tensor
-    return [m for m in held if isinstance(m, Mask)]
+    chain = module.parametrizations[name]  # type: ignore[index]  # a ModuleDict; torch types it as Tensor
+    return [m for m in chain if isinstance(m, Mask)]
 
 
 def release(model: nn.Module) -> None:

@@ -83,16 +83,16 @@ def clear(model: nn.Module, example_input: torch.Tensor) -> None:
     far as `shrink` follows.
     """
     own = {name: Tensors(module.weight, module.bias) for name, module in weighted_layers(model).items()}
-    found = flows(model, example_input)
-    while clear_silent(model, own, found) or clear_unread(model, own, found):
+    all_flows = flows(model, example_input)
+    while clear_silent(model, own, all_flows) or clear_unread(model, own, all_flows):
         pass
 
 
 @torch.no_grad()
-def clear_silent(model: nn.Module, layers: Mapping[str, Tensors], found: Iterable[Flow]) -> bool:
+def clear_silent(model: nn.Module, layers: Mapping[str, Tensors], all_flows: Iterable[Flow]) -> bool:
     """Set to 0, in `layers`, weights on outputs that are 0; whether there were any. The model is only read."""
     cleared = False
-    for flow in found:
+    for flow in all_flows:
         dead = dead_filters(layers[flow.producer])
         for consumer in flow.consumers:
             silent = (dead & _stays_zero(model, consumer, dead)).repeat_interleave(consumer.features)
@@ -102,10 +102,10 @@ def clear_silent(model: nn.Module, layers: Mapping[str, Tensors], found: Iterabl
 
 
 @torch.no_grad()
-def clear_unread(model: nn.Module, layers: Mapping[str, Tensors], found: Iterable[Flow]) -> bool:
+def clear_unread(model: nn.Module, layers: Mapping[str, Tensors], all_flows: Iterable[Flow]) -> bool:
     """Set to 0, in `layers`, filters that no layer reads, with their biases; whether there were any."""
     cleared = False
-    for flow in (flow for flow in found if flow.consumers):
+    for flow in (flow for flow in all_flows if flow.consumers):
         producer = layers[flow.producer]
         readers = [_unread(layers[consumer.layer], consumer.features) for consumer in flow.consumers]
         unread = torch.stack(readers).all(dim=0)

@@ -105,9 +105,9 @@ class ADMMQuantizer(Compressor):
         require_finite(self.model, self.levels, f"after step {self.steps}")
         for name, levels in self.levels.items():
             module = layer(self.model, name)
-            held = OnLevels(levels, module.weight, self.epsilon)
-            self.intervals[name] = held.interval
-            parametrize.register_parametrization(module, "weight", held)
+            on_levels = OnLevels(levels, module.weight, self.epsilon)
+            self.intervals[name] = on_levels.interval
+            parametrize.register_parametrization(module, "weight", on_levels)
 
     def finalize(self) -> nn.Module:
         """The model with plain weights on their levels and its original state_dict keys."""

@@ -17,7 +17,7 @@ from compress.quantizers.pow2 import PowersOfTwo, pow2_code
 
 
 class Fixed(nn.Module):
-    """A tensor of which some elements are fixed: those have the values held here and get no gradient."""
+    """A tensor of which some elements are fixed: those have the values of this module and get no gradient."""
 
     fixed: torch.Tensor
     values: torch.Tensor
@@ -61,10 +61,10 @@ class IncrementalQuantizer(Compressor):
         self.steps, self.hardened = 0, False
         weights = {name: layer(model, name).weight.detach() for name in self.layers}
         self.grids = {name: PowersOfTwo.of(weight, bits, f"layer {name!r}") for name, weight in weights.items()}
-        self._held = {name: Fixed(weight) for name, weight in weights.items()}
-        self._zeros = {name: _zeros_to_keep(held) for name, held in self._held.items()}
-        for name, held in self._held.items():
-            parametrize.register_parametrization(layer(model, name), "weight", held)
+        self._parts = {name: Fixed(weight) for name, weight in weights.items()}
+        self._zeros = {name: _zeros_to_keep(part) for name, part in self._parts.items()}
+        for name, part in self._parts.items():
+            parametrize.register_parametrization(layer(model, name), "weight", part)
         self._fix(self.portions[0])
 
     def step(self) -> None:
@@ -81,16 +81,16 @@ class IncrementalQuantizer(Compressor):
     def _fix(self, portion: float) -> None:
         """Fix the largest free weights of each layer until this portion of it is fixed."""
         require_finite(self.model, self.layers, f"after step {self.steps}")
-        for name, held in self._held.items():
+        for name, part in self._parts.items():
             weight = layer(self.model, name).weight
             zeros = self._zeros[name]
-            due = zeros + round(portion * (weight.numel() - zeros)) - int(held.fixed.sum())
-            size = weight.abs().masked_fill(held.fixed, -1.0).flatten()
+            due = zeros + round(portion * (weight.numel() - zeros)) - int(part.fixed.sum())
+            size = weight.abs().masked_fill(part.fixed, -1.0).flatten()
             chosen = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
             chosen[size.sort(descending=True, stable=True).indices[: max(due, 0)]] = True
             chosen = chosen.view(weight.shape)
-            held.values = torch.where(chosen, self.grids[name].nearest(weight), held.values)
-            held.fixed = held.fixed | chosen
+            part.values = torch.where(chosen, self.grids[name].nearest(weight), part.values)
+            part.fixed = part.fixed | chosen
 
     def harden(self) -> None:
         """Fix every weight that is still free."""
@@ -109,11 +109,11 @@ class IncrementalQuantizer(Compressor):
         return {n: pow2_code(layer(model, n).weight, self.bits, f"layer {n!r}") for n in self.layers}
 
 
-def _zeros_to_keep(held: Fixed) -> int:
+def _zeros_to_keep(part: Fixed) -> int:
     """How many weights are 0 from the start; none where all are, for such a layer is not pruned but untrained."""
-    if bool(held.fixed.all()):
-        held.fixed.zero_()
-    return int(held.fixed.sum())
+    if bool(part.fixed.all()):
+        part.fixed.zero_()
+    return int(part.fixed.sum())
 
 
 def _check_settings(portions: Sequence[float], steps_per_portion: int) -> None:

@@ -80,7 +80,7 @@ class IntegerLayer(nn.Module):
 
     def __init__(self, layer: Layer, code: LayerCode, activation: ActivationCode) -> None:
         super().__init__()
-        self._held, self.activation = (layer,), activation  # in a tuple: its parameters are not this module's
+        self._source, self.activation = (layer,), activation  # in a tuple: its parameters are not this module's
         scale = np.atleast_1d(np.asarray(code.scale, dtype=np.float64)) * activation.scale
         bias = np.zeros(len(code.ints)) if layer.bias is None else layer.bias.detach().cpu().double().numpy()
         self.register_buffer("ints", torch.from_numpy(code.ints.astype(np.float64)))
@@ -91,7 +91,7 @@ class IntegerLayer(nn.Module):
     @property
     def source(self) -> Layer:
         """The layer that this one stands for."""
-        return self._held[0]
+        return self._source[0]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The layer's output in real numbers, from exact integer sums; inputs float64."""

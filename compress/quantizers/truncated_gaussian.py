@@ -61,8 +61,8 @@ class TruncatedGaussian(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """The ternary weight; its gradient is the weight's, and through S the threshold's."""
         sigma = self.sigma(weight)
-        held = weight.detach()
-        signs = torch.where(held.abs() > self.threshold.detach() * sigma, held.sign(), 0.0)
+        values = weight.detach()
+        signs = torch.where(values.abs() > self.threshold.detach() * sigma, values.sign(), 0.0)
         scale = sigma * mean_beyond(self.threshold)
         return straight_through(weight, (scale * signs).detach()) + (scale - scale.detach()) * signs
 

@@ -191,5 +191,5 @@ def _check_rounds(model: nn.Module, rounds: Sequence[Mapping[str, Projectable]])
 def _check_tighter(before: Projectable, after: Projectable, shape: Sequence[int], where: str) -> None:
     """CompressionError where a round would keep more parts of the same kind than the one before left."""
     if isinstance(before, Constraint) and type(before) is type(after) and after.count(shape) > before.count(shape):
-        most, kept = before.count(shape), after.count(shape)
-        raise CompressionError(f"{where} keeps {kept} {before.part}s; expected at most the {most} of the round before")
+        most, count = before.count(shape), after.count(shape)
+        raise CompressionError(f"{where} keeps {count} {before.part}s; expected at most the {most} of the round before")

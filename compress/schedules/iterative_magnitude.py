@@ -52,12 +52,14 @@ class IterativeMagnitude(Pruner):
 
     def constraints_of(self, turn: int) -> dict[str, Constraint]:
         """What stays after round `turn`, from 1: (kept share)^(turn / rounds) of each layer's parts."""
-        found = {}
+        constraints = {}
         for name, constraint in self.final.items():
             shape = layer(self.model, name).weight.shape
             parts, last = constraint.parts(shape), constraint.count(shape)
-            found[name] = replace(constraint, keep=max(last, round(parts * (last / parts) ** (turn / self.rounds))))
-        return found
+            constraints[name] = replace(
+                constraint, keep=max(last, round(parts * (last / parts) ** (turn / self.rounds)))
+            )
+        return constraints
 
 
 def iterative_magnitude(

@@ -12,7 +12,7 @@ from compress.recipes.search_plan import BITS_MOST, Search
 from compress.recipes.stage import Stage
 from explore.recipes.run import Outcome, RecipeRun, Stages
 
-Kept = dict[str, int]  # parts of one kind that a layer keeps, by layer
+Counts = dict[str, int]  # parts of one kind that a layer keeps, by layer
 Bits = dict[str, int]  # of a weight, by layer
 
 
@@ -50,34 +50,34 @@ class SameAccuracy:
     def _pruned(self, best: Outcome, part: str) -> Outcome:
         """One phase: fewer parts of this kind from step to step, smaller steps behind one that lost too much."""
         growth, refinements = self.search.growth, self.search.refinements
-        kept, trial = self._unpruned(part), self._start(part)
+        remaining, trial = self._unpruned(part), self._start(part)
         for _ in range(self.search.steps):
-            if trial == kept:
+            if trial == remaining:
                 break
             outcome, held = self._try(best, self._pruning(part, trial), part, trial)
             if held:
-                best, kept = outcome, trial
+                best, remaining = outcome, trial
             elif refinements:
                 refinements, growth = refinements - 1, math.sqrt(growth)
             else:
                 break
-            trial = {name: max(1, round(count / growth)) for name, count in kept.items()}
+            trial = {name: max(1, round(count / growth)) for name, count in remaining.items()}
         return best
 
-    def _unpruned(self, part: str) -> Kept:
+    def _unpruned(self, part: str) -> Counts:
         return {name: PARTS[part](1).parts(self.shapes[name]) for name in self._start(part)}
 
-    def _start(self, part: str) -> Kept:
+    def _start(self, part: str) -> Counts:
         """What the first step keeps, as counts."""
         start = {name: parts[part] for name, parts in self.search.start.items() if part in parts}
         return {name: PARTS[part](keep).count(self.shapes[name]) for name, keep in start.items()}
 
-    def _pruning(self, part: str, trial: Kept) -> Stage:
+    def _pruning(self, part: str, trial: Counts) -> Stage:
         return replace(self.search.prune, keep={name: {part: count} for name, count in trial.items()})
 
     def _quantized(self, pruned: Outcome) -> Outcome:
-        """The fewest bits that hold in all layers alike, then in each layer, the largest first."""
-        best, bits = self._alike(pruned)
+        """The fewest bits that hold, the same in all layers, then in each layer, the largest first."""
+        best, bits = self._uniform(pruned)
         for name in sorted(bits, key=lambda name: -math.prod(self.shapes[name])):
             while bits[name] > self.search.fewest_bits:
                 trial = bits | {name: bits[name] - 1}
@@ -87,23 +87,23 @@ class SameAccuracy:
                 best, bits = outcome, trial
         return best
 
-    def _alike(self, pruned: Outcome) -> tuple[Outcome, Bits]:
+    def _uniform(self, pruned: Outcome) -> tuple[Outcome, Bits]:
         """All layers at one width: from `first_bits` down while it holds, or up until it does; no bits if none does."""
         first = self.search.first_bits
-        found = self._walk(pruned, range(first, self.search.fewest_bits - 1, -1), go_on=True)
-        return found or self._walk(pruned, range(first + 1, BITS_MOST + 1), go_on=False) or (pruned, {})
+        walked = self._walk(pruned, range(first, self.search.fewest_bits - 1, -1), go_on=True)
+        return walked or self._walk(pruned, range(first + 1, BITS_MOST + 1), go_on=False) or (pruned, {})
 
     def _walk(self, pruned: Outcome, widths: range, go_on: bool) -> tuple[Outcome, Bits] | None:
         """The last width that held: `go_on` while they do, or up to the first."""
-        found = None
+        last = None
         for width in widths:
             trial = dict.fromkeys(self.shapes, width)
             outcome, held = self._try_bits(pruned, trial)
             if held:
-                found = outcome, trial
+                last = outcome, trial
             if held != go_on:
                 break
-        return found
+        return last
 
     def _try_bits(self, pruned: Outcome, trial: Bits) -> tuple[Outcome, bool]:
         return self._try(pruned, replace(self.search.quantize, bits=trial), "bits", trial)

@@ -97,11 +97,13 @@ def _row(out: Path, name: str, seed: int) -> Row:
     key = recipe_digest(MODEL, recipe, seed)
     path = folder.with_suffix(".row.json")
     if path.exists() and (folder / "manifest.json").exists():
-        kept = read_json(path, "row")
-        if kept.pop("key", None) == key:
-            return Row(**kept)
-    made = compress_model(MODEL, recipe, folder, seed, steps=steps)
-    row = Row(name, seed, made.accuracy, made.baseline_accuracy, made.conv_rate, made.whole_rate, made.cpu_seconds)
+        stored = read_json(path, "row")
+        if stored.pop("key", None) == key:
+            return Row(**stored)
+    result = compress_model(MODEL, recipe, folder, seed, steps=steps)
+    row = Row(
+        name, seed, result.accuracy, result.baseline_accuracy, result.conv_rate, result.whole_rate, result.cpu_seconds
+    )
     write_json(path, {"key": key, **asdict(row)})
     return row
 

@@ -9,7 +9,7 @@ from typing import Any
 from compress.recipes.stage import Stage
 from explore.recipes.run import Stages
 
-Kept = Mapping[str, int]
+Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,27 @@ class Way:
 
     name: str
     words: str
-    stage: Callable[[Kept, Epochs], Stage]
+    stage: Callable[[Counts, Epochs], Stage]
     walks: bool = False
 
-    def stages(self, keeps: Sequence[Kept], epochs: Epochs) -> Stages:
+    def stages(self, keeps: Sequence[Counts], epochs: Epochs) -> Stages:
         """What leads to the last of these rates."""
         chosen = keeps if self.walks else keeps[-1:]
         return tuple(self.stage(keep, epochs) for keep in chosen)
 
 
-def _admm(keep: Kept, epochs: Epochs) -> Stage:
+def _admm(keep: Counts, epochs: Epochs) -> Stage:
     settings = {"rho": 3e-3, "rho_growth": 1.8, "iterations": epochs.regularize}
     return _common(replace(Stage("admm", settings, keep=keep), final_rate=1.0), epochs)
 
 
-def _magnitude(keep: Kept, epochs: Epochs) -> Stage:
+def _magnitude(keep: Counts, epochs: Epochs) -> Stage:
     """Cut at once; all epochs go into retraining."""
     stage = Stage("iterative_magnitude", {"keep": dict(keep), "rounds": 1})
     return replace(_common(stage, epochs), epochs=0, retrain_epochs=epochs.regularize + epochs.retrain)
 
 
-def _method(name: str, **settings: Any) -> Callable[[Kept, Epochs], Stage]:
+def _method(name: str, **settings: Any) -> Callable[[Counts, Epochs], Stage]:
     return lambda keep, epochs: _common(Stage(name, {"keep": dict(keep), **settings}, final_rate=1.0), epochs)
 
 
