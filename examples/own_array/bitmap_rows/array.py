@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
-from accelsim.arrays.common.compressed import CompressedProgram
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
 from accelsim.arrays.counters import Cause, CounterSpec, idle
 from accelsim.trace.gemm import GemmTrace
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from accelsim.testing import SparseConformance
 from bitmap_rows.array import BitmapRowsArray
 
 import accelsim
+from accelsim.testing import SparseConformance
 
 MACHINE = Path(__file__).parent.parent / "bitmap-rows-16x16.yaml"
 
