@@ -15,7 +15,7 @@ REQUEST_BYTES = 64
 
 
 class BandwidthDram(DramConfig):
-    """A rate in 10⁹ bytes a second, shared by the transfers under way, and a latency before a read's first byte."""
+    """A DRAM of `gbps` 10⁹ bytes a second, shared by the transfers under way, with a latency of reads."""
 
     model: Literal["bandwidth"]
     gbps: Annotated[float, Field(gt=0)]
@@ -54,16 +54,16 @@ class BandwidthKernel(DramKernel):
 
     @property
     def busy(self) -> bool:
-        """Whether a transfer is under way or done but not reported."""
+        """Tell whether a transfer is under way, or done but not returned yet."""
         return bool(self.turn or self.done)
 
     @property
     def busy_cycles(self) -> int:
-        """Array cycles that the bytes handed over take to serve, rounded up."""
+        """Return the array cycles that the submitted bytes take to serve, rounded up."""
         return -(-self.served_bytes * self.byte_ticks // self.cycle_ticks)
 
     def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
-        """Writes are posted: they have no latency."""
+        """Take a transfer behind those under way. Writes are posted, so they have no latency."""
         if not self.turn:
             self.now = max(self.now, cycle * self.cycle_ticks)
         self.served_bytes += transfer.size_bytes
@@ -81,7 +81,10 @@ class BandwidthKernel(DramKernel):
         return None
 
     def _skip_rounds(self, limit: float) -> None:
-        """Whole rounds in which every transfer gets a full request and none ends."""
+        """Skip whole rounds in which every transfer gets a full request and none ends.
+
+        A skip may end at the horizon itself, at which a request then starts before a transfer that comes in that cycle.
+        """
         rounds = min(left for _, left, _ in self.turn) // REQUEST_BYTES - 1
         cost = len(self.turn) * REQUEST_BYTES * self.byte_ticks
         horizon = min(limit, self.done[0][0] if self.done else limit)

@@ -66,12 +66,12 @@ class DramKernel(ABC):
     @property
     @abstractmethod
     def busy(self) -> bool:
-        """Whether a transfer is under way, or done but not returned yet."""
+        """Tell whether a transfer is under way, or done but not returned yet."""
 
     @property
     @abstractmethod
     def busy_cycles(self) -> int:
-        """The array cycles in which requests were served, rounded up."""
+        """Return the array cycles in which requests were served, rounded up."""
 
 
 class Command(NamedTuple):
@@ -92,7 +92,7 @@ class Command(NamedTuple):
 
     @property
     def pj(self) -> float:
-        """The energy of one, in pJ."""
+        """Return the energy of one, in pJ."""
         return self.charge * self.pj_per_charge
 
 
@@ -125,7 +125,7 @@ class DramConfig(Config, ABC):
 
     @property
     def is_timed(self) -> bool:
-        """Whether a transfer takes time, so that `kernel` returns a kernel."""
+        """Tell whether a transfer takes time, so that `kernel` returns a kernel."""
         return True
 
     @abstractmethod

@@ -15,7 +15,7 @@ class IdealDram(DramConfig):
 
     @property
     def is_timed(self) -> bool:
-        """No transfer takes time."""
+        """Return False: no transfer takes time."""
         return False
 
     def bytes_per_cycle(self, clock_mhz: float) -> float:

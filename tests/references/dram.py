@@ -243,19 +243,19 @@ class ReferenceDram:
             if len(channel.writes) >= self.transactions or (len(channel.writes) > 8 and not queued):
                 channel.draining = len(channel.writes)
         if channel.draining:
-            found = next((q for q in channel.writes if len(self.queue_of(c, q)) < self.depth), None)
-            if found is None:
+            first = next((q for q in channel.writes if len(self.queue_of(c, q)) < self.depth), None)
+            if first is None:
                 return
-            if not self.find(c, found.address, False):
+            if not self.find(c, first.address, False):
                 channel.draining -= 1
-                channel.writes.remove(found)
-                self.queue_of(c, found).append(found)
+                channel.writes.remove(first)
+                self.queue_of(c, first).append(first)
                 return
             channel.draining = 0
-        found = next((q for q in channel.reads if len(self.queue_of(c, q)) < self.depth), None)
-        if found is not None:
-            channel.reads.remove(found)
-            self.queue_of(c, found).append(found)
+        first = next((q for q in channel.reads if len(self.queue_of(c, q)) < self.depth), None)
+        if first is not None:
+            channel.reads.remove(first)
+            self.queue_of(c, first).append(first)
 
     # the clock
 
@@ -269,14 +269,14 @@ class ReferenceDram:
         sent = self.refresh(c, clock) if channel.refreshes else False
         column = False
         if not sent:
-            found = self.next_command(c, clock)
-            if found:
-                sent, column = True, found[2] in ("RD", "WR")
-                self.send(c, *found, clock)
+            sendable = self.next_command(c, clock)
+            if sendable:
+                sent, column = True, sendable[2] in ("RD", "WR")
+                self.send(c, *sendable, clock)
         if sent and self.dual:
-            found = self.next_command(c, clock)
-            if found and (found[2] in ("RD", "WR")) != column:
-                self.send(c, *found, clock)
+            sendable = self.next_command(c, clock)
+            if sendable and (sendable[2] in ("RD", "WR")) != column:
+                self.send(c, *sendable, clock)
         for rank in range(d.ranks):
             is_open = any(b.row is not None for (r, _, _), b in self.banks[c].items() if r == rank)
             self.active, self.idle = self.active + is_open, self.idle + (not is_open)

@@ -12,7 +12,7 @@ from accelsim.memory.bank.device import FIELDS, Device
 
 
 def address_fields(device: Device) -> dict[str, tuple[int, int]]:
-    """The lowest bit and the width of each field in the number of a burst.
+    """Return the lowest bit and the width of each field in the number of a burst.
 
     >>> from accelsim.memory.bank.device import load_device
     >>> address_fields(load_device("ddr4-2400"))  # rorabacobgch: no channel bit, then the bank group
@@ -32,13 +32,13 @@ def address_fields(device: Device) -> dict[str, tuple[int, int]]:
 # `settings` below is the record of state.SETTINGS, whose fields no static type names.
 @inlined
 def channel_of(settings: Any, address: int) -> int:
-    """The number of the channel that serves an address."""
+    """Return the number of the channel that serves an address."""
     return int(((address >> settings.offset_bits) >> settings.ch_low) & settings.ch_mask)
 
 
 @inlined
 def bank_of(settings: Any, channel: int, address: int) -> int:
-    """The number of an address's bank, counted through all channels."""
+    """Return the number of an address's bank, counted through all channels."""
     burst = address >> settings.offset_bits
     rank = (burst >> settings.ra_low) & settings.ra_mask
     group = (burst >> settings.bg_low) & settings.bg_mask
@@ -48,5 +48,5 @@ def bank_of(settings: Any, channel: int, address: int) -> int:
 
 @inlined
 def row_of(settings: Any, address: int) -> int:
-    """The row of an address in its bank."""
+    """Return the row of an address in its bank."""
     return int(((address >> settings.offset_bits) >> settings.ro_low) & settings.ro_mask)

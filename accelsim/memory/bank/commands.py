@@ -9,7 +9,7 @@ from accelsim.memory.bank.timing import ACT, BANK, GROUP, OTHER_RANKS, PRE, RANK
 
 @inlined
 def ready_at(state: State, bank: int, command: int) -> int:
-    """The first clock at which a bank may be given a command (ACT, PRE, RD, WR or REF), as far as time goes."""
+    """Return the first clock at which the timing rules allow a command (ACT, PRE, RD, WR or REF) to a bank."""
     its_bank = state.banks[bank]
     rank = state.ranks[its_bank.rank]
     clock = max(its_bank.ready[command], state.groups[its_bank.group].ready[command], rank.ready[command])
@@ -64,7 +64,7 @@ def _read_or_write(state: State, channel: int, bank: int, command: int) -> None:
 
 @inlined
 def issue(state: State, channel: int, bank: int, command: int, row: int, clock: int) -> None:
-    """Give a command to a bank (REF: to the rank of the bank): counters, row, and what must wait for it."""
+    """Give a command to a bank (REF: to its rank): count it, open or close the row, and delay what must wait for it."""
     its_bank = state.banks[bank]
     queue = state.queues[its_bank.queue]
     queue.earliest, queue.candidates = clock, STALE

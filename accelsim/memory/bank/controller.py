@@ -62,7 +62,7 @@ def _send(state: State, channel: int, queue: int, slot: int, command: int, clock
 
 @inlined
 def answer(transfers: Records, owner: int, clock: int) -> int:
-    """Book an answer to a transfer; 1 if it needs nothing more, else 0."""
+    """Book an answer to a transfer, and return 1 if it needs nothing more, else 0."""
     transfer = transfers[owner]
     transfer.done_at = max(transfer.done_at, clock)
     return 1 if transfer.under_way == 0 and transfer.to_offer == 0 else 0
@@ -70,7 +70,7 @@ def answer(transfers: Records, owner: int, clock: int) -> int:
 
 @inlined
 def _tick(state: State, channel: int, clock: int, transfers: Records) -> int:
-    """One clock of a channel: refresh, else a command in turn (two of different kinds on HBM), then a request moves on.
+    """Go through a channel's clock: a refresh or a command in turn (HBM: one of each bus), then a request moves on.
 
     Returns how many transfers need nothing more.
     """
@@ -99,7 +99,7 @@ def _tick(state: State, channel: int, clock: int, transfers: Records) -> int:
 
 @kernel
 def tick(state: State, clock: int, transfers: Records) -> int:
-    """One clock of all channels that have something to do; how many transfers need nothing more."""
+    """Go through one clock of all channels that have something to do, and count the transfers that end with it."""
     ended = 0
     for channel in range(state.settings[0].channels):
         if state.channels[channel].wake <= clock:
@@ -109,7 +109,7 @@ def tick(state: State, clock: int, transfers: Records) -> int:
 
 @kernel
 def next_event(state: State) -> int:
-    """The first clock at which a channel has something to do."""
+    """Return the first clock at which a channel has something to do."""
     soonest = NEVER
     for channel in range(state.settings[0].channels):
         soonest = min(soonest, state.channels[channel].wake)
@@ -118,7 +118,7 @@ def next_event(state: State) -> int:
 
 @kernel
 def is_quiet(state: State) -> bool:
-    """Whether all reads have gone out and no write will before more come."""
+    """Tell whether all reads have gone out and no write will before more come."""
     for channel in range(state.settings[0].channels):
         its_channel = state.channels[channel]
         if state.waiting[read_list(channel)].length or its_channel.queued or its_channel.draining:

@@ -26,7 +26,7 @@ Energy = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class Device(Config):
-    """One memory system: equal channels of `ranks` x `bankgroups` x `banks_per_group` banks. Timings in clocks.
+    """A memory system has equal channels of `ranks` x `bankgroups` x `banks_per_group` banks. Timings are clocks.
 
     `address_mapping` names the fields of an address from the highest bits to the lowest; `columns` are of
     `device_width` bits, BL of them a request. `*_inc` are V·mA·clocks of a command or a clock (x tCK: pJ), all chips
@@ -105,34 +105,34 @@ class Device(Config):
 
     @property
     def wide(self) -> bool:
-        """Whether row and column commands have a bus of their own, as in HBM."""
+        """Tell whether row and column commands have a bus of their own, as in HBM."""
         return self.device_width >= WIDE_BITS if self.dual_commands is None else self.dual_commands
 
     @property
     def read_rcd(self) -> int:
-        """Clocks from activate to read."""
+        """Return the clocks from an activate to a read."""
         return self.tRCDRD if self.wide and self.tRCDRD is not None else self.tRCD
 
     @property
     def write_rcd(self) -> int:
-        """Clocks from activate to write; the read's where the data sheet has but one."""
+        """Return the clocks from an activate to a write: the read's where the data sheet has but one."""
         return self.tRCDWR if self.wide and self.tRCDWR is not None else self.read_rcd
 
     @property
     def ppd(self) -> int:
-        """Clocks from precharge to precharge in a rank; only LPDDR4, with its bursts of 16, has such a rule."""
+        """Return the clocks between precharges of a rank: only LPDDR4, with its bursts of 16, has such a rule."""
         if self.tPPD is None:
             return LPDDR4_PPD if self.BL == LPDDR4_BURST else 0
         return self.tPPD
 
     @property
     def banks(self) -> int:
-        """Banks of a rank."""
+        """Return the number of a rank's banks."""
         return self.bankgroups * self.banks_per_group
 
     @property
     def queues(self) -> tuple[bool, int, int, bool]:
-        """(a command queue a bank rather than a rank, its depth, depth of the waiting lists, one for both)."""
+        """Return (is a command queue a bank's or a rank's, its depth, depth of the waiting lists, is one for both)."""
         match = QUEUE.fullmatch(self.queue)
         if match is None or not (1 <= int(match[2]) <= 256 and 1 <= int(match[3]) <= 4096):
             raise ConfigError(f"queue is {self.queue!r:.60}; PER_BANK/cmdq8/transq32/unified=False is the form")
@@ -140,12 +140,16 @@ class Device(Config):
 
     @property
     def capacity_bytes(self) -> int:
-        """Bytes of all channels."""
+        """Return the bytes of all channels."""
         return self.channels * self.ranks * self.banks * self.rows * (self.columns // self.BL) * self.req_bytes
 
 
 def preset_names() -> list[str]:
-    """Names of the shipped devices."""
+    """Return the names of the shipped devices.
+
+    >>> preset_names()
+    ['ddr4-2400', 'hbm2-2000', 'lpddr4-2400']
+    """
     names = (f.name for f in (files("accelsim") / "data").iterdir() if f.name.startswith("dram_"))
     return sorted(name.removeprefix("dram_").removesuffix(".yaml").replace("_", "-") for name in names)
 
@@ -160,9 +164,12 @@ def _preset(name: str) -> Device:
 
 
 def load_device(device: str | Mapping[str, Any] | Device) -> Device:
-    """A device from a preset's name or a mapping of all its fields.
+    """Return a device from a preset's name or a mapping of all its fields.
 
     Raises UnknownNameError, or ConfigError that names the missing or wrong field.
+
+    >>> load_device("ddr4-2400").capacity_bytes // 2**30  # GiB
+    16
     """
     if isinstance(device, Device):
         return device

@@ -63,7 +63,7 @@ def idle(state: State, clock: int, end: int, transfers: Records) -> None:
 
 @kernel
 def drain(state: State, clock: int, transfers: Records) -> int:
-    """Go on from `clock` without requests until no write waits; the clock behind the last one."""
+    """Go on from `clock` without requests until no write waits, and return the clock behind the last one."""
     for number in range(state.settings[0].channels):
         channel = state.channels[number]
         channel.drain_above, channel.blocked, channel.wake = 0, 0, min(channel.wake, clock)

@@ -32,7 +32,7 @@ def _device(value: object) -> object:
 
 
 class BankDram(DramConfig):
-    """A device by name or in full. Operand i begins at i/8 of the capacity plus i · `base_offset_bytes`.
+    """A device is given by name or in full. Operand i begins at i/8 of the capacity plus i · `base_offset_bytes`.
 
     With an offset of 0 all operands begin in the same bank, where streams that advance together collide.
     """
@@ -42,7 +42,7 @@ class BankDram(DramConfig):
     base_offset_bytes: Annotated[int, Field(ge=0, le=2**40)] = SKEW_BYTES
 
     def bytes_per_cycle(self, clock_mhz: float) -> float:
-        """Return a request a burst on every channel."""
+        """Return the rate of a request a burst on every channel."""
         device = load_device(self.device)
         bytes_per_clock = device.channels * device.req_bytes / device.burst_cycle
         return float(bytes_per_clock / _cycles_per_clock(device, clock_mhz))
@@ -85,16 +85,16 @@ class BankKernel(DramKernel):
 
     @property
     def busy(self) -> bool:
-        """Whether a transfer is under way or done but not reported."""
+        """Tell whether a transfer is under way, or done but not returned yet."""
         return bool(self.number or self.done)
 
     @property
     def busy_cycles(self) -> int:
-        """Array cycles in which transfers were under way, rounded up."""
+        """Return the array cycles in which transfers were under way, rounded up."""
         return ceil(self.busy_clocks * self.cycles_per_clock)
 
     def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
-        """Requests are whole bursts: those that the transfer's bytes touch."""
+        """Take a transfer, whose requests are the whole bursts that its bytes touch."""
         self._go_to(self._clock_of(cycle))
         size = self.device.req_bytes
         start = self._base(transfer.operand) + transfer.address

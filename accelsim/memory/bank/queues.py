@@ -40,7 +40,7 @@ def _enqueue(state: State, channel: int, waiting: int, slot: int) -> None:
 
 @inlined
 def dequeue(state: State, channel: int, queue: int, slot: int) -> None:
-    """Take a request out of its command queue; those behind it move up."""
+    """Take a request out of its command queue, in which those behind it move up."""
     slots = state.queue_slots[queue]
     state.queues[queue].length -= 1
     for place in range(slot, state.queues[queue].length):
@@ -51,7 +51,7 @@ def dequeue(state: State, channel: int, queue: int, slot: int) -> None:
 
 @inlined
 def batch_waits(state: State, channel: int, writes: int) -> bool:
-    """Whether so many waiting writes start to drain."""
+    """Tell whether so many waiting writes start to drain."""
     its_channel = state.channels[channel]
     full = writes >= state.settings[0].waiting_depth
     return bool(full or (writes > its_channel.drain_above and its_channel.queued == 0))

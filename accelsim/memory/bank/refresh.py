@@ -10,7 +10,7 @@ from accelsim.memory.bank.timing import PRE, REF
 
 @inlined
 def note_due_refresh(state: State, channel: int, clock: int) -> None:
-    """Every tREFI one rank in its turn is due (staggered: tREFI / ranks), or all at once."""
+    """Note that a refresh is due: all ranks' every tREFI, or staggered one rank's every tREFI / ranks."""
     its_channel = state.channels[channel]
     if clock >= its_channel.refresh_at:
         its_channel.refresh_at += state.settings[0].refresh_interval
@@ -19,7 +19,10 @@ def note_due_refresh(state: State, channel: int, clock: int) -> None:
 
 @inlined
 def refresh(state: State, channel: int, clock: int) -> tuple[bool, int]:
-    """Close the due rank's banks one by one, then refresh it; (whether a command went out, when to look again)."""
+    """Close the due rank's banks one by one, then refresh it.
+
+    Returns (whether a command went out, when to look again).
+    """
     its_channel, settings = state.channels[channel], state.settings[0]
     its_channel.refreshing = 1
     first = its_channel.refresh_rank * settings.banks
@@ -44,7 +47,7 @@ def refresh(state: State, channel: int, clock: int) -> tuple[bool, int]:
 
 @inlined
 def refreshing_queues(state: State, channel: int) -> tuple[int, int]:
-    """The first queue, and the one behind the last, of the rank that a refresh waits for; none: (0, 0)."""
+    """Return the first queue, and the one behind the last, of the rank that waits for a refresh, else (0, 0)."""
     its_channel = state.channels[channel]
     if not its_channel.refreshing:
         return 0, 0

@@ -12,13 +12,13 @@ NOTHING = -1
 
 @inlined
 def read_list(channel: int) -> int:
-    """The number of a channel's waiting list of reads."""
+    """Return the number of a channel's waiting list of reads."""
     return 2 * channel
 
 
 @inlined
 def write_list(state: State, channel: int) -> int:
-    """The number of a channel's waiting list of writes, which is that of the reads where the two are unified."""
+    """Return the number of a channel's waiting list of writes, which is the reads' where the two are unified."""
     return int(2 * channel + 1 - state.settings[0].unified)
 
 
@@ -40,7 +40,7 @@ def _find_in(state: State, slots: Array, length: int, address: int, is_write: bo
 
 @inlined
 def find(state: State, channel: int, bank: int, address: int, is_write: bool) -> int:
-    """The read or write of an address that waits or is queued, or NOTHING."""
+    """Return the read or write of an address that waits or is queued, or NOTHING."""
     if state.channels[channel].waiting_by_hash[_hash(state, address)] == 0:
         return NOTHING
     waiting = write_list(state, channel) if is_write else read_list(channel)

@@ -11,7 +11,7 @@ ROW_HIT_LIMIT = 4  # hits after which a waiting row conflict may close the row (
 
 @inlined
 def row_may_close(state: State, queue: int, slot: int, bank: int) -> bool:
-    """Whether the row conflict at a queue's slot may close the row.
+    """Tell whether the row conflict at a queue's slot may close the row.
 
     It is the oldest request of its bank, and no hit waits behind it or the row has had ROW_HIT_LIMIT of them.
     """
@@ -30,7 +30,7 @@ def row_may_close(state: State, queue: int, slot: int, bank: int) -> bool:
 
 @inlined
 def column_command(state: State, command: int) -> int:
-    """The read or write that goes out: with an automatic precharge where the policy is CLOSE_PAGE."""
+    """Return the read or write that goes out: with an automatic precharge where the policy is CLOSE_PAGE."""
     if not state.settings[0].close_page:
         return command
     return RDA if command == RD else WRA

@@ -85,7 +85,7 @@ def _first_ready(state: State, queue: int, clock: int) -> tuple[int, int]:
 
 @inlined
 def next_command(state: State, channel: int, clock: int) -> tuple[int, int, int]:
-    """(queue, slot, command) of the next queue in turn that has a ready one, else NOTHING. Moves the turn on."""
+    """Return (queue, slot, command) of the next queue in turn that has a ready one, else NOTHING; move the turn on."""
     count = state.settings[0].ranks * state.settings[0].queues_per_rank
     first, end = channel * count, (channel + 1) * count
     waits_from, waits_to = refreshing_queues(state, channel)
@@ -103,7 +103,7 @@ def next_command(state: State, channel: int, clock: int) -> tuple[int, int, int]
 
 @inlined
 def next_look(state: State, channel: int) -> int:
-    """The first clock at which a queue could have a command."""
+    """Return the first clock at which a queue could have a command."""
     count = state.settings[0].ranks * state.settings[0].queues_per_rank
     waits_from, waits_to = refreshing_queues(state, channel)
     soonest = NEVER

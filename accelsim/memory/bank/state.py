@@ -83,7 +83,7 @@ class State(NamedTuple):
 
 
 def new_state(device: Device) -> State:
-    """An idle DRAM at clock 0 with all its banks closed."""
+    """Return an idle DRAM at clock 0 with all its banks closed."""
     per_bank, depth, waiting_depth, _ = device.queues
     ranks = device.channels * device.ranks
     queues = ranks * (device.banks if per_bank else 1)

