@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from compress.quantizers.inq import IncrementalQuantizer
     from compress.quantizers.integer import calibrate_activations, integer_network
     from compress.quantizers.levels import Binary, Levels, Ternary
+    from compress.quantizers.mixed_precision import MixedPrecision
     from compress.quantizers.truncated_gaussian import PrunedTernary
     from compress.quantizers.xnor_net import XnorNet
     from compress.recipes.recipe import Recipe, load_recipe
@@ -48,6 +49,7 @@ _HOMES = {
     "LayerCode": "quantizers.codes",
     "LayerRecord": "checkpoint.format",
     "Levels": "quantizers.levels",
+    "MixedPrecision": "quantizers.mixed_precision",
     "ProgressivePruner": "schedules.admm_progressive",
     "ProjectedGradient": "schedules.projected_gradient",
     "PrunedTernary": "quantizers.truncated_gaussian",
@@ -85,6 +87,7 @@ __all__ = [
     "LayerRecord",
     "Levels",
     "Method",
+    "MixedPrecision",
     "ProgressivePruner",
     "ProjectedGradient",
     "PrunedTernary",

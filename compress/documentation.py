@@ -78,8 +78,15 @@ def _settings(made: Any) -> Iterator[str]:
 
 
 def _text(thing: Any) -> str:
-    """A docstring as Markdown: its paragraphs, with signs that Markdown would take for its own escaped."""
-    text = re.sub(r"(?<!`)([*_|<])(?!`)", r"\\\1", inspect.getdoc(thing) or "")
+    """A docstring as Markdown: its paragraphs, and its examples as code."""
+    return "\n\n".join(map(_paragraph, (inspect.getdoc(thing) or "").split("\n\n")))
+
+
+def _paragraph(text: str) -> str:
+    """Signs that Markdown would take for its own are escaped, but in code."""
+    if text.startswith(">>>"):
+        return f"```python\n{text}\n```"
+    text = re.sub(r"(?<!`)([*_|<])(?!`)", r"\\\1", text)
     return re.sub(r"`[^`]*`", lambda code: code[0].replace("\\", ""), text)
 
 

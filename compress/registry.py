@@ -33,14 +33,14 @@ class Method:
 
 _PRUNING, _FEW = "regularized_pruning", "binary_ternary"
 _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, example_input, settings)
-    Method("admm", _PRUNING, "001", "IV-A; IV-B Eq 1-3"): "schedules.admm_defaults:admm",
-    Method("admm_filter", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter = row)"): "schedules.admm_defaults:admm_filter",
-    Method("admm_channel", _PRUNING, "001", "IV-A; IV-B Eq 3 (channel)"): "schedules.admm_defaults:admm_channel",
+    Method("admm", _PRUNING, "001", "IV-A; IV-B Eq 1-3"): "schedules.admm_methods:admm",
+    Method("admm_filter", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter = row)"): "schedules.admm_methods:admm_filter",
+    Method("admm_channel", _PRUNING, "001", "IV-A; IV-B Eq 3 (channel)"): "schedules.admm_methods:admm_channel",
     Method(
         "admm_column", _PRUNING, "001", "IV-A; IV-B Eq 3 (filter shape = column)"
-    ): "schedules.admm_defaults:admm_column",
+    ): "schedules.admm_methods:admm_column",
     Method("admm_combined", _PRUNING, "001", "IV-A; VI Fig 8 (columns then filters and their dead channels)"): (
-        "schedules.admm_defaults:admm_combined"
+        "schedules.admm_methods:admm_combined"
     ),
     Method("admm_progressive", _PRUNING, "001", "IV-C"): "schedules.admm_progressive:admm_progressive",
     Method("admm_levels", "quantizer", "001", "IV-A; IV-B (equal-distance levels)"): "quantizers.admm:admm_levels",
@@ -53,6 +53,7 @@ _METHODS: dict[Method, str] = {  # -> "module:factory"; a factory takes (model, 
     Method("l1_regularization", _PRUNING, "001", "V-A Fig 7"): "regularizers.fixed:l1_regularization",
     Method("l2_regularization", _PRUNING, "001", "V-A Fig 7"): "regularizers.fixed:l2_regularization",
     Method("projected_gradient", _PRUNING, "001", "V-A Fig 7"): "schedules.projected_gradient:projected_gradient",
+    Method("mixed_precision", "quantizer", "003", "4.1 Eq 15-16"): "quantizers.mixed_precision:MixedPrecision",
     Method("inq", "pow2", "003", "4.2.2"): "quantizers.inq:IncrementalQuantizer",
     Method("deepshift_q", "pow2", "003", "4.2.2 Eq 22"): "quantizers.deepshift:DeepShiftQ",
     Method("xnor_net", _FEW, "003", "4.2.3"): "quantizers.xnor_net:XnorNet",
@@ -97,8 +98,8 @@ def register_method(name: str, *, family: str, paper: str = "ext", where: str = 
 def methods() -> list[Method]:
     """Every method, in the papers' order, then those that were registered or installed. Shipped ones load no torch.
 
-    >>> methods()[0].name
-    'admm'
+    >>> [method.name for method in methods() if method.family == "pow2"]
+    ['inq', 'deepshift_q']
     """
     shipped = list(_METHODS)
     others = [name for name in FACTORIES.names() if name not in FACTORIES.shipped]
@@ -116,6 +117,13 @@ def create(name: str, model: nn.Module, example_input: torch.Tensor | None = Non
 
     `settings` go to the method's factory by keyword. Make the optimizer from `model.parameters()` afterwards. Raises
     UnknownNameError for a name or a setting that nobody knows, CompressionError for a value that cannot be.
+
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> method = create("admm", model, keep=0.25)
+    >>> method.harden()  # at once, for the example; train before with `penalty()` and `step()`
+    >>> [int(layer.weight.count_nonzero()) for layer in method.finalize() if hasattr(layer, "weight")]
+    [8, 2]
     """
     make = factory(name)
     known = [p for p in inspect.signature(make).parameters if p not in ("model", "example_input")]

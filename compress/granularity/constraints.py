@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 
 from accelsim.errors import CompressionError
+from compress.importance.magnitude import largest, squared_norms
 
 _ROUNDS = 20  # alternations of a combination; each keeps at least as much as the one before
 
@@ -56,8 +57,8 @@ class Constraint(ABC):
     def mask(self, weight: torch.Tensor) -> torch.Tensor:
         """bool in the weight's shape: True where the part is among the `keep` largest (the first ones on ties)."""
         energies = self.energies(weight.detach())
-        kept = largest(energies.flatten(), self.count(weight.shape))
-        return kept.view(energies.shape).expand(weight.shape)
+        chosen = largest(energies.flatten(), self.count(weight.shape))
+        return chosen.view(energies.shape).expand(weight.shape)
 
     def project(self, weight: torch.Tensor) -> torch.Tensor:
         """The nearest weight in the set, by Euclidean distance (001 §IV-B Eq 3)."""
@@ -66,7 +67,12 @@ class Constraint(ABC):
 
 @dataclass(frozen=True)
 class Unstructured(Constraint):
-    """At most `keep` elements stay, anywhere (001 §IV-A, non-structured)."""
+    """At most `keep` elements stay, anywhere (001 §IV-A, non-structured).
+
+    >>> Unstructured(keep=2).project(torch.tensor([[0.1, -3.0], [2.0, 0.5]]))
+    tensor([[ 0., -3.],
+            [ 2.,  0.]])
+    """
 
     part: ClassVar[str] = "element"
     removes_columns: ClassVar[bool] = False
@@ -78,18 +84,29 @@ class Unstructured(Constraint):
 
 @dataclass(frozen=True)
 class Filters(Constraint):
-    """At most `keep` filters `W[n]` stay: rows of the GEMM weight (001 §IV-A, filter pruning)."""
+    """At most `keep` filters `W[n]` stay: rows of the GEMM weight (001 §IV-A, filter pruning).
+
+    >>> Filters(keep=0.5).mask(torch.tensor([[0.1, -3.0], [2.0, 0.5]]))
+    tensor([[ True,  True],
+            [False, False]])
+    """
 
     part: ClassVar[str] = "filter"
 
     def energies(self, weight: torch.Tensor) -> torch.Tensor:
         """‖W[n]‖² as (N, 1, ...)."""
-        return weight.square().sum(dim=tuple(range(1, weight.ndim)), keepdim=True)
+        return squared_norms(weight, range(1, weight.ndim))
 
 
 @dataclass(frozen=True)
 class Channels(Constraint):
-    """At most `keep` input channels `W[:, c]` of a conv layer stay (001 §IV-A, channel pruning)."""
+    """At most `keep` input channels `W[:, c]` of a conv layer stay (001 §IV-A, channel pruning).
+
+    >>> weight = torch.ones(4, 3, 2, 2)
+    >>> weight[:, 1] = 2.0
+    >>> Channels(keep=1).mask(weight).any(dim=0).any(dim=1).any(dim=1)
+    tensor([False,  True, False])
+    """
 
     part: ClassVar[str] = "channel"
 
@@ -99,18 +116,23 @@ class Channels(Constraint):
             raise CompressionError(
                 f"Channels needs a conv weight (N, C, R, S); this one is {tuple(weight.shape)}; use Columns"
             )
-        return weight.square().sum(dim=(0, 2, 3), keepdim=True)
+        return squared_norms(weight, (0, 2, 3))
 
 
 @dataclass(frozen=True)
 class Columns(Constraint):
-    """At most `keep` columns `W[:, c, r, s]` of the GEMM weight stay (001 §IV-A, filter shape pruning)."""
+    """At most `keep` columns `W[:, c, r, s]` of the GEMM weight stay (001 §IV-A, filter shape pruning).
+
+    >>> Columns(keep=1).project(torch.tensor([[0.1, -3.0], [2.0, 0.5]]))
+    tensor([[ 0.0000, -3.0000],
+            [ 0.0000,  0.5000]])
+    """
 
     part: ClassVar[str] = "column"
 
     def energies(self, weight: torch.Tensor) -> torch.Tensor:
         """‖W[:, k]‖² as (1, C, R, S) or (1, K)."""
-        return weight.square().sum(dim=0, keepdim=True)
+        return squared_norms(weight, (0,))
 
 
 class Combined:
@@ -119,6 +141,10 @@ class Combined:
     The exact projection on such an intersection is a search for the heaviest submatrix, which is NP-hard. `mask`
     starts as the paper does, one constraint after another, then chooses each part again under the others' choice while
     that keeps more of the weight: never further away than the paper's, and exact for a single constraint.
+
+    >>> Combined(Columns(keep=1), Filters(keep=1)).mask(torch.tensor([[0.1, -3.0], [2.0, 0.5]]))
+    tensor([[False,  True],
+            [False, False]])
     """
 
     def __init__(self, *constraints: Constraint) -> None:
@@ -135,30 +161,21 @@ class Combined:
     def mask(self, weight: torch.Tensor) -> torch.Tensor:
         """bool in the weight's shape: True where every constraint keeps the element."""
         masks = [torch.ones_like(weight, dtype=torch.bool) for _ in self.constraints]
-        best, kept = torch.zeros_like(masks[0]), -1.0
+        best, most = torch.zeros_like(masks[0]), -1.0
         for _ in range(_ROUNDS):
             for i, constraint in enumerate(self.constraints):
                 others = torch.stack([m for j, m in enumerate(masks) if j != i] or [torch.ones_like(best)]).all(dim=0)
                 masks[i] = constraint.mask(weight * others)
             both = torch.stack(masks).all(dim=0)
             energy = float((weight * both).square().sum())
-            if energy <= kept:
+            if energy <= most:
                 break
-            best, kept = both, energy
+            best, most = both, energy
         return best
 
     def project(self, weight: torch.Tensor) -> torch.Tensor:
         """The weight with everything outside `mask` set to 0."""
         return weight * self.mask(weight)
-
-
-def largest(values: torch.Tensor, count: int) -> torch.Tensor:
-    """bool in the shape of `values` (n,): True at the `count` largest, the first ones on ties. Linear in n."""
-    least = values.kthvalue(len(values) - count + 1).values
-    kept = values > least
-    ties = (values == least).nonzero().flatten()
-    kept[ties[: count - int(kept.sum())]] = True
-    return kept
 
 
 Projectable = Constraint | Combined

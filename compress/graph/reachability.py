@@ -1,4 +1,4 @@
-"""Masks that spend nothing on what leads nowhere: layers are chosen for each other."""
+"""Masks that spend nothing on weights that no path through the network reaches: layers are chosen for each other."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from compress.graph.follow import Flow
 from compress.graph.shrinking import Tensors, clear_silent, clear_unread
 from compress.layers import Layer, weighted_layers
 
-_ROUNDS = 100  # of taking out what is dead: 5 to 50 on LeNet-5 with random weights, by rate
+_ROUNDS = 100  # of taking out what is unreachable: 5 to 50 on LeNet-5 with random weights, by rate
 
 
 @torch.no_grad()
-def live_masks(
+def reachable_masks(
     model: nn.Module,
     constraints: Mapping[str, Projectable],
     weights: Mapping[str, torch.Tensor],
-    found: Sequence[Flow] = (),
+    flows: Sequence[Flow] = (),
 ) -> dict[str, torch.Tensor]:
-    """bool in each weight's shape: what the constraints keep of `weights` if these stood in the model.
+    """bool in each weight's shape: what the constraints leave of `weights` if these stood in the model.
 
     Layer by layer that is `constraint.mask`. Under those masks some parts can make no difference: a filter that no
     layer reads any more, a column on a filter that is gone (001 §VI, "the channels that die with them"). They count as
-    0, and the masks are chosen again, until all that is kept is alive. What was passed over is not tried again, so that
-    now and then a part fewer stays than the constraints allow. `found` are the network's flows; every layer is on its
-    own without them, and where nothing that is alive would be left of a layer.
+    0, and the masks are chosen again, until everything under them is reachable. What was passed over is not tried
+    again, so that now and then a part fewer remains than the constraints allow. `flows` are the network's flows; every
+    layer is on its own without them, and where nothing reachable would be left of a layer.
     """
     left = {name: weight.detach().clone() for name, weight in weights.items()}
     alone = {name: _mask(constraints[name], weight) for name, weight in left.items()}
     masks = dict(alone)
     for _ in range(_ROUNDS):
-        dead = _dead(model, found, constraints, {name: left[name] * mask for name, mask in masks.items()})
+        dead = _unreachable(model, flows, constraints, {name: left[name] * mask for name, mask in masks.items()})
         if not dead:
             return masks
         for name, parts in dead.items():
@@ -45,8 +45,8 @@ def live_masks(
     return alone
 
 
-def _dead(
-    model: nn.Module, found: Sequence[Flow], constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
+def _unreachable(
+    model: nn.Module, flows: Sequence[Flow], constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     """bool: what of these weights would make no difference if they stood in the model, of layers that hold any.
 
@@ -57,7 +57,7 @@ def _dead(
         if constraints[name].removes_columns:
             _silence_removed(trial[name])
     for clear, parts_of in ((clear_silent, _columns), (clear_unread, _filters)):
-        clear(model, trial, found)
+        clear(model, trial, flows)
         gone = {
             name: _gone(weight, trial[name].weight, parts_of if constraints[name].removes_columns else _elements)
             for name, weight in weights.items()
@@ -68,9 +68,9 @@ def _dead(
     return {}
 
 
-def _gone(kept: torch.Tensor, alive: torch.Tensor, parts_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-    """bool: the parts of which something was kept, and nothing is alive."""
-    return (parts_of(kept) & ~parts_of(alive)).expand(kept.shape)
+def _gone(before: torch.Tensor, after: torch.Tensor, parts_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """bool: the parts of which something was there before, and nothing is after."""
+    return (parts_of(before) & ~parts_of(after)).expand(before.shape)
 
 
 def _elements(weight: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,12 @@ def shrink(model: nn.Module, example_input: torch.Tensor) -> nn.Module:
     it has a weight on it; its channel then leaves those layers too (001 §VI, "the channels that die with them"). Only
     chains of elementwise operations, pooling, batch norm and flatten between conv and linear layers are followed
     (torch.fx); behind anything else the model is left alone. A layer keeps at least one filter.
+
+    >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> _ = nn.init.zeros_(model[2].weight[:, :3])  # no layer reads the first three filters
+    >>> smaller = shrink(model, torch.zeros(1, 8))
+    >>> smaller[0].weight.shape, smaller[2].weight.shape
+    (torch.Size([1, 8]), torch.Size([2, 1]))
     """
     smaller = copy.deepcopy(model)
     release(smaller)
@@ -125,23 +131,23 @@ def _unread(consumer: Layer | Tensors, features: int) -> torch.Tensor:
     return ~used.any(dim=0).view(-1, features).any(dim=1)
 
 
-def _keep(model: nn.Module, flow: Flow, kept: torch.Tensor) -> None:
-    """Cut the producer, its batch norms and its consumers to the kept channels."""
-    _take(layer(model, flow.producer), kept, 0)
+def _keep(model: nn.Module, flow: Flow, channels: torch.Tensor) -> None:
+    """Cut the producer, its batch norms and its consumers to the channels at these positions."""
+    _take(layer(model, flow.producer), channels, 0)
     for name in flow.norms:
-        _take_norm(model.get_submodule(name), kept)
+        _take_norm(model.get_submodule(name), channels)
     for consumer in flow.consumers:
-        inputs = (kept[:, None] * consumer.features + torch.arange(consumer.features)).flatten()
+        inputs = (channels[:, None] * consumer.features + torch.arange(consumer.features)).flatten()
         _take(layer(model, consumer.layer), inputs, 1)
 
 
-def _take(module: Layer, kept: torch.Tensor, dim: int) -> None:
+def _take(module: Layer, channels: torch.Tensor, dim: int) -> None:
     """Keep these filters (dim 0, bias too) or these inputs (dim 1) of a layer."""
-    module.weight = nn.Parameter(module.weight.index_select(dim, kept))
+    module.weight = nn.Parameter(module.weight.index_select(dim, channels))
     if dim == 0 and module.bias is not None:
-        module.bias = nn.Parameter(module.bias[kept])
+        module.bias = nn.Parameter(module.bias[channels])
     names = ("out_channels", "in_channels") if isinstance(module, nn.Conv2d) else ("out_features", "in_features")
-    setattr(module, names[dim], len(kept))
+    setattr(module, names[dim], len(channels))
 
 
 def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
@@ -165,12 +171,12 @@ def _describe(module: nn.Module) -> None:
         module.num_features = len(module.running_mean)
 
 
-def _take_norm(norm: nn.Module, kept: torch.Tensor) -> None:
+def _take_norm(norm: nn.Module, channels: torch.Tensor) -> None:
     assert isinstance(norm, BatchNorm)
     for name in ("weight", "bias"):
         if getattr(norm, name) is not None:
-            setattr(norm, name, nn.Parameter(getattr(norm, name)[kept]))
+            setattr(norm, name, nn.Parameter(getattr(norm, name)[channels]))
     for name in ("running_mean", "running_var"):
         if getattr(norm, name) is not None:
-            setattr(norm, name, getattr(norm, name)[kept])
-    norm.num_features = len(kept)
+            setattr(norm, name, getattr(norm, name)[channels])
+    norm.num_features = len(channels)

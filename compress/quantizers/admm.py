@@ -11,12 +11,12 @@ from torch.nn.utils import parametrize
 from accelsim.errors import CompressionError
 from compress.base import Compressor
 from compress.graph.masks import release
+from compress.graph.zeros import hold_dead_filters, hold_pruned
 from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.quantizers.codes import LayerCode
 from compress.quantizers.levels import Binary, Levels, LevelSet, Ternary
 from compress.quantizers.straight_through import straight_through
 from compress.regularizers.admm import AdmmRegularizer
-from compress.schedules.pruner import hold_dead_filters, hold_pruned
 
 
 class OnLevels(nn.Module):

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelsim.errors import ConfigError
 from compress.recipes import values as values
-
-if TYPE_CHECKING:
-    from compress.recipes.recipe import Stage
+from compress.recipes.stage import Stage, parse_stage
 
 BRANCHES: Mapping[str, tuple[str, ...]] = {"nonstructured": ("elements",), "structured": ("columns", "filters")}
 BITS_LEAST, BITS_MOST = 2, 8
@@ -47,36 +45,36 @@ class Search:
         return BRANCHES[self.branch]
 
 
-def parse_search(content: Any, stage: values.Check, where: str) -> Search:
-    """The search of a recipe's `search`, checked; `stage` checks a stage's mapping. Raises ConfigError."""
+def parse_search(content: Any, where: str) -> Search:
+    """The search of a recipe's `search`, checked. Raises ConfigError."""
     checks: dict[str, values.Check] = {
         "branch": _branch,
         "tolerance": lambda value, at: values.number(value, -1, 1, at),
         "start": values.keep,
-        "prune": stage,
-        "quantize": stage,
+        "prune": parse_stage,
+        "quantize": parse_stage,
         "growth": lambda value, at: values.number(value, 1, 100, at),
         "refinements": lambda value, at: values.integer(value, 0, 10, at),
         "steps": values.steps,
         "first_bits": _bits,
         "fewest_bits": _bits,
     }
-    found = values.checked(values.mapping(content, where, "a mapping with a branch"), checks, where)
+    checked = values.checked(values.mapping(content, where, "a mapping with a branch"), checks, where)
     for key in ("branch", "tolerance", "start", "prune", "quantize"):
-        if key not in found:
+        if key not in checked:
             raise ConfigError(f"{where} has no {key}; a search needs branch, tolerance, start, prune and quantize")
-    return _consistent(Search(**found | {"start": _by_part(found["start"])}), where)
+    return _consistent(Search(**checked | {"start": _by_part(checked["start"])}), where)
 
 
 def _by_part(start: Mapping[str, Any]) -> dict[str, dict[str, int | float]]:
     """A layer that keeps a number keeps as many elements."""
-    return {name: dict(kept) if isinstance(kept, dict) else {"elements": kept} for name, kept in start.items()}
+    return {name: dict(keep) if isinstance(keep, dict) else {"elements": keep} for name, keep in start.items()}
 
 
 def _consistent(search: Search, where: str) -> Search:
     """ConfigError where `start` names parts that the branch does not prune, or the bits run upwards."""
-    for name, kept in search.start.items():
-        values.require_known(kept, search.parts, f"{where}: start: {name[:60]} of the {search.branch} branch")
+    for name, keep in search.start.items():
+        values.require_known(keep, search.parts, f"{where}: start: {name[:60]} of the {search.branch} branch")
     if search.fewest_bits > search.first_bits:
         raise ConfigError(
             f"{where}: fewest_bits is {search.fewest_bits}; at most first_bits, {search.first_bits}, is expected"

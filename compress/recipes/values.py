@@ -46,6 +46,13 @@ def settings(value: Any, where: str) -> dict[str, Any]:
     return mapping(value, where, "a mapping of the method's settings")
 
 
+def flag(value: Any, where: str) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} is {value!r:.60}; true or false is expected")
+    return value
+
+
 def epochs(value: Any, where: str) -> int:
     """An integer from 0."""
     return integer(value, 0, EPOCHS_LIMIT, where)
@@ -86,12 +93,12 @@ def number(value: Any, above: float, most: float, where: str) -> float:
 
 
 def keep(value: Any, where: str) -> dict[str, Any]:
-    """What stays of each layer: elements, or a mapping of parts, each a count or a share (001 §IV-A)."""
+    """How much of each layer remains: elements, or a mapping of parts, each a count or a share (001 §IV-A)."""
     layers = mapping(value, where, "a mapping of layers to what they keep, such as {conv1: 50, fc1: {columns: 0.5}}")
-    return {name: _kept(entry, f"{where}: {name[:60]}") for name, entry in layers.items()}
+    return {name: _parts(entry, f"{where}: {name[:60]}") for name, entry in layers.items()}
 
 
-def _kept(value: Any, where: str) -> Any:
+def _parts(value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         return _count_or_share(value, where)
     require_known(mapping(value, where), PARTS, where)

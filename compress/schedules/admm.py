@@ -19,11 +19,22 @@ class ADMMPruner(Pruner):
     The loss gains Σ ρ/2·‖W − Z + U‖² (Eq 2), which any optimizer minimizes over W. Once in `steps_per_iteration`
     steps, Z becomes the Euclidean projection of W + U on the constraint (Eq 3) and U grows by W − Z; ρ is multiplied by
     `rho_growth` in each of the first `iterations` iterations (multi-ρ). `harden()` projects W and holds the zeros by
-    masks. With an `example_input` neither spends anything on parts that lead nowhere (`compress.live`). Weights that
-    are exactly 0 at the start, as a first round leaves them, stay 0: a second pruner on the same model is a second
+    masks. With an `example_input` neither spends anything on parts that lead nowhere (`graph.reachability`). Weights
+    that are exactly 0 at the start, as a first round leaves them, stay 0: a second pruner on the same model is a second
     round (§IV-C), and `ProgressivePruner` runs them all.
 
     Raises UnknownNameError for a layer that is not there and CompressionError for an impossible setting.
+
+    >>> from compress.granularity.constraints import Unstructured
+    >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> pruner = ADMMPruner(model, {"0": Unstructured(keep=10)}, iterations=2, steps_per_iteration=1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> for _ in range(2):
+    ...     loss = model(torch.ones(1, 8)).square().sum() + pruner.penalty()
+    ...     optimizer.zero_grad(); loss.backward(); optimizer.step(); pruner.step()
+    >>> pruner.harden()
+    >>> int(pruner.finalize()[0].weight.count_nonzero())
+    10
     """
 
     def __init__(

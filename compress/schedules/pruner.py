@@ -13,8 +13,8 @@ from compress.base import Compressor
 from compress.granularity.constraints import Projectable
 from compress.graph.follow import Flow, flows
 from compress.graph.masks import hold_zeros, release
-from compress.graph.reachability import live_masks
-from compress.graph.shrinking import dead_filters
+from compress.graph.reachability import reachable_masks
+from compress.graph.zeros import hold_pruned, hold_removed_biases, silence_norms
 from compress.layers import layer, require_finite, require_layers
 
 
@@ -22,8 +22,8 @@ class Pruner(Compressor):
     """Prunes each named layer to its constraint; how the weights get there is each method's own.
 
     `harden()` projects the weights and holds the zeros by masks; with an `example_input` the layers are projected for
-    each other, so that nothing is kept that leads nowhere (`compress.live`). Weights that are exactly 0 at the start,
-    as an earlier pruning leaves them, stay 0; a layer that starts at 0 altogether is not pruned but untrained.
+    each other, so that nothing is kept that leads nowhere (`graph.reachability`). Weights that are exactly 0 at the
+    start, as an earlier pruning leaves them, stay 0; a layer that starts at 0 altogether is not pruned but untrained.
 
     Raises UnknownNameError for a layer that is not there and CompressionError for a constraint that cannot hold.
     """
@@ -59,8 +59,8 @@ class Pruner(Compressor):
     def project(
         self, constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        """What these constraints leave of the weights, all layers together (see `live_masks`)."""
-        masks = live_masks(self.model, constraints, weights, self.flows)
+        """What these constraints leave of the weights, all layers together (see `reachable_masks`)."""
+        masks = reachable_masks(self.model, constraints, weights, self.flows)
         return {name: weights[name] * mask for name, mask in masks.items()}
 
     @torch.no_grad()
@@ -68,10 +68,10 @@ class Pruner(Compressor):
         """Project the weights on these constraints and hold the zeros, biases of whole filters included."""
         require_finite(self.model, constraints, f"after step {self.steps}")
         weights = {name: self.layers[name].weight for name in constraints}
-        for name, keep in live_masks(self.model, constraints, weights, self.flows).items():
+        for name, keep in reachable_masks(self.model, constraints, weights, self.flows).items():
             hold_zeros(self.layers[name], "weight", keep)
             if self.columns_removed:
-                _hold_bias(self.layers[name], keep)
+                hold_removed_biases(self.layers[name], keep)
 
     def harden(self) -> None:
         """Prune to the constraints; from here the masks hold."""
@@ -92,44 +92,3 @@ def check_constraints(model: nn.Module, constraints: Mapping[str, Projectable]) 
     """CompressionError, with the layer, where a constraint cannot hold for the shape of its weight."""
     for name, constraint in constraints.items():
         constraint.check(layer(model, name).weight.shape, f"layer {name!r}")
-
-
-@torch.no_grad()
-def hold_pruned(model: nn.Module, names: Mapping[str, object]) -> None:
-    """Hold what is exactly 0 in these layers; one that is 0 altogether is left alone."""
-    for name in names:
-        module = layer(model, name)
-        alive = module.weight != 0
-        if bool(alive.any()) and not bool(alive.all()):
-            hold_zeros(module, "weight", alive)
-
-
-def _hold_bias(module: nn.Module, keep: torch.Tensor) -> None:
-    alive = keep.flatten(1).any(dim=1)
-    if module.bias is not None and not bool(alive.all()):
-        hold_zeros(module, "bias", alive)
-
-
-@torch.no_grad()
-def hold_dead_filters(model: nn.Module, names: Mapping[str, object], example_input: torch.Tensor | None) -> None:
-    """Filters that an earlier pruning left without weights and bias keep no output: biases and norms stay 0 too."""
-    for name in names:
-        module = layer(model, name)
-        if module.bias is not None and bool(dead_filters(module).any()):
-            hold_zeros(module, "bias", ~dead_filters(module))
-    if any(bool(dead_filters(layer(model, name)).any()) for name in names):
-        silence_norms(model, example_input)
-
-
-@torch.no_grad()
-def silence_norms(model: nn.Module, example_input: torch.Tensor | None) -> None:
-    """Batch norms must not bring a pruned filter's output back: their scale and shift become 0 there."""
-    if example_input is None:
-        return
-    for flow in flows(model, example_input):
-        dead = dead_filters(layer(model, flow.producer))
-        for name in flow.norms if bool(dead.any()) else ():
-            norm = model.get_submodule(name)
-            for parameter in ("weight", "bias"):
-                if getattr(norm, parameter) is not None:
-                    hold_zeros(norm, parameter, ~dead)

@@ -51,6 +51,17 @@ def compress(
       lenet5-same-accuracy-nonstructured
       lenet5-same-accuracy-structured
 
+    The networks of `accelsim demo`, and those of `accelsim demo --fast`; `binary` is for the model lenet5_xnor:
+
+    \b
+      lenet5-demo-baseline          lenet5-demo-baseline-fast
+      lenet5-demo-nonstructured     lenet5-demo-nonstructured-fast
+      lenet5-demo-structured        lenet5-demo-structured-fast
+      lenet5-demo-pow2              lenet5-demo-pow2-fast
+      lenet5-demo-binary            lenet5-demo-binary-fast
+      lenet5-demo-ternary           lenet5-demo-ternary-fast
+      lenet5-demo-mixed             lenet5-demo-mixed-fast
+
     \b
     Example: accelsim compress lenet5 --recipe lenet5-inq-quick --out out/lenet5-inq
     """

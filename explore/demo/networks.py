@@ -1,172 +1,119 @@
-"""The demo's networks: LeNet-5 trained on the bundled digits, pruned twice by ADMM and quantized to few bits four ways.
-
-How long each trains and what it keeps are the tables `FULL` and `FAST`; everything below them only carries them out.
-"""
+"""The demo's networks: shipped recipes, carried out side by side from one baseline."""
 
 from __future__ import annotations
 
-import copy
+import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Lock
 
-import torch
-from torch import nn
+from compress.recipes.recipe import Recipe, load_recipe
+from explore.recipes.compressing import Compressed, Log, carry_out, one_thread
+from explore.recipes.run import STORED, RecipeRun
+from explore.recipes.step_store import StepStore
 
-from compress.granularity.constraints import Channels, Columns, Combined, Filters, Projectable, Unstructured
-from compress.schedules.admm import ADMMPruner
-from explore.demo import lowbit_networks
-from explore.demo.lowbit_networks import LowBitBudget, low_bit_tasks
-from explore.demo.network_training import Progress, Schedule, Study, Trained, Training
-from workloads.datasets import Digits, digits
-from workloads.models import model as zoo_model
-
+BASELINE = "baseline"
+NETWORKS = (BASELINE, "nonstructured", "structured", "pow2", "binary", "ternary", "mixed")
 SIDE_BY_SIDE = 2  # networks that train at a time, a thread each
-TRAINING, ADMM, RETRAINING = Schedule(1e-3), Schedule(1e-3, final=1.0), Schedule(3e-3)
+
+# (network and stage, epochs done of all networks, epochs in all); called from any training thread, one call at a time
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Round:
-    """One round of ADMM: regularize for iterations × epochs_per_iteration epochs, then map, mask and retrain."""
+class Trained:
+    """One network of the demo: what its recipe made of it, and what that cost, by stage."""
 
-    keep: Mapping[str, Projectable]
-    iterations: int
-    epochs_per_iteration: int
-    retrain_epochs: int
-    rho: float = 3e-3
-    rho_growth: float = 1.8
-
-    @property
-    def admm_epochs(self) -> int:
-        """Epochs before the weights are mapped."""
-        return self.iterations * self.epochs_per_iteration
+    name: str
+    result: Compressed
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)  # of CPU time
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What one run of the demo trains: the baseline, then each compressed network's rounds, starting from it."""
+def recipe_of(network: str, fast: bool = False) -> Recipe:
+    """The shipped recipe of one of NETWORKS, `accelsim compress` carries it out as well.
 
-    baseline_epochs: int
-    rounds: Mapping[str, tuple[Round, ...]]
-    training: Schedule = TRAINING
-    admm: Schedule = ADMM
-    retraining: Schedule = RETRAINING
-    low_bit: LowBitBudget = lowbit_networks.FULL
-
-    @property
-    def epochs(self) -> int:
-        """All epochs of all networks."""
-        rounds = [r for several in self.rounds.values() for r in several]
-        pruned = sum(r.admm_epochs + r.retrain_epochs for r in rounds)
-        return self.baseline_epochs + pruned + self.low_bit.epochs
-
-
-def _elements(conv1: int, conv2: int, fc1: int, fc2: int) -> dict[str, Projectable]:
-    return {
-        "conv1": Unstructured(conv1),
-        "conv2": Unstructured(conv2),
-        "fc1": Unstructured(fc1),
-        "fc2": Unstructured(fc2),
-    }
-
-
-def _lines(
-    conv1_columns: int, channels: int, columns: int, filters: int, fc1: tuple[int, int]
-) -> dict[str, Projectable]:
-    """conv2's channels are conv1's filters; fc1 keeps (columns, filters), and fc2 reads those filters alone."""
-    return {
-        "conv1": Columns(conv1_columns),
-        "conv2": Combined(Channels(channels), Columns(columns), Filters(filters)),
-        "fc1": Combined(Columns(fc1[0]), Filters(fc1[1])),
-    }
-
-
-FULL = Budget(
-    baseline_epochs=38,
-    rounds={
-        "nonstructured": (
-            Round(_elements(220, 2600, 20000, 1800), iterations=4, epochs_per_iteration=2, retrain_epochs=6),
-            Round(_elements(150, 1050, 7000, 1200), iterations=4, epochs_per_iteration=2, retrain_epochs=16),
-        ),
-        "structured": (
-            Round(_lines(20, 14, 150, 40, (400, 300)), iterations=4, epochs_per_iteration=2, retrain_epochs=6),
-            Round(_lines(18, 10, 76, 30, (300, 200)), iterations=4, epochs_per_iteration=2, retrain_epochs=16),
-        ),
-    },
-)
-FAST = Budget(
-    baseline_epochs=18,
-    rounds={
-        "nonstructured": (
-            Round(_elements(250, 3600, 20000, 1500), iterations=3, epochs_per_iteration=1, retrain_epochs=7, rho=1e-2),
-        ),
-        "structured": (
-            Round(
-                _lines(20, 12, 140, 25, (300, 200)), iterations=3, epochs_per_iteration=1, retrain_epochs=7, rho=1e-2
-            ),
-        ),
-    },
-    training=Schedule(2e-3),
-    low_bit=lowbit_networks.FAST,
-)
+    >>> recipe_of("structured", fast=True).name
+    'lenet5-demo-structured-fast'
+    """
+    return load_recipe(f"lenet5-demo-{network}{'-fast' if fast else ''}")
 
 
 def train_networks(out: Path, fast: bool = False, seed: int = 0, progress: Progress | None = None) -> list[Trained]:
-    """Train and save `baseline`, `nonstructured`, `structured` and the low-bit networks under `out`, one folder each.
+    """Train and save the network of each of NETWORKS under `out`, one folder each.
 
     `fast` takes 3,000 training digits and fewer epochs. The compressed networks start from the baseline and train two
     at a time, each on one thread: that is faster than all threads on one after another, since such a small network
     spends its time between the threads, and the results do not depend on how many there are. An interrupt or an error
     stops all of them at their next batch.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _train(FAST if fast else FULL, digits(seed, fast), out, seed, progress)
-    finally:
-        torch.set_num_threads(threads)
+    recipes = {name: recipe_of(name, fast).with_seed(seed) for name in NETWORKS}
+    return train_recipes(recipes, out, progress)
 
 
-def _train(budget: Budget, data: Digits, out: Path, seed: int, progress: Progress | None) -> list[Trained]:
-    """The baseline, then all others from it."""
-    study = Study(data, out, seed, budget.epochs, progress)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: nn.Module = zoo_model("lenet5")
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads omit it
-    first = Training(study, "baseline", model)
-    first.fit("train", budget.baseline_epochs, budget.training)
-    trained = [first.save(None)]
-    tasks: list[Callable[[], Trained]] = [
-        partial(_prune, Training(study, name, copy.deepcopy(model)), budget, rounds)
-        for name, rounds in budget.rounds.items()
-    ]
-    tasks += low_bit_tasks(study, model, budget.low_bit)
-    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-        results = [pool.submit(task) for task in tasks]
-        try:
-            trained += [result.result() for result in results]
-        finally:
-            study.stopped = True
-    return trained
+def train_recipes(recipes: Mapping[str, Recipe], out: Path, progress: Progress | None = None) -> list[Trained]:
+    """The first recipe's network, then all others side by side, each in the folder of its name under `out`.
+
+    The others share the first one's steps; they are all trained anew, and the steps are removed at the end.
+    """
+    first, *others = recipes.items()
+    with tempfile.TemporaryDirectory() as steps, one_thread():
+        training = _SideBySide(Path(steps), out, _epochs(recipes), progress)
+        trained = [training.train(*first)]
+        with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+            results = [pool.submit(training.train, *other) for other in others]
+            try:
+                ended = wait(results, return_when=FIRST_EXCEPTION).done
+                for result in ended:
+                    result.result()  # an error of any network ends the wait for all
+                return trained + [result.result() for result in results]
+            finally:
+                training.stopped.set()
 
 
-def _prune(training: Training, budget: Budget, rounds: tuple[Round, ...]) -> Trained:
-    """Round after round of ADMM, then save."""
-    for number, plan in enumerate(rounds, start=1):
-        pruner = ADMMPruner(
-            training.model,
-            plan.keep,
-            rho=plan.rho,
-            rho_growth=plan.rho_growth,
-            iterations=plan.iterations,
-            steps_per_iteration=plan.epochs_per_iteration * len(training.batches),
-            example_input=training.study.example,
-        )
-        training.fit(f"admm {number}", plan.admm_epochs, budget.admm, pruner)
-        pruner.harden()
-        training.fit(f"retrain {number}", plan.retrain_epochs, budget.retraining, pruner)
-        pruner.finalize()
-    return training.save(pruner)
+def _epochs(recipes: Mapping[str, Recipe]) -> int:
+    """All that are trained, those that the recipes share with the first one once."""
+    first, *others = recipes.values()
+    return first.epochs + sum(recipe.epochs - first.epochs for recipe in others)
+
+
+class _SideBySide:
+    """What the networks of one run share: their finished steps, where they go, and how far the run is."""
+
+    def __init__(self, steps: Path, out: Path, epochs: int, progress: Progress | None) -> None:
+        self.steps, self.out, self.epochs = steps, out, epochs
+        self.progress = progress or (lambda stage, done, of: None)
+        self.done, self.stopped, self.lock = 0, Event(), Lock()
+
+    def train(self, name: str, recipe: Recipe) -> Trained:
+        """One network, from its recipe to its checkpoint."""
+        assert recipe.model is not None
+        progress = self._progress_of(name)
+        run = RecipeRun(recipe.model, recipe, StepStore(self.steps), progress, self.stopped)
+        result = carry_out(run, self.out / name, Log())
+        return Trained(name, result, *_costs(run))
+
+    def _progress_of(self, name: str) -> Progress:
+        """Count the epochs of one network among those of all, but those that were trained for another one."""
+
+        def epoch_done(stage: str, done: int, of: int) -> None:
+            if stage != STORED:
+                with self.lock:
+                    self.done += 1
+                    self.progress(f"{name}, {stage}", self.done, self.epochs)
+
+        return epoch_done
+
+
+def _costs(run: RecipeRun) -> tuple[dict[str, int], dict[str, float]]:
+    """Epochs and seconds of what this run trained itself: the baseline as `train`, then its stages by method."""
+    epochs, seconds = dict[str, int](), dict[str, float]()
+    for count in range(len(run.recipe.stages) + 1):
+        stages = run.recipe.stages[:count]
+        if run.key(stages) in run.trained_here:
+            name = f"{stages[-1].method} {count}" if stages else "train"
+            epochs[name] = stages[-1].all_epochs if stages else run.recipe.pretrain_epochs
+            seconds[name] = run.after(stages).facts.cpu_seconds
+    return epochs, seconds

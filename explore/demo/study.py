@@ -18,8 +18,7 @@ from accelsim.files import make_folder, require_writable, write_json, write_text
 from accelsim.hardware.accelerator import Accelerator, load_hardware
 from accelsim.results.report import Report
 from explore.cli.output import energy, print_table, size
-from explore.demo.network_training import Trained
-from explore.demo.networks import train_networks
+from explore.demo.networks import Trained, train_networks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,10 +48,10 @@ def run_demo(out: Path, fast: bool, seed: int, console: Console) -> Study:
     make_folder(out)
     with _progress(console) as show:
         trained = train_networks(out / "networks", fast, seed, show.epochs)
-        networks = {network.name: workloads.from_checkpoint(network.folder) for network in trained}
+        networks = {network.name: workloads.from_checkpoint(network.result.folder) for network in trained}
         machines = [load_hardware(name) for name in MACHINES]
         runs = compare(networks, machines, progress=show.run)
-    study = Study(runs, {n.name: n.accuracy for n in trained}, _provenance(trained, machines, fast, seed))
+    study = Study(runs, {n.name: n.result.accuracy for n in trained}, _provenance(trained, machines, fast, seed))
     storage = storage_rows(networks)
     sentence = verdict(study.summaries(), storage, study.accuracy, TOLERANCE[fast])
     _write(out, study, storage, sentence)
@@ -73,8 +72,9 @@ def _provenance(trained: list[Trained], machines: list[Accelerator], fast: bool,
 
 def _training(network: Trained) -> dict[str, Any]:
     return {
-        "conv_rate": network.conv_rate,
-        "whole_rate": network.whole_rate,
+        "recipe": network.result.recipe,
+        "conv_rate": network.result.conv_rate,
+        "whole_rate": network.result.whole_rate,
         "epochs": dict(network.epochs),
         "seconds": dict(network.seconds),
     }

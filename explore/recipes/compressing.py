@@ -13,10 +13,11 @@ import torch
 from accelsim.errors import CompressionError
 from accelsim.files import write_text
 from compress.checkpoint.saving import save
+from compress.recipes.engine import check_stages
 from compress.recipes.recipe import Recipe
-from compress.recipes.stages import check_stages
-from explore.recipes.run import LayerResult, Outcome, Progress, RecipeRun, rate
-from explore.recipes.same_accuracy import SameAccuracy, Tried
+from explore.recipes.measuring import CompressedLayer, rate
+from explore.recipes.run import Outcome, Progress, RecipeRun
+from explore.recipes.same_accuracy import SameAccuracy, Trial
 from explore.recipes.step_store import StepStore
 
 LOG = "log.jsonl"
@@ -36,7 +37,7 @@ class Compressed:
     folder: Path
     baseline_accuracy: float
     accuracy: float
-    layers: tuple[LayerResult, ...]
+    layers: tuple[CompressedLayer, ...]
     cpu_seconds: float = 0.0
 
     @property
@@ -60,16 +61,16 @@ def compress_model(
 ) -> Compressed:
     """Carry out `recipe` on a fresh network of the zoo and save it in the folder `out`, with a line a step in its log.
 
-    `seed` (the recipe's where None) splits the digits and fixes weights and batches. Each finished stage is kept in
+    `seed` (the recipe's where None) splits the digits and fixes weights and batches. Each finished stage is stored in
     `steps`, where a run that was cut short goes on and others find what they share; by default that is a folder in
     `out`, removed at the end. Raises UnknownNameError, ConfigError or CompressionError before any training where the
     model, the recipe or its settings do not fit; CompressionError, with the step, where a loss is no longer finite.
     """
     recipe.require_model(name)
-    recipe = recipe if seed is None else replace(recipe, seed=seed)
+    recipe = recipe if seed is None else recipe.with_seed(seed)
     store = StepStore(out / STEPS if steps is None else steps)
-    with _one_thread():
-        result = _carry_out(RecipeRun(name, recipe, store, progress), out)
+    with one_thread():
+        result = carry_out(RecipeRun(name, recipe, store, progress), out, Log(out / LOG))
     if steps is None:
         store.clear()
     return result
@@ -77,12 +78,12 @@ def compress_model(
 
 def recipe_digest(name: str, recipe: Recipe, seed: int) -> str:
     """A name for all that decides what a recipe of stages makes of a network with this seed."""
-    run = RecipeRun(name, replace(recipe, seed=seed), StepStore(Path()))
+    run = RecipeRun(name, recipe.with_seed(seed), StepStore(Path()))
     return run.key(recipe.stages)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """So small a network is as fast on one, and its sums do not depend on how many there are."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -92,21 +93,37 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _carry_out(run: RecipeRun, out: Path) -> Compressed:
-    """Everything, in order."""
-    recipe, log = run.recipe, Log(out / LOG)
-    check_stages(_tried_first(recipe), run.fresh_model(), run.example)
+class Log:
+    """A JSON line a step, the whole file written again after each: a run that goes on writes the same lines.
+
+    Without a path the lines are in memory alone.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path, self.lines = path, list[str]()
+
+    def add(self, content: dict[str, object]) -> None:
+        """One more line."""
+        self.lines.append(json.dumps({"step": len(self.lines), **content}, allow_nan=False))
+        if self.path is not None:
+            write_text(self.path, "\n".join(self.lines) + "\n")
+
+
+def carry_out(run: RecipeRun, out: Path, log: Log) -> Compressed:
+    """Everything that the run's recipe says, in order; the network is saved in `out`."""
+    recipe = run.recipe
+    check_stages(_checkable(recipe), run.fresh_model(), run.example)
     baseline = run.after(())
     log.add({"stage": "baseline", **_logged(baseline)})
     for count in range(1, len(recipe.stages) + 1):
         log.add({"stage": recipe.stages[count - 1].method, **_logged(run.after(recipe.stages[:count]))})
     stages = recipe.stages
     if recipe.search is not None:
-        stages = SameAccuracy(run, recipe.search, lambda tried: log.add(_as_dict(tried))).find()
+        stages = SameAccuracy(run, recipe.search, lambda trial: log.add(_as_dict(trial))).find()
     return _saved(run, run.finished(stages), baseline, out)
 
 
-def _tried_first(recipe: Recipe) -> Recipe:
+def _checkable(recipe: Recipe) -> Recipe:
     """The recipe's stages, and those of a search as it starts: what can be checked before any training."""
     search = recipe.search
     if search is None:
@@ -127,23 +144,11 @@ def _saved(run: RecipeRun, outcome: Outcome, baseline: Outcome, out: Path) -> Co
         "command": f"accelsim compress {name} --recipe {recipe.name} --out OUT --seed {recipe.seed}",
         "baseline_accuracy": before,
         "conv_rate": round(measured.conv_rate, 3),
-        "whole_rate": round(rate(list(measured.layers)), 3),
+        "whole_rate": round(measured.whole_rate, 3),
     }
     folder = save(out, measured.network, outcome.method, measured.accuracy, run.example, measured.activations, facts)
     seconds = sum(run.after(outcome.stages[:n]).facts.cpu_seconds for n in range(len(outcome.stages) + 1))
     return Compressed(name, recipe.name, recipe.seed, folder, before, measured.accuracy, measured.layers, seconds)
-
-
-class Log:
-    """A JSON line a step, the whole file written again after each: a run that goes on writes the same lines."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.lines = path, list[str]()
-
-    def add(self, content: dict[str, object]) -> None:
-        """One more line."""
-        self.lines.append(json.dumps({"step": len(self.lines), **content}, allow_nan=False))
-        write_text(self.path, "\n".join(self.lines) + "\n")
 
 
 def _logged(outcome: Outcome) -> dict[str, object]:
@@ -155,6 +160,7 @@ def _logged(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _as_dict(tried: Tried) -> dict[str, object]:
-    rates = {"conv_rate": round(tried.conv_rate, 3), "whole_rate": round(tried.whole_rate, 3)}
-    return asdict(tried) | rates
+def _as_dict(trial: Trial) -> dict[str, object]:
+    """The trial with its rates rounded, under the names that the log has for its fields."""
+    rates = {"conv_rate": round(trial.conv_rate, 3), "whole_rate": round(trial.whole_rate, 3)}
+    return asdict(trial) | rates

@@ -9,7 +9,7 @@ from accelsim.errors import ConfigError
 _HALVINGS = 60
 
 
-def kept_at(rate: float, weights: Mapping[str, int], reference: Mapping[str, int]) -> dict[str, int]:
+def remaining_at(rate: float, weights: Mapping[str, int], reference: Mapping[str, int]) -> dict[str, int]:
     """How many weights each layer keeps so that all of them together are `rate` times fewer, to the nearest weight.
 
     `weights` are the layers' sizes, `reference` what they keep at some rate that is known to work. A layer's density
@@ -20,13 +20,13 @@ def kept_at(rate: float, weights: Mapping[str, int], reference: Mapping[str, int
     if not 1 <= rate <= total / len(weights):
         raise ConfigError(f"rate is {rate}; 1 to {total // len(weights)} is expected of these layers")
 
-    def kept(power: float) -> dict[str, int]:
+    def remaining(power: float) -> dict[str, int]:
         return {n: max(1, round(count * (reference[n] / count) ** power)) for n, count in weights.items()}
 
     low, high = 0.0, 1.0
-    while sum(kept(high).values()) * rate > total:
+    while sum(remaining(high).values()) * rate > total:
         high *= 2
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if sum(kept(middle).values()) * rate > total else (low, middle)
-    return kept(high)
+        low, high = (middle, high) if sum(remaining(middle).values()) * rate > total else (low, middle)
+    return remaining(high)

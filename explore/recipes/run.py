@@ -1,70 +1,37 @@
-"""A network on its way through the stages of a recipe: every finished stage is kept, so that a run can go on."""
+"""A network on its way through the stages of a recipe: every finished stage is stored, so that a run can go on."""
 
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from threading import Event
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from accelsim.errors import CompressionError, ConfigError
 from compress.base import Compressor
 from compress.graph.shrinking import clear, resize, shrink
-from compress.layers import weight_shapes, weighted_layers
-from compress.quantizers.codes import ActivationCode
-from compress.quantizers.integer import accuracy, calibrate_activations, input_codes, integer_network, weight_codes
-from compress.recipes.recipe import Recipe, Stage
-from compress.recipes.stages import run_stage, stage_seed
+from compress.layers import weight_shapes
+from compress.recipes.engine import run_stage, stage_seed
+from compress.recipes.recipe import Recipe
+from compress.recipes.stage import Stage
 from compress.training.fit import fit
+from explore.recipes.measuring import Measured, measure
 from explore.recipes.step_store import StepFacts, StepStore, digest
+from explore.recipes.stopping import UntilStopped
 from workloads.datasets import Batches, Warp, digits
 from workloads.models import model as zoo_model
 from workloads.shapes import INPUTS
 
 EXAMPLE_IMAGES = 16
-CALIBRATION_IMAGES = 1000
+STORED = "stored"  # what an epoch is called that was trained before
 
 Progress = Callable[[str, int, int], None]  # (stage, epochs done, epochs in all or 0 where a search decides)
 Stages = tuple[Stage, ...]
-
-
-@dataclass(frozen=True)
-class LayerResult:
-    """A layer's weights before, its nonzero integers now, and how they are coded."""
-
-    name: str
-    kind: str
-    weights_dense: int
-    weights_nonzero: int
-    weight_coding: str
-    weight_bits: int
-    activation_bits: int
-
-
-def rate(layers: list[LayerResult]) -> float:
-    """Weights before by nonzero ones now, of all these layers."""
-    return sum(r.weights_dense for r in layers) / max(1, sum(r.weights_nonzero for r in layers))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A network as it is saved, with the codes of its inputs."""
-
-    network: nn.Module
-    activations: Mapping[str, ActivationCode]
-    accuracy: float
-    layers: tuple[LayerResult, ...]
-
-    @property
-    def conv_rate(self) -> float:
-        """Of the conv layers."""
-        return rate([layer for layer in self.layers if layer.kind == "conv"])
 
 
 @dataclass(frozen=True)
@@ -81,18 +48,35 @@ class Outcome:
 class RecipeRun:
     """The digits, the seeds and the finished steps of one recipe on one network of the zoo.
 
-    Raises ConfigError where the network does not take digits.
+    Once `stopped` is set, training ends with a CompressionError at its next batch. Raises ConfigError where the network
+    does not take digits.
     """
 
-    def __init__(self, name: str, recipe: Recipe, store: StepStore, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        recipe: Recipe,
+        store: StepStore,
+        progress: Progress | None = None,
+        stopped: Event | None = None,
+    ) -> None:
         self.name, self.recipe, self.store, self.done = name, recipe, store, 0
-        self.progress = progress or (lambda stage, done, of: None)
-        self.data, self.augment = digits(recipe.seed), Warp(**recipe.augmentation)
+        self.progress, self.stopped = progress or (lambda stage, done, of: None), stopped or Event()
+        self.data, self.augment = digits(recipe.seed, recipe.few_digits), Warp(**recipe.augmentation)
         self.example = self.data.test_images[:EXAMPLE_IMAGES]
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.outcomes: dict[str, Outcome] = {}  # by key
+        self.trained_here: list[str] = []  # keys of the steps that were in no store
         if INPUTS[name] != tuple(self.example.shape[1:]):
             raise ConfigError(f"model {name!r} takes {INPUTS[name]}, not digits of (1, 28, 28); lenet5 does")
+        self.start = self._start()
+
+    def _start(self) -> RecipeRun | None:
+        """The run whose network gives this one its weights; its steps and its epochs are this one's too."""
+        start = self.recipe.start
+        if start is None or start.model is None:
+            return None
+        return RecipeRun(start.model, start, self.store, lambda stage, done, of: self._epoch_done(stage), self.stopped)
 
     @property
     def pretrain_batch(self) -> int:
@@ -106,17 +90,18 @@ class RecipeRun:
             model = zoo_model(self.name)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's gap
 
-    def batches_of(self, seed: int, size: int, augment: Warp) -> Batches:
+    def batches_of(self, seed: int, size: int, augment: Warp) -> UntilStopped:
         """Batches of the training digits in the order of this seed."""
         generator = torch.Generator().manual_seed(seed)
-        return Batches(self.data.train_images, self.data.train_labels, generator, size, augment)
+        batches = Batches(self.data.train_images, self.data.train_labels, generator, size, augment)
+        return UntilStopped(batches, self.stopped)
 
     def after(self, stages: Stages) -> Outcome:
         """The network after these stages: in memory, on disk, or trained from the one before the last of them."""
         key = self.key(stages)
         if key not in self.outcomes:
-            found = self.store.find(key)
-            self.outcomes[key] = self._trained(stages) if found is None else self._restored(stages, *found)
+            stored = self.store.find(key)
+            self.outcomes[key] = self._trained(stages) if stored is None else self._restored(stages, *stored)
         return self.outcomes[key]
 
     def finished(self, stages: Stages) -> Outcome:
@@ -128,32 +113,45 @@ class RecipeRun:
 
     def _restored(self, stages: Stages, state: dict[str, torch.Tensor], facts: StepFacts) -> Outcome:
         model = self._with(state)
-        for _ in range(stages[-1].all_epochs if stages else self.recipe.pretrain_epochs):
-            self._told("found")
+        before = 0 if self.start is None else self.start.recipe.epochs
+        for _ in range(stages[-1].all_epochs if stages else before + self.recipe.pretrain_epochs):
+            self._epoch_done(STORED)
         return Outcome(stages, model, facts)
 
     def _trained(self, stages: Stages) -> Outcome:
-        """Train the last stage, measure, keep."""
+        """Train the last stage, measure, store."""
         before = self.after(stages[:-1]) if stages else None
-        started = time.process_time()
-        model, method, removed = self._baseline() if before is None else self._staged(before, stages)
-        spent = round(time.process_time() - started, 2)
-        plain = _alike(model, self.fresh_model())
+        source = self._source() if before is None else None
+        started = time.thread_time()
+        model, method, removed = self._baseline(source) if before is None else self._staged(before, stages)
+        spent = round(time.thread_time() - started, 2)
+        plain = _restorable(model, self.fresh_model())
         model = self._with(model.state_dict()) if plain else model
         measured = self.measured(model, method)
-        facts = StepFacts(measured.accuracy, measured.conv_rate, rate(list(measured.layers)), removed, spent)
+        facts = StepFacts(measured.accuracy, measured.conv_rate, measured.whole_rate, removed, spent)
         if plain:
             self.store.put(self.key(stages), model.state_dict(), facts)
+        self.trained_here.append(self.key(stages))
         return Outcome(stages, model, facts, method)
 
-    def _baseline(self) -> tuple[nn.Module, None, bool]:
-        recipe, model = self.recipe, self.fresh_model().to(self.device)
+    def _source(self) -> Outcome | None:
+        """The network that gives this one its weights, step by step, so that every epoch of it is counted."""
+        if self.start is None:
+            return None
+        stages = self.start.recipe.stages
+        return [self.start.after(stages[:count]) for count in range(len(stages) + 1)][-1]
+
+    def _baseline(self, source: Outcome | None) -> tuple[nn.Module, None, bool]:
+        """The uncompressed network, trained from seeded weights or from those of another network."""
+        recipe, model = self.recipe, self.fresh_model()
+        if source is not None:
+            _take_weights(model, source.model, recipe.name)
         fit(
-            model,
+            model.to(self.device),
             self.batches_of(recipe.seed, self.pretrain_batch, self.augment),
             epochs=recipe.pretrain_epochs,
             learning_rate=recipe.pretrain_learning_rate,
-            on_epoch=lambda epoch, loss: self._told("baseline"),
+            on_epoch=lambda epoch, loss: self._epoch_done("baseline"),
         )
         return model.cpu(), None, False
 
@@ -166,9 +164,10 @@ class RecipeRun:
         model = copy.deepcopy(before.model).to(self.device)
         place, stage = len(stages) - 1, stages[-1]
         augment = self.augment if stage.augmentation is None else Warp(**stage.augmentation)
-        batches = self.batches_of(stage_seed(self.recipe.seed, place, stage), self.recipe.batch, augment)
+        seed, size = stage_seed(self.recipe.seed, place, stage), stage.batch or self.recipe.batch
+        batches = self.batches_of(seed, size, augment)
         try:
-            model, method = run_stage(stage, model, batches, self.example.to(self.device), self._told)
+            model, method = run_stage(stage, model, batches, self.example.to(self.device), self._epoch_done)
         except CompressionError as error:
             raise CompressionError(f"stage {place + 1} of {self.recipe.name!r:.90}: {error}") from error
         method.columns_removed = method.columns_removed or before.facts.columns_removed
@@ -191,18 +190,13 @@ class RecipeRun:
         model.load_state_dict(state)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's gap
 
-    def _told(self, stage: str) -> None:
+    def _epoch_done(self, stage: str) -> None:
         self.done += 1
         self.progress(stage, self.done, 0 if self.recipe.search else self.recipe.epochs)
 
     def measured(self, model: nn.Module, method: Compressor | None) -> Measured:
         """The network as it is saved, with its accuracy on the test digits' integers."""
-        data = self.data
-        activations = calibrate_activations(model, torch.split(data.train_images[:CALIBRATION_IMAGES], 100))
-        integers = integer_network(model, activations, method)
-        inputs = input_codes(activations, method)
-        right = accuracy(integers, data.test_images, data.test_labels)
-        return Measured(model, inputs, right, _layer_results(model, method, inputs))
+        return measure(model, method, self.data)
 
     def key(self, stages: Stages) -> str:
         """The digest of all that decides these stages' network."""
@@ -213,7 +207,8 @@ class RecipeRun:
     def provenance(self, stages: Stages) -> dict[str, Any]:
         """How the network came about: no time and no path, so that equal runs write equal files."""
         recipe = self.recipe
-        return {
+        start = {} if self.start is None else {"start": self.start.provenance(self.start.recipe.stages)}
+        return start | {
             "model": self.name,
             "recipe": recipe.name,
             "seed": recipe.seed,
@@ -234,27 +229,23 @@ def _given(stage: Stage) -> dict[str, Any]:
     return {key: value for key, value in asdict(stage).items() if value is not None}
 
 
-def _alike(model: nn.Module, other: nn.Module) -> bool:
-    """Could the other take this one's state: layers of the same kinds and names, whatever their sizes?"""
+def _restorable(model: nn.Module, other: nn.Module) -> bool:
+    """Does the other become this one by taking its state, whatever the sizes of the layers?
+
+    They must have layers of the same kinds and names, and none that a method left a hook on, of which a state knows
+    nothing.
+    """
     kinds = [[type(module) for module in each.modules()] for each in (model, other)]
-    return kinds[0] == kinds[1] and model.state_dict().keys() == other.state_dict().keys()
+    hooked = any(module._forward_pre_hooks for module in model.modules())
+    return not hooked and kinds[0] == kinds[1] and model.state_dict().keys() == other.state_dict().keys()
 
 
-def _layer_results(
-    model: nn.Module, method: Compressor | None, inputs: Mapping[str, ActivationCode]
-) -> tuple[LayerResult, ...]:
-    """The uncompressed shapes are the method's, or the model's own where there is none."""
-    codes, layers = weight_codes(model, method), weighted_layers(model)
-    shapes = weight_shapes(model) if method is None else method.dense_shapes
-    return tuple(
-        LayerResult(
-            name=name,
-            kind="conv" if isinstance(layers[name], nn.Conv2d) else "linear",
-            weights_dense=math.prod(shapes[name]),
-            weights_nonzero=int(np.count_nonzero(code.ints)),
-            weight_coding=code.coding,
-            weight_bits=code.bits,
-            activation_bits=inputs[name].bits,
-        )
-        for name, code in codes.items()
-    )
+def _take_weights(model: nn.Module, other: nn.Module, recipe: str) -> None:
+    """Give the model the other's tensors of equal name and shape; CompressionError where there are none."""
+    own = model.state_dict()
+    shared = {
+        name: value for name, value in other.state_dict().items() if name in own and own[name].shape == value.shape
+    }
+    if not shared:
+        raise CompressionError(f"recipe {recipe!r:.90} starts from a network that shares no weights with its model")
+    model.load_state_dict(shared, strict=False)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from compress.granularity.kept import PARTS
+from compress.granularity.entries import PARTS
 from compress.layers import weight_shapes
-from compress.recipes.recipe import Stage
 from compress.recipes.search_plan import BITS_MOST, Search
+from compress.recipes.stage import Stage
 from explore.recipes.run import Outcome, RecipeRun, Stages
 
 Kept = dict[str, int]  # parts of one kind that a layer keeps, by layer
@@ -17,7 +17,7 @@ Bits = dict[str, int]  # of a weight, by layer
 
 
 @dataclass(frozen=True)
-class Tried:
+class Trial:
     """One step of the search: what it tried, what came out, and whether the accuracy held."""
 
     phase: str
@@ -35,7 +35,7 @@ class SameAccuracy:
     `tell` is called after each step.
     """
 
-    def __init__(self, run: RecipeRun, search: Search, tell: Callable[[Tried], None] = lambda tried: None) -> None:
+    def __init__(self, run: RecipeRun, search: Search, tell: Callable[[Trial], None] = lambda trial: None) -> None:
         self.run, self.search, self.tell = run, search, tell
         self.floor = run.after(()).facts.accuracy - search.tolerance
         self.shapes = weight_shapes(run.fresh_model())
@@ -112,5 +112,5 @@ class SameAccuracy:
         outcome = self.run.after((*before.stages, stage))
         facts = outcome.facts
         held = facts.accuracy >= self.floor
-        self.tell(Tried(phase, trial, facts.accuracy, facts.conv_rate, facts.whole_rate, held))
+        self.tell(Trial(phase, trial, facts.accuracy, facts.conv_rate, facts.whole_rate, held))
         return outcome, held

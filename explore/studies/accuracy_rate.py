@@ -1,4 +1,4 @@
-"""Accuracy against pruning rate for seven ways of pruning LeNet-5 (001 Fig 7): `python -m explore.accuracy_rate`.
+"""Accuracy against pruning rate, seven ways of pruning LeNet-5 (001 Fig 7): `python -m explore.studies.accuracy_rate`.
 
 One seed, every way with the same baseline, the same layers' shares and the same epochs a rate. Two processes with a
 thread each; finished stages are kept, so the same command goes on where it was cut short. Leaves the points as CSV, the
@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from accelsim.errors import AccelSimError
 from accelsim.files import make_folder, require_writable, write_text
 from compress.recipes.recipe import load_recipe
-from explore.recipes.layer_shares import kept_at
-from explore.studies.accuracy_rate_page import page
+from explore.recipes.layer_shares import remaining_at
+from explore.studies.accuracy_rate_page import Point, page
 from explore.studies.pruning_ways import WAYS, Epochs, Way
 
 if TYPE_CHECKING:
@@ -35,24 +35,9 @@ SIDE_BY_SIDE = 2
 POINTS = "accuracy_rate.csv"
 
 
-@dataclass(frozen=True)
-class Point:
-    """One way at one rate: weights before by nonzero integers now; accuracy is a fraction of the test digits."""
-
-    way: str
-    words: str
-    asked_rate: float
-    whole_rate: float
-    accuracy: float
-    baseline_accuracy: float
-    epochs: int  # since the way's previous rate, or since the baseline
-    seed: int
-    cpu_seconds: float
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study; 2 with one line where it cannot be."""
-    parser = argparse.ArgumentParser(prog="python -m explore.accuracy_rate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m explore.studies.accuracy_rate", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/fig7"), help="where everything is kept")
     parser.add_argument("--steps", type=Path, help="finished stages, shared with other runs; OUT/steps if not given")
     parser.add_argument("--seed", type=int, default=0)
@@ -77,15 +62,15 @@ def study(out: Path, steps: Path, seed: int, side_by_side: int, say: Callable[[s
     require_writable(out)
     require_writable(steps)
     make_folder(out)
-    found: dict[str, list[Point]] = {}
+    by_way: dict[str, list[Point]] = {}
     with ProcessPoolExecutor(side_by_side, mp_context=get_context("spawn")) as pool:
         pool.submit(_baseline, steps, seed).result()
         waiting = [pool.submit(run_way, way.name, steps, seed) for way in WAYS]
         for done in as_completed(waiting):
             points = done.result()
-            found[points[0].way] = points
+            by_way[points[0].way] = points
             say("; ".join(f"{p.words} {p.whole_rate:.0f}x {100 * p.accuracy:.2f} %" for p in points))
-    return [point for way in WAYS for point in found[way.name]]
+    return [point for way in WAYS for point in by_way[way.name]]
 
 
 def _recipe(seed: int) -> Recipe:
@@ -116,7 +101,7 @@ def run_way(name: str, steps: Path, seed: int) -> list[Point]:
     way = next(way for way in WAYS if way.name == name)
     run = RecipeRun(MODEL, _recipe(seed), StepStore(steps))
     sizes = {layer: int(torch.Size(shape).numel()) for layer, shape in weight_shapes(run.fresh_model()).items()}
-    keeps = [kept_at(rate, sizes, REFERENCE) for rate in RATES]
+    keeps = [remaining_at(rate, sizes, REFERENCE) for rate in RATES]
     return [_point(run, way, keeps[: count + 1], RATES[count], seed) for count in range(len(RATES))]
 
 

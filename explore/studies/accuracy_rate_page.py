@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from explore.studies.accuracy_rate import Point
-    from explore.studies.pruning_ways import Epochs
-
+from explore.studies.pruning_ways import Epochs
 
 RATE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way at one rate: weights before by nonzero integers now; accuracy is a fraction of the test digits."""
+
+    way: str
+    words: str
+    asked_rate: float
+    whole_rate: float
+    accuracy: float
+    baseline_accuracy: float
+    epochs: int  # since the way's previous rate, or since the baseline
+    seed: int
+    cpu_seconds: float
 
 
 def page(points: Sequence[Point], epochs: Epochs) -> str:

@@ -1,4 +1,4 @@
-"""LeNet-5's targets over several seeds, ours beside the paper's: `python -m explore.bench_compress`.
+"""LeNet-5's targets over several seeds, ours beside the paper's: `python -m explore.studies.bench_compress`.
 
 Every recipe of `lenet5_targets` runs once a seed, two processes at a time with a thread each; finished stages are
 kept, so the same command goes on where it was cut short. Prints the table and leaves it as CSV and text.
@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run every recipe with every seed, print and write the table; 2 with one line where that cannot be."""
-    parser = argparse.ArgumentParser(prog="python -m explore.bench_compress", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m explore.studies.bench_compress", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/bench-compress"), help="where everything is kept")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
     parser.add_argument("--side-by-side", type=int, default=SIDE_BY_SIDE, help="processes, a thread each")

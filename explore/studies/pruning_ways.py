@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compress.recipes.recipe import Stage
+from compress.recipes.stage import Stage
 from explore.recipes.run import Stages
 
 Kept = Mapping[str, int]

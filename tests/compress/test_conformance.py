@@ -62,6 +62,10 @@ class TestProjectedGradient(PrunerConformance):
     name = "projected_gradient"
 
 
+class TestMixedPrecision(QuantizerConformance):
+    name = "mixed_precision"
+
+
 class TestInq(QuantizerConformance):
     name, coding, zeros_stay = "inq", "pow2", True
 

@@ -10,10 +10,10 @@ import pytest
 
 from accelsim.errors import ConfigError
 from compress.recipes.recipe import load_recipe
-from explore.recipes.layer_shares import kept_at
+from explore.recipes.layer_shares import remaining_at
 from explore.studies import bench_compress
-from explore.studies.accuracy_rate import BASELINE_RECIPE, EPOCHS, RATES, REFERENCE, Point
-from explore.studies.accuracy_rate_page import page
+from explore.studies.accuracy_rate import BASELINE_RECIPE, EPOCHS, RATES, REFERENCE
+from explore.studies.accuracy_rate_page import Point, page
 from explore.studies.bench_compress import CHAINS, bench, recipe_of
 from explore.studies.lenet5_targets import BASELINE, TARGETS
 from explore.studies.pruning_ways import WAYS
@@ -96,7 +96,7 @@ def test_the_bench_tells_each_row_and_leaves_the_table(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("rate", [1, 12.5, 246, 361, 1000])
 def test_shares_meet_the_rate_and_follow_the_reference(rate):
-    kept = kept_at(rate, SIZES, REFERENCE)
+    kept = remaining_at(rate, SIZES, REFERENCE)
     assert sum(kept.values()) * rate == pytest.approx(430_500, rel=2e-3)
     if rate == 246:
         assert kept == REFERENCE
@@ -110,11 +110,11 @@ def test_the_reference_is_what_the_recipe_keeps():
 def test_a_rate_that_leaves_nothing_is_refused():
     for rate in (0.5, 430_500, float("nan")):
         with pytest.raises(ConfigError, match="rate is"):
-            kept_at(rate, SIZES, REFERENCE)
+            remaining_at(rate, SIZES, REFERENCE)
 
 
 def test_every_way_spends_the_same_epochs_and_ends_at_the_same_weights():
-    keeps = [kept_at(rate, SIZES, REFERENCE) for rate in RATES]
+    keeps = [remaining_at(rate, SIZES, REFERENCE) for rate in RATES]
     for way in WAYS:
         stages = way.stages(keeps, EPOCHS)
         assert len(stages) == (len(keeps) if way.walks else 1)

@@ -22,7 +22,7 @@ def invoke(*args):
 def place(tmp_path, monkeypatch):
     """A folder with a recipe, and digits so few that a run takes seconds."""
 
-    def few(seed=0):
+    def few(seed=0, fast=False):
         whole = digits(seed, fast=True)
         parts = (whole.train_images, whole.train_labels, whole.test_images, whole.test_labels)
         return Digits(*(part[:count] for part, count in zip(parts, (320, 320, 100, 100), strict=True)))

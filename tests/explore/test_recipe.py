@@ -9,8 +9,9 @@ import yaml
 
 import compress
 from accelsim.errors import AccelSimError, CompressionError, ConfigError, MissingFileError, UnknownNameError
-from compress.recipes.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names
-from compress.recipes.stages import check_stages, run_stages
+from compress.recipes.engine import check_stages, run_stages, stage_seed
+from compress.recipes.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+from compress.recipes.stage import Stage
 from tests.compress.networks import Cnn, images, made
 from workloads.models import model as zoo_model
 
@@ -36,6 +37,25 @@ def test_a_recipe_that_continues_a_shipped_one_has_its_training_and_its_stages_f
     before = load_recipe("lenet5-246x")
     recipe = parse_recipe({"after": "lenet5-246x", "stages": [{"method": "inq"}]}, "mine")
     assert recipe == replace(before, name="mine", stages=(*before.stages, Stage("inq")))
+
+
+def test_a_recipe_without_stages_trains_and_no_more():
+    recipe = parse_recipe({"stages": [], "pretrain_epochs": 3, "few_digits": True}, "mine")
+    assert (recipe.stages, recipe.epochs, recipe.few_digits) == ((), 3, True)
+
+
+def test_a_recipe_that_starts_from_another_ones_network_counts_its_epochs_and_shares_its_seed():
+    recipe = parse_recipe({"start": "lenet5-admm-quick", "pretrain_epochs": 1, "stages": []}, "mine")
+    assert recipe.start == load_recipe("lenet5-admm-quick")
+    assert recipe.epochs == 1 + 6 + 5 + 4
+    other = recipe.with_seed(7)
+    assert (other.seed, other.start.seed, recipe.seed) == (7, 7, 0)
+
+
+def test_the_batches_of_a_stage_follow_from_seeds():
+    recipe = parse_recipe({"stages": [{"method": "inq", "seed": seed} for seed in (5, "recipe")]}, "mine")
+    seeds = [stage_seed(3, place, stage) for place, stage in enumerate((*recipe.stages, Stage("inq")))]
+    assert seeds == [5, 3, 4002]
 
 
 def test_a_recipe_cannot_continue_one_that_does_not_ship():
@@ -73,8 +93,14 @@ def test_a_recipe_cannot_continue_one_that_does_not_ship():
         ({"method": "inq", "batch": 0}, "batch is 0; an integer from 1"),
         ({"method": "inq", "augmentation": {"degree": 3}}, "did you mean 'degrees'"),
         ({"method": "inq", "augmentation": {"shift": -1}}, "shift is -1"),
-        ({"stages": []}, "a list of 1 to 100 stages"),
-        ({"stages": {"method": "inq"}}, "a list of 1 to 100 stages"),
+        ({"stages": {"method": "inq"}}, "a list of 0 to 100 stages"),
+        ({"after": "lenet5-246x", "stages": []}, "a list of 1 to 100 stages"),
+        ({"method": "inq", "start": "lenet5-264x"}, "did you mean 'lenet5-246x'"),
+        ({"method": "inq", "start": "lenet5-same-accuracy-structured"}, "which searches"),
+        ({"method": "inq", "start": 3}, "start is 3; a name is expected"),
+        ({"method": "inq", "few_digits": 1}, "few_digits is 1; true or false is expected"),
+        ({"stages": [{"method": "inq", "seed": "own"}]}, "seed is 'own'"),
+        ({"stages": [{"method": "inq", "batch": 0}]}, "batch is 0; an integer from 1"),
         ({"stages": ["inq"]}, "stage 1 is 'inq'"),
         ({"stages": [{"method": "inq"}, {"epoch": 1}]}, "stage 2 has no key 'epoch'; did you mean 'epochs'"),
         ({"stages": [{"method": "inq"}], "method": "inq"}, "has no key 'method'"),
@@ -157,15 +183,15 @@ class Counted:
 def test_stages_run_in_order_and_removed_columns_stay_removed(tmp_path):
     pruning = Stage("admm_column", {"keep": 0.5}, epochs=2, retrain_epochs=1, seed=4)
     recipe = Recipe("mine", (pruning, Stage("inq", epochs=1, retrain_epochs=0)), seed=3)
-    walked, told = [], []
+    walked, epochs = [], []
 
     def batches_of(seed):
         walked.append(Counted(seed))
         return walked[-1]
 
-    model, method = run_stages(recipe, made(Cnn), batches_of, images(), told.append)
+    model, method = run_stages(recipe, made(Cnn), batches_of, images(), epochs.append)
     assert [b.seed for b in walked] == [4, 4001]  # its own, and one behind the recipe's that no other stage has
-    assert told == ["admm_column, compress"] * 2 + ["admm_column, retrain", "inq, compress"]
+    assert epochs == ["admm_column, compress"] * 2 + ["admm_column, retrain", "inq, compress"]
     saved = compress.read(compress.save(tmp_path / "net", model, method=method))
     conv2 = saved.layers[1]
     assert conv2.weight_coding == "pow2"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -13,12 +15,14 @@ import compress
 import explore.recipes.run
 from accelsim.errors import CompressionError
 from compress.layers import weighted_layers
+from compress.quantizers.integer import calibrate_activations
+from compress.recipes.engine import run_stage
 from compress.recipes.recipe import parse_recipe
-from compress.recipes.stages import run_stage
 from explore.recipes.compressing import compress_model, recipe_digest
 from explore.recipes.run import RecipeRun
 from explore.recipes.step_store import StepFacts, StepStore
 from workloads.datasets import Digits, digits
+from workloads.models import model as zoo_model
 
 TRAINING = "pretrain_epochs: 1\nbatch: 32\npretrain_batch: 16\naugmentation:\n  degrees: 5\nseed: 3\n"
 STAGES = (
@@ -51,7 +55,7 @@ def few(monkeypatch):
     whole = digits(0, fast=True)
     parts = (whole.train_images, whole.train_labels, whole.test_images, whole.test_labels)
     few = Digits(*(part[:count] for part, count in zip(parts, (64, 64, 20, 20), strict=True)))
-    monkeypatch.setattr(explore.recipes.run, "digits", lambda seed: few)
+    monkeypatch.setattr(explore.recipes.run, "digits", lambda seed, fast: few)
 
 
 def recipe(text=STAGES):
@@ -151,6 +155,66 @@ def test_a_loss_that_is_not_finite_names_stage_and_step_and_keeps_what_was_good(
     assert "\n" not in str(error.value)
     assert sorted(path.name for path in (tmp_path / "net").iterdir()) == ["log.jsonl", "steps"]
     assert len(list((tmp_path / "net" / "steps").iterdir())) == 2  # the baseline and stage 1
+
+
+def starting(start, **settings):
+    """A recipe of lenet5_xnor on the weights of another recipe's network."""
+    content = {"model": "lenet5_xnor", "pretrain_epochs": 0, "pretrain_batch": 16, "stages": [], **settings}
+    return replace(parse_recipe(content, "after"), start=start)
+
+
+def test_a_network_starts_from_the_weights_of_another_recipes_and_of_its_very_steps(tmp_path):
+    start = replace(recipe(), model="lenet5", stages=recipe().stages[:1])
+    store, names = StepStore(tmp_path), []
+    before = RecipeRun("lenet5", start, store).after(start.stages)
+    plan = starting(start, seed=3)
+    run = RecipeRun("lenet5_xnor", plan, store, lambda stage, done, of: names.append((stage, done, of)))
+    model = run.after(()).model
+    assert names == [("stored", done, 3) for done in (1, 2, 3)]
+    assert torch.equal(model.fc2.weight, before.model.fc2.weight)
+    fresh = run.fresh_model()
+    assert model.conv2.weight.shape == fresh.conv2.weight.shape  # filters have left the other: this layer starts afresh
+    assert torch.equal(model.conv2.weight, fresh.conv2.weight)
+    assert run.key(()) != RecipeRun("lenet5_xnor", replace(plan, start=None), store).key(())
+    assert run.key(()) != RecipeRun("lenet5_xnor", starting(replace(start, pretrain_epochs=2), seed=3), store).key(())
+
+
+def test_a_start_that_shares_no_weights_is_refused():
+    other = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    with pytest.raises(CompressionError, match="'mine' starts from a network that shares no weights"):
+        explore.recipes.run._take_weights(zoo_model("lenet5"), other, "mine")
+
+
+def test_a_stage_may_have_a_batch_of_its_own(tmp_path, monkeypatch):
+    seen = []
+
+    def stage(one, model, batches, *rest):
+        seen.append(len(next(iter(batches))[0]))
+        return run_stage(one, model, batches, *rest)
+
+    monkeypatch.setattr(explore.recipes.run, "run_stage", stage)
+    run(tmp_path / "net", STAGES.replace("seed: 8", "seed: 8, batch: 10"))
+    assert seen == [32, 10, 32]
+
+
+def test_binary_inputs_are_there_when_the_other_inputs_are_calibrated(tmp_path):
+    """A state knows nothing of the hooks that binarize inputs: such a network is not built anew from it."""
+    plan = parse_recipe(yaml.safe_load(TRAINING + "method: xnor_net\nepochs: 1\nretrain_epochs: 0\n"), "mine")
+    run = RecipeRun("lenet5_xnor", plan, StepStore(tmp_path))
+    outcome = run.after(plan.stages)
+    assert len(outcome.model.fc1._forward_pre_hooks) == 1
+    seen = calibrate_activations(outcome.model, [run.data.train_images])
+    assert run.measured(outcome.model, outcome.method).activations["fc2"] == seen["fc2"]
+    assert RecipeRun("lenet5_xnor", plan, StepStore(tmp_path)).finished(plan.stages).facts == replace(
+        outcome.facts, cpu_seconds=pytest.approx(outcome.facts.cpu_seconds, abs=60)
+    )
+
+
+def test_a_run_that_is_stopped_ends_at_its_next_batch(tmp_path):
+    stopped = Event()
+    run = RecipeRun("lenet5", recipe(), StepStore(tmp_path), lambda *line: stopped.set(), stopped)
+    with pytest.raises(CompressionError, match="stage 1 of 'mine': admm, compress: the training was stopped"):
+        run.after(run.recipe.stages)
 
 
 def test_damaged_steps_are_made_again(tmp_path):

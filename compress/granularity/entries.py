@@ -1,4 +1,4 @@
-"""What a recipe says that a layer keeps, as the constraint that a pruner works towards."""
+"""Entries of `keep`, as a recipe writes them, as the constraints that a pruner works towards."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ PARTS: Mapping[str, type[Constraint]] = {
 }  # in the order in which 001 §VI prunes: columns before filters
 
 
-def constraints(keep: Mapping[str, Any]) -> dict[str, Projectable]:
+def constraints_of(keep: Mapping[str, Any]) -> dict[str, Projectable]:
     """`{conv1: 50, conv2: {columns: 30, filters: 0.5}}` as constraints: a number counts elements (001 §IV-A)."""
-    return {name: constraint(entry) for name, entry in keep.items()}
+    return {name: constraint_of(entry) for name, entry in keep.items()}
 
 
-def constraint(entry: Any) -> Projectable:
+def constraint_of(entry: Any) -> Projectable:
     """One layer's: elements where it is a number, else each part that it names, all at once."""
     if not isinstance(entry, Mapping):
         return Unstructured(entry)
-    parts = [made(entry[part]) for part, made in PARTS.items() if part in entry]
-    return parts[0] if len(parts) == 1 else Combined(*parts)
+    chosen = [kind(entry[part]) for part, kind in PARTS.items() if part in entry]
+    return chosen[0] if len(chosen) == 1 else Combined(*chosen)
 
 
 def fitted(entry: Any, shape: Sequence[int]) -> Any:

@@ -12,7 +12,7 @@ from torch import nn
 
 from compress.granularity.constraints import Columns, Combined, Filters, Projectable, Unstructured
 from compress.graph.follow import flows
-from compress.graph.reachability import live_masks
+from compress.graph.reachability import reachable_masks
 from compress.schedules.admm import ADMMPruner
 
 PERCEPTRON_INPUT, CONV_INPUT = torch.zeros(1, 6), torch.zeros(1, 1, 6, 6)
@@ -32,7 +32,7 @@ def masks_of(
     model: nn.Sequential, constraints: Mapping[str, Projectable], example: torch.Tensor | None
 ) -> dict[str, torch.Tensor]:
     weights = {name: model[int(name)].weight for name in constraints}
-    return live_masks(model, constraints, weights, () if example is None else flows(model, example))
+    return reachable_masks(model, constraints, weights, () if example is None else flows(model, example))
 
 
 def assert_each_layer_alone(

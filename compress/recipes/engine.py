@@ -1,4 +1,4 @@
-"""A recipe's stages at work on a model: create, train, harden, retrain, finalize, one after another."""
+"""The engine of recipes: each stage at work on a model, create, train, harden, retrain, finalize."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from torch import nn
 
 from accelsim.errors import AccelSimError, CompressionError
 from compress.base import Batch, Compressor
-from compress.granularity.kept import constraints, fitted
+from compress.granularity.entries import constraints_of, fitted
 from compress.layers import weight_shapes, weighted_layers
 from compress.quantizers.admm import ADMMQuantizer
 from compress.quantizers.levels import Levels
-from compress.recipes.recipe import Recipe, Stage
+from compress.recipes.recipe import Recipe
+from compress.recipes.stage import RECIPE_SEED, Stage
 from compress.registry import create
 from compress.schedules.admm import ADMMPruner
 from compress.training.fit import fit
@@ -31,7 +32,7 @@ class Batches(Protocol):
 
 
 BatchesOf = Callable[[int], Batches]  # by seed
-Told = Callable[[str], None]  # what is trained; called once after each epoch
+EpochDone = Callable[[str], None]  # what was trained; called once after each epoch
 
 CALIBRATION_BATCHES = 10
 SEEDS_A_RECIPE = 1000  # stages without a seed of their own take one each behind the recipe's
@@ -45,7 +46,11 @@ def check_stages(recipe: Recipe, model: nn.Module, example_input: torch.Tensor) 
 
 
 def run_stages(
-    recipe: Recipe, model: nn.Module, batches_of: BatchesOf, example_input: torch.Tensor, told: Told = lambda what: None
+    recipe: Recipe,
+    model: nn.Module,
+    batches_of: BatchesOf,
+    example_input: torch.Tensor,
+    epoch_done: EpochDone = lambda what: None,
 ) -> tuple[nn.Module, Compressor]:
     """The finished model and the last stage's method, which knows how `compress.save` stores it.
 
@@ -54,18 +59,26 @@ def run_stages(
     """
     removed = False
     for place, stage in enumerate(recipe.stages):
-        model, method = run_stage(stage, model, batches_of(stage_seed(recipe.seed, place, stage)), example_input, told)
+        model, method = run_stage(
+            stage, model, batches_of(stage_seed(recipe.seed, place, stage)), example_input, epoch_done
+        )
         removed = method.columns_removed = method.columns_removed or removed
     return model, method
 
 
 def stage_seed(seed: int, place: int, stage: Stage) -> int:
     """What fixes the batches of a recipe's stage number `place`, from 0: its own seed, else one that no other has."""
-    return (seed + 1) * SEEDS_A_RECIPE + place if stage.seed is None else stage.seed
+    if stage.seed is None:
+        return (seed + 1) * SEEDS_A_RECIPE + place
+    return seed if stage.seed == RECIPE_SEED else stage.seed
 
 
 def run_stage(
-    stage: Stage, model: nn.Module, batches: Batches, example_input: torch.Tensor, told: Told = lambda what: None
+    stage: Stage,
+    model: nn.Module,
+    batches: Batches,
+    example_input: torch.Tensor,
+    epoch_done: EpochDone = lambda what: None,
 ) -> tuple[nn.Module, Compressor]:
     """One stage through the methods' loop: the finished model and its method.
 
@@ -84,7 +97,7 @@ def run_stage(
                 method=method,
                 learning_rate=learning_rate,
                 final_rate=final_rate,
-                on_epoch=lambda epoch, loss: told(f"{stage.method}, {what}"),
+                on_epoch=lambda epoch, loss: epoch_done(f"{stage.method}, {what}"),
             )
         except CompressionError as error:
             raise CompressionError(f"{stage.method}, {what}: {error}") from error
@@ -101,7 +114,7 @@ def run_stage(
 def _fitted(stage: Stage, model: nn.Module) -> Stage:
     """The stage for a network that earlier stages may have made smaller: no layer keeps more parts than it has."""
     shapes = weight_shapes(model)
-    known = {name: kept for name, kept in (stage.keep or {}).items() if name in shapes}
+    known = {name: keep for name, keep in (stage.keep or {}).items() if name in shapes}
     return replace(stage, keep={n: fitted(k, shapes[n]) for n, k in known.items()}) if known else stage
 
 
@@ -129,7 +142,7 @@ def _by_layer(stage: Stage, model: nn.Module, example_input: torch.Tensor, steps
     if "steps_per_iteration" not in settings and isinstance(settings["iterations"], int):
         settings["steps_per_iteration"] = max(1, steps // max(1, settings["iterations"]))
     if stage.method == "admm" and stage.keep is not None and stage.bits is None:
-        return ADMMPruner(model, constraints(stage.keep), **settings)
+        return ADMMPruner(model, constraints_of(stage.keep), **settings)
     if stage.method == "admm_levels" and stage.bits is not None and stage.keep is None:
         of = stage.bits if isinstance(stage.bits, Mapping) else dict.fromkeys(weighted_layers(model), stage.bits)
         return ADMMQuantizer(model, {name: Levels(bits) for name, bits in of.items()}, **settings)

@@ -1,0 +1,87 @@
+"""A network as it is saved, measured: its accuracy on integers, and each layer's weights before and now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from compress.base import Compressor
+from compress.layers import weight_shapes, weighted_layers
+from compress.quantizers.codes import ActivationCode
+from compress.quantizers.integer import accuracy, calibrate_activations, input_codes, integer_network, weight_codes
+from workloads.datasets import Digits
+
+CALIBRATION_IMAGES = 1000
+_CALIBRATION_BATCH = 100
+
+
+@dataclass(frozen=True)
+class CompressedLayer:
+    """A layer's weights before, its nonzero integers now, and how they are coded."""
+
+    name: str
+    kind: str
+    weights_dense: int
+    weights_nonzero: int
+    weight_coding: str
+    weight_bits: int
+    activation_bits: int
+
+
+def rate(layers: list[CompressedLayer]) -> float:
+    """Weights before by nonzero ones now, of all these layers."""
+    return sum(r.weights_dense for r in layers) / max(1, sum(r.weights_nonzero for r in layers))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A network as it is saved, with the codes of its inputs and its accuracy, a fraction of the test digits."""
+
+    network: nn.Module
+    activations: Mapping[str, ActivationCode]
+    accuracy: float
+    layers: tuple[CompressedLayer, ...]
+
+    @property
+    def conv_rate(self) -> float:
+        """Of the conv layers."""
+        return rate([layer for layer in self.layers if layer.kind == "conv"])
+
+    @property
+    def whole_rate(self) -> float:
+        """Of all layers."""
+        return rate(list(self.layers))
+
+
+def measure(model: nn.Module, method: Compressor | None, data: Digits) -> Measured:
+    """The network on integers: inputs calibrated on the first training digits, accuracy on the test digits."""
+    activations = calibrate_activations(model, torch.split(data.train_images[:CALIBRATION_IMAGES], _CALIBRATION_BATCH))
+    integers = integer_network(model, activations, method)
+    inputs = input_codes(activations, method)
+    right = accuracy(integers, data.test_images, data.test_labels)
+    return Measured(model, inputs, right, _layers(model, method, inputs))
+
+
+def _layers(
+    model: nn.Module, method: Compressor | None, inputs: Mapping[str, ActivationCode]
+) -> tuple[CompressedLayer, ...]:
+    """The uncompressed shapes are the method's, or the model's own where there is none."""
+    codes, layers = weight_codes(model, method), weighted_layers(model)
+    shapes = weight_shapes(model) if method is None else method.dense_shapes
+    return tuple(
+        CompressedLayer(
+            name=name,
+            kind="conv" if isinstance(layers[name], nn.Conv2d) else "linear",
+            weights_dense=math.prod(shapes[name]),
+            weights_nonzero=int(np.count_nonzero(code.ints)),
+            weight_coding=code.coding,
+            weight_bits=code.bits,
+            activation_bits=inputs[name].bits,
+        )
+        for name, code in codes.items()
+    )
