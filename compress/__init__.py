@@ -9,7 +9,7 @@ from compress.registry import Method, create, methods, register_method
 
 if TYPE_CHECKING:
     from compress.base import Compressor
-    from compress.checkpoint.format import Checkpoint, LayerRecord, read
+    from compress.checkpoint.format import Checkpoint, SavedLayer, read
     from compress.checkpoint.packed import pack, read_packed
     from compress.checkpoint.saving import save
     from compress.granularity.constraints import Channels, Columns, Combined, Filters, Unstructured
@@ -47,13 +47,13 @@ _HOMES = {
     "IncrementalQuantizer": "quantizers.inq",
     "IterativeMagnitude": "schedules.iterative_magnitude",
     "LayerCode": "quantizers.codes",
-    "LayerRecord": "checkpoint.format",
     "Levels": "quantizers.levels",
     "MixedPrecision": "quantizers.mixed_precision",
     "ProgressivePruner": "schedules.admm_progressive",
     "ProjectedGradient": "schedules.projected_gradient",
     "PrunedTernary": "quantizers.truncated_gaussian",
     "Recipe": "recipes.recipe",
+    "SavedLayer": "checkpoint.format",
     "Ternary": "quantizers.levels",
     "Unstructured": "granularity.constraints",
     "XnorNet": "quantizers.xnor_net",
@@ -84,7 +84,6 @@ __all__ = [
     "IncrementalQuantizer",
     "IterativeMagnitude",
     "LayerCode",
-    "LayerRecord",
     "Levels",
     "Method",
     "MixedPrecision",
@@ -92,6 +91,7 @@ __all__ = [
     "ProjectedGradient",
     "PrunedTernary",
     "Recipe",
+    "SavedLayer",
     "Ternary",
     "Unstructured",
     "XnorNet",

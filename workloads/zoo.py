@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError, InternalError, unknown_name
 from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.serialization import restore
 from accelsim.trace.workload import Workload
 from workloads.models import list_models
-from workloads.shapes.changes import changed, randomized, scaled
-from workloads.shapes.entries import restored, restored_operator
+from workloads.shapes.changes import changed, scaled
+from workloads.shapes.entries import restored_operator
 
 BATCH_LIMIT = 2**20
 SEED_LIMIT = 2**32
@@ -52,7 +54,7 @@ def load(
     if weights is None and density is None:
         return _with(network, network.traces, {"weights": None})
     share = 1.0 if density is None else float(density)
-    drawn = [randomized(trace, share, seed * _SEEDS_A_NETWORK + i) for i, trace in enumerate(network)]
+    drawn = [trace.filled(share, seed=seed * _SEEDS_A_NETWORK + i) for i, trace in enumerate(network)]
     return _with(network, drawn, {"weights": "random", "density": share, "seed": seed})
 
 
@@ -63,9 +65,9 @@ def _batched(one: Workload, batch: int) -> Workload:
     return Workload(one.name, traces, {"source": "zoo", "model": one.name, "batch": batch}, operators)
 
 
-def _with(network: Workload, traces: Iterable[GemmTrace], facts: dict[str, Any]) -> Workload:
+def _with(network: Workload, traces: Sequence[GemmTrace], facts: dict[str, Any]) -> Workload:
     """The network with these traces in place of its own, and what its provenance says of them."""
-    return Workload(network.name, traces, {**network.provenance, **facts}, network.operators)
+    return replace(network, traces=traces, provenance={**network.provenance, **facts})
 
 
 def _from_file(
@@ -94,9 +96,9 @@ def _published(
     from workloads.published.apply import compressed
     from workloads.published.files import load_profile
 
-    found = load_profile(network.name, profile)
-    drawn = compressed(list(network), found, seed * _SEEDS_A_NETWORK)
-    return _with(network, drawn, {"weights": "random", "seed": seed, "profile": found.provenance()})
+    figures = load_profile(network.name, profile)
+    drawn = compressed(list(network), figures, seed * _SEEDS_A_NETWORK)
+    return _with(network, drawn, {"weights": "random", "seed": seed, "profile": figures.provenance()})
 
 
 def shapes(name: str) -> Workload:
@@ -106,8 +108,8 @@ def shapes(name: str) -> Workload:
         raise InternalError(f"the shapes of {name!r} are not shipped; run python -m workloads.shapes")
     shipped = json.loads(file.read_text(encoding="utf-8"))
     source = {"source": "zoo", "model": name, "input": shipped["input"]}
-    operators = map(restored_operator, shipped.get("operators", []))
-    return Workload(name, map(restored, shipped["layers"]), source, operators)
+    layers = [restore(entry, "", {}, f"shape of {name!r}", whole=False) for entry in shipped["layers"]]
+    return Workload(name, layers, source, [restored_operator(entry) for entry in shipped.get("operators", [])])
 
 
 def _require(field: str, value: int, least: int, most: int) -> None:

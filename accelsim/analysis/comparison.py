@@ -168,7 +168,7 @@ def uncompressed(workload: Workload) -> Workload:
     that its kernel does not divide.
     """
     layers = [_uncompressed_layer(trace) for trace in workload.traces]
-    return Workload(workload.name, layers, operators=_uncompressed_operators(workload))
+    return Workload(workload.name, layers, operators=list(_uncompressed_operators(workload)))
 
 
 def _uncompressed_operators(workload: Workload) -> Iterator[Operator]:
@@ -189,34 +189,35 @@ def _uncompressed_layer(trace: GemmTrace) -> GemmTrace:
         conv = replace(conv, channels=max(1, reduction // conv.taps), columns=None)
     if conv is not None and (rows, reduction) != (conv.M, conv.K):
         raise TraceError(
-            f"layer {trace.name!r} has the dense shape {trace.dense_shape}, which its {conv.height}x{conv.width} ifmap "
-            f"and {conv.kernel[0]}x{conv.kernel[1]} kernel cannot have; M = {conv.M} and K a multiple of {conv.taps} "
+            f"layer {trace.name!r} has the dense shape {tuple(trace.dense_shape)}, which its "
+            f"{conv.height}x{conv.width} ifmap and {conv.kernel[0]}x{conv.kernel[1]} kernel cannot have; M = {conv.M} "
+            f"and K a multiple of {conv.taps} "
             "are expected"
         )
-    return GemmTrace(
-        trace.name, M=rows, N=filters, K=reduction, groups=trace.dense_groups, kind=trace.kind, conv=conv,
-        repeat=trace.repeat, weight_bits=trace.weight_bits, activation_bits=trace.activation_bits,
-    )  # fmt: skip
+    groups = trace.dense_groups
+    return replace(
+        trace.as_shape(), M=rows, N=filters, K=reduction, groups=groups, conv=conv, filter_bits=None, operation="any"
+    )
 
 
 def _distinct(machines: Sequence[Accelerator]) -> list[Accelerator]:
     """The machines under names of their own: a name that was there before gets "(2)", "(3)" and so on."""
     taken: set[str] = set()
-    found = []
+    result = []
     for machine in machines:
         number, name = 1, machine.name
         while name in taken:
             number += 1
             name = f"{machine.name} ({number})"
         taken.add(name)
-        found.append(machine.model_copy(update={"name": name}))
-    return found
+        result.append(machine.model_copy(update={"name": name}))
+    return result
 
 
 def _ratios(ratio: PPR) -> dict[str, Any]:
-    found: dict[str, Any] = {key: _finite(getattr(ratio, key)) for key in RATIOS}
+    result: dict[str, Any] = {key: _finite(getattr(ratio, key)) for key in RATIOS}
     conv = ratio.conv
-    return found | {"conv": None if conv is None else {key: _finite(getattr(conv, key)) for key in RATIOS}}
+    return result | {"conv": None if conv is None else {key: _finite(getattr(conv, key)) for key in RATIOS}}
 
 
 def _finite(value: float) -> float | None:

@@ -71,7 +71,19 @@ def _operators(uncompressed: Workload, compressed: Workload) -> list[Operator]:
 
 
 def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:
-    return GemmTrace(
-        trace.name, M=trace.M, N=trace.N, K=trace.K, groups=trace.groups, kind=trace.kind, conv=trace.conv,
-        repeat=trace.repeat, weight_bits=bits.weight_bits, activation_bits=bits.activation_bits,
-    )  # fmt: skip
+    """The uncompressed layer without values, in the number format of `bits`, for a machine that multiplies.
+
+    The bits of single filters are those of the compressed layer's filters and stay away: a dense array runs all at
+    `weight_bits`.
+    """
+    return replace(
+        trace.as_shape(),
+        weight_bits=bits.weight_bits,
+        activation_bits=bits.activation_bits,
+        weight_coding=bits.weight_coding,
+        codebook_bits=bits.codebook_bits,
+        filter_bits=None,
+        dense_shape=trace.shape,
+        dense_groups=trace.groups,
+        operation="any",
+    )

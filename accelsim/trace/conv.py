@@ -14,13 +14,14 @@ from accelsim.errors import MappingError, TraceError
 
 Ints = NDArray[np.integer]
 Pair = tuple[int, int]
+INTEGERS = (int, np.integer)  # a tuple: `int | np.integer` would be built anew at every check
 SIDE_LIMIT = 2**20  # of an ifmap
 MARK_LIMIT = 2**31  # positions to mark one by one
 
 
 def as_pair(value: int | Pair, what: str, least: int) -> Pair:
     """(vertical, horizontal) from one integer or two, each at least `least`; TraceError otherwise."""
-    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    pair = (value, value) if isinstance(value, INTEGERS) else tuple(value)
     if len(pair) != 2 or any(int(v) != v or v < least for v in pair):
         raise TraceError(f"{what} is {value!r}; an integer or a pair of at least {least} is expected")
     return int(pair[0]), int(pair[1])
@@ -30,7 +31,7 @@ def as_pair(value: int | Pair, what: str, least: int) -> Pair:
 class ConvGeometry:
     """One group of a convolution as the GEMM O[M,N] = X[M,K] · W[N,K]ᵀ with X never held whole.
 
-    k = (c·R + r)·S + s and m = (b·OH + oy)·OW + ox. `columns` lists the k that are kept where column pruning removed
+    k = (c·R + r)·S + s and m = (b·OH + oy)·OW + ox. `columns` lists the k that remain where column pruning removed
     the others; the GEMM's K is then their number. Sizes are elements; a padded position is no element.
     """
 
@@ -89,7 +90,7 @@ class ConvGeometry:
 
     @property
     def K(self) -> int:
-        """Reduction length: kept columns, or channels·R·S."""
+        """Reduction length: the remaining columns, or channels·R·S."""
         return len(self.columns) if self.columns is not None else self.channels * self.taps
 
     def full_k(self, k0: int, k1: int) -> Ints:
@@ -145,6 +146,30 @@ class ConvGeometry:
         kinds = _tap_sets(self, k0, k1)
         counts = [n * _positions(self, m0, m1, step, taps) for taps, n in kinds.items()]
         return np.asarray(np.sum(counts, axis=0, dtype=np.int64))
+
+
+def conv_geometry(
+    name: str,
+    *,
+    weight: tuple[int, ...],
+    ifmap: tuple[int, ...],
+    groups: int,
+    stride: int | Pair,
+    padding: int | Pair,
+    dilation: int | Pair,
+) -> ConvGeometry:
+    """The geometry of one group, from the weight's shape (N, C/groups, R, S) and the ifmap's (B, C, H, W).
+
+    Raises TraceError, which names the layer, where they and `groups` do not fit.
+    """
+    filters, channels, *kernel = weight
+    if len(ifmap) != 4 or ifmap[1] != channels * groups or filters % groups:
+        raise TraceError(
+            f"conv {name!r}: weight {(filters, channels, *kernel)}, ifmap {ifmap} and {groups} groups do not fit; "
+            "(N, C/groups, R, S), (B, C, H, W) and a divisor of N and C are expected"
+        )
+    pairs = (as_pair(stride, "stride", 1), as_pair(padding, "padding", 0), as_pair(dilation, "dilation", 1))
+    return ConvGeometry(ifmap[0], channels, ifmap[2], ifmap[3], (kernel[0], kernel[1]), *pairs)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.trace.conv import ConvGeometry, Pair, as_pair
+from accelsim.trace.conv import ConvGeometry, Pair, conv_geometry
 from accelsim.trace.number_format import NumberFormat
-from accelsim.trace.operand import (
-    ArrayOperand,
-    Im2colOperand,
-    Ints,
-    Operand,
-    Pattern,
-    PatternOperand,
-    check_range,
-    integer_array,
-)
-from accelsim.trace.shape import (
-    Shape,
-    activation_operand,
-    filter_widths,
-    gemm_sizes,
-    known_operation,
-    operand_shape,
-    plane_shape,
-    positive,
-    weight_operand,
-)
+from accelsim.trace.operand import ArrayOperand, Im2colOperand, Ints, Pattern, StoredOperand, integer_array
+from accelsim.trace.settling import RECURRENT as RECURRENT  # where users of traces look for it
+from accelsim.trace.settling import Given, has_weights, settled
+from accelsim.trace.shape import Shape, plane_shape, positive
 
-RECURRENT = ("lstm", "gru", "rnn")  # kinds whose runs are time steps
+_AS_OPERAND: Any = object()  # stands for a `weight` or `activation` that is not given: None is given, and means none
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -42,14 +26,26 @@ class GemmTrace:
 
     `GemmTrace(name, M=, N=, K=)` alone is a shape. With values, `weight` is (groups·N, K) and `activation` is
     (M, groups·K); a convolution comes from `from_conv` and keeps its ifmap, as (B·C, H·W) in `activation_operand`.
-    Order: k = (c·R + r)·S + s, m = (b·OH + oy)·OW + ox. `dense_shape` is (M, N, K) of the uncompressed layer and
-    `dense_groups` its groups. `repeat` says how often the layer runs with the same weights; of a recurrent kind
-    (RECURRENT) `activation` may then hold M rows for each step. The second operand of kind `attention` is an
-    activation too, and counts as no weight. `filter_bits`, (groups·N,), are the bits of each filter where they differ;
-    `weight_bits`, by default the most of them (without them 8), is what an array runs, stores and fetches every filter
-    at that makes no use of them. `operation` is what the network was trained for: `mac`, x · w summed; `l1`, −|x − w|
-    summed, AdderNet's layers; `any` binds it to no array, and the one that runs it decides. Raises TraceError where
-    shapes, values or bits contradict each other.
+    Either may be a `Pattern` instead: random integers in the trace's size and number format. Integers are held
+    read-only. Order: k = (c·R + r)·S + s, m = (b·OH + oy)·OW + ox.
+
+    `dataclasses.replace` makes another trace in which everything that is not named stays, and takes `weight` and
+    `activation` as the constructor does; sizes that follow from one another (M of a larger conv, N of fewer filters)
+    are named together.
+
+    `dense_shape` is (M, N, K) of the uncompressed layer and `dense_groups` its groups. `repeat` says how often the
+    layer runs with the same weights; of a recurrent kind (RECURRENT) `activation` may then hold M rows for each step.
+    The second operand of kind `attention` is an activation too, and counts as no weight. `filter_bits`,
+    (groups·N,), are the bits of each filter where they differ; `weight_bits`, by default the most of them (without
+    them 8), is what an array runs, stores and fetches every filter at that makes no use of them. `operation` is what
+    the network was trained for: `mac`, x · w summed; `l1`, −|x − w| summed, AdderNet's layers; `any` binds it to no
+    array, and the one that runs it decides. Raises TraceError where shapes, values or bits contradict each other.
+
+    >>> layer = GemmTrace("fc", weight=[[1, 0, -1]], activation=[[3, 4, 5], [6, 7, 8]], weight_bits=2)
+    >>> layer.shape, layer.macs, layer.weight_bits
+    (Shape(M=2, N=1, K=3), 6, 2)
+    >>> replace(layer, name="fc2").weight
+    array([[ 1,  0, -1]])
     """
 
     name: str
@@ -57,15 +53,19 @@ class GemmTrace:
     N: int
     K: int
     groups: int
-    number_format: NumberFormat
+    weight_operand: StoredOperand | None
+    activation_operand: StoredOperand | None
+    weight_bits: int
+    activation_bits: int
+    weight_coding: str
+    codebook_bits: int | None
+    filter_bits: tuple[int, ...] | None
     kind: str
     conv: ConvGeometry | None
     repeat: int
     dense_shape: Shape
     dense_groups: int
     operation: str
-    weight_operand: Operand | None
-    activation_operand: ArrayOperand | PatternOperand | None
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class GemmTrace:
         N: int | None = None,
         K: int | None = None,
         groups: int = 1,
-        weight: Any = None,
-        activation: Any = None,
+        weight: Any = _AS_OPERAND,
+        activation: Any = _AS_OPERAND,
         weight_bits: int | None = None,
         activation_bits: int = 8,
         weight_coding: str = "uniform",
@@ -85,52 +85,27 @@ class GemmTrace:
         kind: str | None = None,
         conv: ConvGeometry | None = None,
         repeat: int = 1,
-        dense_shape: Shape | None = None,
+        dense_shape: Iterable[int] | None = None,
         dense_groups: int | None = None,
         operation: str = "any",
+        weight_operand: Given = None,
+        activation_operand: Given = None,
     ) -> None:
-        if not isinstance(name, str) or not name:
-            raise TraceError(f"a trace's name is {name!r}; a text that is not empty is expected")
-        weights, activations = weight_operand(weight, name), activation_operand(activation, conv, groups, name)
-        steps = positive(repeat, name, "repeat") if kind in RECURRENT else 1
-        sizes = gemm_sizes(name, groups, (M, N, K), weights, activations, conv, steps)
-        widths = filter_widths(filter_bits, groups * sizes[1], name)
-        widest = (8 if widths is None else max(widths)) if weight_bits is None else weight_bits
-        number_format = NumberFormat(widest, activation_bits, weight_coding, codebook_bits, widths)
-        values: dict[str, Any] = {
-            "name": name,
-            **dict(zip("MNK", sizes, strict=True)),
-            "groups": groups,
-            "number_format": number_format,
-            "kind": kind or ("conv" if conv else "linear"),
-            "conv": conv,
-            "repeat": positive(repeat, name, "repeat"),
-            "dense_shape": tuple(dense_shape or sizes),
-            "dense_groups": dense_groups or groups,
-            "operation": known_operation(operation, name),
-            "weight_operand": weights,
-            "activation_operand": activations,
-        }
-        for field, value in values.items():
-            object.__setattr__(self, field, value)
-        self._check_values()
-        if not self.has_weights and self.weight_bits != activation_bits:
-            raise TraceError(
-                f"weight_bits of attention trace {name!r} is {self.weight_bits}; its second operand is an activation, "
-                f"so {activation_bits} as activation_bits is expected"
-            )
+        # Written by hand because integers are given as `weight` and `activation`, which are views once they are in:
+        # a conv's `activation` is its im2col matrix. The fields that `replace` copies are the operands behind them.
+        vars(self).update(
+            name=name, M=M, N=N, K=K, groups=groups,
+            weight_operand=weight_operand if weight is _AS_OPERAND else weight,
+            activation_operand=activation_operand if activation is _AS_OPERAND else activation,
+            weight_bits=weight_bits, activation_bits=activation_bits, weight_coding=weight_coding,
+            codebook_bits=codebook_bits, filter_bits=filter_bits, kind=kind, conv=conv, repeat=repeat,
+            dense_shape=dense_shape, dense_groups=dense_groups, operation=operation,
+        )  # fmt: skip
+        self.__post_init__()
 
-    def _check_values(self) -> None:
-        if isinstance(self.weight_operand, ArrayOperand):
-            check_range(self.weight_operand.values, f"weight of {self.name!r}", *self.number_format.weight_range())
-            self.number_format.check_codebook(self.weight_operand.values, self.name)
-            self.number_format.check_filters(self.weight_operand.values, self.name)
-        elif isinstance(self.weight_operand, PatternOperand) and self.number_format.filter_bits is not None:
-            raise TraceError(f"filter_bits of {self.name!r} come with random weights; integers or none are expected")
-        if isinstance(self.activation_operand, ArrayOperand):
-            check_range(
-                self.activation_operand.values, f"activation of {self.name!r}", *self.number_format.activation_range()
-            )
+    def __post_init__(self) -> None:
+        """Work out what was not given, and check the fields against one another."""
+        vars(self).update(settled(vars(self)))
 
     @classmethod
     def from_conv(
@@ -145,21 +120,23 @@ class GemmTrace:
         groups: int = 1,
         **settings: Any,
     ) -> GemmTrace:
-        """A convolution: `weight` (N, C/groups, R, S) and `ifmap` (B, C, H, W), as integers or as a tuple of sizes."""
+        """A convolution: `weight` (N, C/groups, R, S) and `ifmap` (B, C, H, W), as integers or as a tuple of sizes.
+
+        >>> GemmTrace.from_conv("conv1", weight=(20, 1, 5, 5), ifmap=(1, 1, 28, 28)).shape
+        Shape(M=576, N=20, K=25)
+        """
         values = None if isinstance(weight, tuple) else integer_array(weight, f"weight of {name!r}", 4)
-        filters, channels, *kernel = weight if values is None else values.shape
         plane = None if isinstance(ifmap, tuple) else integer_array(ifmap, f"ifmap of {name!r}", 4)
-        shape = ifmap if plane is None else plane.shape
+        shape = weight if values is None else values.shape
         positive(groups, name, "groups")
-        if len(shape) != 4 or shape[1] != channels * groups or filters % groups:
-            raise TraceError(
-                f"conv {name!r}: weight {(filters, channels, *kernel)}, ifmap {shape} and {groups} groups do not fit; "
-                "(N, C/groups, R, S), (B, C, H, W) and a divisor of N and C are expected"
-            )
-        pairs = (as_pair(stride, "stride", 1), as_pair(padding, "padding", 0), as_pair(dilation, "dilation", 1))
-        geometry = ConvGeometry(shape[0], channels, shape[2], shape[3], (kernel[0], kernel[1]), *pairs)
-        matrix = None if values is None else values.reshape(filters, -1)
-        return cls(name, N=filters // groups, groups=groups, weight=matrix, activation=plane, conv=geometry, **settings)
+        geometry = conv_geometry(
+            name, weight=shape, ifmap=ifmap if plane is None else plane.shape, groups=groups, stride=stride,
+            padding=padding, dilation=dilation,
+        )  # fmt: skip
+        matrix = None if values is None else values.reshape(len(values), -1)
+        return cls(
+            name, N=shape[0] // groups, groups=groups, weight=matrix, activation=plane, conv=geometry, **settings
+        )
 
     @classmethod
     def random(
@@ -169,51 +146,60 @@ class GemmTrace:
         N: int = 1,
         K: int | None = None,
         *,
-        groups: int = 1,
         weight_density: float = 1.0,
         activation_density: float = 1.0,
         seed: int = 0,
         distribution: str = "bernoulli",
-        conv: ConvGeometry | None = None,
-        weight_bits: int = 8,
-        activation_bits: int = 8,
-        weight_coding: str = "uniform",
         **settings: Any,
     ) -> GemmTrace:
         """Seeded random operands of the given densities; their integers are made when first looked at.
 
-        `distribution` (bernoulli | blocked | n:m) is the weights'. Shapes come from M, N, K or from `conv` and N.
+        `distribution` (bernoulli | blocked | n:m) is the weights'. Shapes come from M, N, K or from `conv` and N;
+        `settings` are the constructor's other fields.
+
+        >>> layer = GemmTrace.random("fc", M=1, N=40, K=90, weight_density=0.1, seed=1)
+        >>> bool(0.05 < np.count_nonzero(layer.weight) / layer.weight.size < 0.15)
+        True
         """
-        number_format = NumberFormat(weight_bits, activation_bits, weight_coding)
-        sizes = gemm_sizes(name, groups, (M, N, K), None, None, conv)
-        full = 1.0 if weight_coding == "binary" or weight_bits == 1 else weight_density
-        weight = PatternOperand(
-            groups * sizes[1], sizes[2], number_format.weight_bits, weight_coding, Pattern(full, 2 * seed, distribution)
+        shape = cls(name, M=M, N=N, K=K, **settings)
+        return shape.filled(weight_density, activation_density, seed=seed, distribution=distribution)
+
+    def filled(
+        self,
+        weight_density: float = 1.0,
+        activation_density: float = 1.0,
+        *,
+        seed: int = 0,
+        distribution: str = "bernoulli",
+    ) -> GemmTrace:
+        """The layer with seeded random operands of these densities; one-bit and binary ones have no zeros."""
+        full = self.weight_coding == "binary" or self.weight_bits == 1
+        operands: dict[str, Any] = {
+            "weight": Pattern(1.0 if full else weight_density, 2 * seed, distribution),
+            "activation": Pattern(1.0 if self.activation_bits == 1 else activation_density, 2 * seed + 1),
+        }
+        return replace(self, **operands)
+
+    def as_shape(self) -> GemmTrace:
+        """The layer without its integers; size, number format and all else stay.
+
+        >>> layer = GemmTrace("fc", weight=[[1, 0, -1]], M=2, weight_bits=2, weight_coding="ternary")
+        >>> layer.as_shape().weight, layer.as_shape().weight_coding
+        (None, 'ternary')
+        """
+        return self._part(weight_operand=None, activation_operand=None)
+
+    @property
+    def shape(self) -> Shape:
+        """M, N and K of one group."""
+        return Shape(self.M, self.N, self.K)
+
+    @cached_property
+    def number_format(self) -> NumberFormat:
+        """How the integers stand in bits."""
+        return NumberFormat(
+            self.weight_bits, self.activation_bits, self.weight_coding, self.codebook_bits, self.filter_bits
         )
-        steps = settings.get("repeat", 1) if settings.get("kind") in RECURRENT else 1
-        rows, columns = (steps * sizes[0], groups * sizes[2]) if conv is None else plane_shape(conv, groups)
-        full = 1.0 if activation_bits == 1 else activation_density
-        activation = PatternOperand(
-            rows, columns, number_format.activation_bits, "uniform", Pattern(full, 2 * seed + 1)
-        )
-        settings |= dict(zip("MNK", sizes, strict=True))
-        settings |= {"weight_bits": weight_bits, "activation_bits": activation_bits, "weight_coding": weight_coding}
-        return cls(name, groups=groups, weight=weight, activation=activation, conv=conv, **settings)
-
-    @property
-    def weight_bits(self) -> int:
-        """Bits of one weight's code."""
-        return self.number_format.weight_bits
-
-    @property
-    def activation_bits(self) -> int:
-        """Bits of one activation."""
-        return self.number_format.activation_bits
-
-    @property
-    def weight_coding(self) -> str:
-        """uniform, pow2, binary, ternary or codebook."""
-        return self.number_format.weight_coding
 
     @property
     def macs(self) -> int:
@@ -223,14 +209,14 @@ class GemmTrace:
     @property
     def has_weights(self) -> bool:
         """Whether the second operand is weights; that of an attention GEMM is another activation."""
-        return self.kind != "attention"
+        return has_weights(self.kind)
 
     @property
     def has_steps(self) -> bool:
         """Whether the activation holds rows of their own for each of several runs."""
         if self.repeat == 1 or self.activation_operand is None or self.conv is not None:
             return False
-        return operand_shape(self.activation_operand)[0] == self.repeat * self.M
+        return self.activation_operand.rows == self.repeat * self.M
 
     @property
     def weight(self) -> Ints | None:
@@ -288,40 +274,47 @@ class GemmTrace:
         rows = self.activation_operand
         if rows is not None and self.has_steps:
             rows = ArrayOperand(rows.tile(t * self.M, (t + 1) * self.M, 0, self.groups * self.K))
-        return GemmTrace(
-            self.name, M=self.M, N=self.N, K=self.K, groups=self.groups, weight=self.weight_operand, activation=rows,
-            weight_bits=self.weight_bits, activation_bits=self.activation_bits, weight_coding=self.weight_coding,
-            codebook_bits=self.number_format.codebook_bits, filter_bits=self.number_format.filter_bits, kind=self.kind,
-            conv=self.conv, operation=self.operation, dense_shape=self.dense_shape, dense_groups=self.dense_groups,
-        )  # fmt: skip
+        return self._part(activation_operand=rows, repeat=1)
 
     def group(self, g: int) -> GemmTrace:
-        """Group g as a trace of its own, with one group and no repeats: the first step's where they differ."""
+        """Group g as a trace of its own, with one group and no repeats: the first step's where they differ.
+
+        It is its own dense layer. Its integers are views of these, and nothing is checked again.
+        """
         if self.repeat > 1 and self.has_steps:
             return self.step(0).group(g)
         if self.groups == 1 and self.repeat == 1:
             return self
-        whole = self.weight_operand is None or self.groups == 1
-        weight = self.weight_operand if whole else self.weight_tile(g * self.N, (g + 1) * self.N, 0, self.K)
-        return GemmTrace(
-            self.name, M=self.M, N=self.N, K=self.K, weight=weight, activation=self._group_activation(g),
-            weight_bits=self.weight_bits, activation_bits=self.activation_bits, weight_coding=self.weight_coding,
-            codebook_bits=self.number_format.codebook_bits, filter_bits=self._group_bits(g), kind=self.kind,
-            conv=self.conv, operation=self.operation,
-        )  # fmt: skip
+        return self._part(
+            groups=1,
+            repeat=1,
+            weight_operand=self._group_weight(g),
+            activation_operand=self._group_activation(g),
+            filter_bits=None if self.filter_bits is None else self.filter_bits[g * self.N : (g + 1) * self.N],
+            dense_shape=self.shape,
+            dense_groups=1,
+        )
 
-    def _group_bits(self, g: int) -> tuple[int, ...] | None:
-        bits = self.number_format.filter_bits
-        return None if bits is None else bits[g * self.N : (g + 1) * self.N]
+    def _group_weight(self, g: int) -> StoredOperand | None:
+        if self.weight_operand is None or self.groups == 1:
+            return self.weight_operand
+        return ArrayOperand(self.weight_tile(g * self.N, (g + 1) * self.N, 0, self.K))
 
-    def _group_activation(self, g: int) -> Any:
-        if self.activation_operand is None or (self.groups == 1 and self.conv is None):
+    def _group_activation(self, g: int) -> StoredOperand | None:
+        if self.activation_operand is None or self.groups == 1:
             return self.activation_operand
         if self.conv is None:
-            return self.activation_operand.tile(0, self.M, g * self.K, (g + 1) * self.K)
+            return ArrayOperand(self.activation_operand.tile(0, self.M, g * self.K, (g + 1) * self.K))
         plane = self.ifmap
         assert plane is not None
-        return plane[:, g * self.conv.channels : (g + 1) * self.conv.channels]
+        channels = plane[:, g * self.conv.channels : (g + 1) * self.conv.channels]
+        return ArrayOperand(channels.reshape(plane_shape(self.conv, 1)))
+
+    def _part(self, **changes: Any) -> GemmTrace:
+        """This trace with changes that are known to fit, as those to a part of it are: nothing is checked again."""
+        own, part = vars(self), object.__new__(GemmTrace)
+        vars(part).update({name: own[name] for name in _FIELDS} | changes)
+        return part
 
     def touched_ifmap(self, m0: int, m1: int, k0: int, k1: int) -> int:
         """Distinct ifmap elements of one group behind X[m0:m1, k0:k1]; padding is none."""
@@ -345,3 +338,6 @@ class GemmTrace:
         return self.conv.column_sums(
             np.broadcast_to(np.int8(1), shape) if plane is None else (plane != 0).astype(np.int8)
         )
+
+
+_FIELDS = tuple(field.name for field in fields(GemmTrace))

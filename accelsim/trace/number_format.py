@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.errors import TraceError
+from accelsim.trace.conv import INTEGERS
+from accelsim.trace.operand import ArrayOperand, check_extent
 
 CODINGS = ("uniform", "pow2", "binary", "ternary", "codebook")
 Range = tuple[int, int]
@@ -29,7 +30,7 @@ class NumberFormat:
     def __post_init__(self) -> None:
         for field in ("weight_bits", "activation_bits"):
             value = getattr(self, field)
-            if not isinstance(value, int | np.integer) or not 1 <= value <= 32:
+            if not isinstance(value, INTEGERS) or not 1 <= value <= 32:
                 raise TraceError(f"{field} is {value!r}; an integer from 1 to 32 is expected")
         if self.weight_coding not in CODINGS:
             raise TraceError(f"weight_coding is {self.weight_coding!r}; one of {', '.join(CODINGS)} is expected")
@@ -53,30 +54,41 @@ class NumberFormat:
             return -(2**62), 2**62
         return (-1, 1) if self.weight_bits == 1 else (-(2 ** (self.weight_bits - 1)), 2 ** (self.weight_bits - 1) - 1)
 
-    def check_filters(self, weight: NDArray[np.integer], name: str) -> None:
-        """TraceError where a filter, a row of `weight`, holds what its own bits cannot say."""
+    def check_weight(self, weight: ArrayOperand, name: str) -> None:
+        """Raise TraceError where the weights of layer `name` cannot be written in this format."""
+        check_extent(weight.extent, f"weight of {name!r}", *self.weight_range())
+        self._check_codebook(weight, name)
+        self._check_filters(weight, name)
+
+    def check_activation(self, activation: ArrayOperand, name: str) -> None:
+        """Raise TraceError where the activations of layer `name` leave the range of their bits."""
+        check_extent(activation.extent, f"activation of {name!r}", *self.activation_range())
+
+    def _check_filters(self, weight: ArrayOperand, name: str) -> None:
+        """Each filter, a row of `weight`, must be within the range of its own bits."""
         if self.filter_bits is None:
             return
         most = (np.int64(1) << (np.array(self.filter_bits, np.int64) - 1)) - 1
         least, most = -most - 1, np.maximum(most, 1)  # one bit is −1 and +1
-        wrong = np.flatnonzero((weight.min(axis=1) < least) | (weight.max(axis=1) > most))
+        lowest, highest = weight.row_extents
+        wrong = np.flatnonzero((lowest < least) | (highest > most))
         if len(wrong):
             n = int(wrong[0])
             raise TraceError(
-                f"weight of {name!r} holds {int(weight[n].min())} to {int(weight[n].max())} in filter {n}; "
+                f"weight of {name!r} holds {int(lowest[n])} to {int(highest[n])} in filter {n}; "
                 f"its {self.filter_bits[n]} bits allow {int(least[n])} to {int(most[n])}"
             )
 
-    def check_codebook(self, weight: NDArray[np.integer], name: str) -> None:
-        """TraceError where a codebook's weights hold more distinct nonzero values than it has entries."""
-        if self.weight_coding == "codebook" and self.codebook_bits is not None:
-            distinct = np.unique(weight)
-            entries, used = 2**self.codebook_bits, int(np.count_nonzero(distinct))
-            if used > entries:
-                raise TraceError(
-                    f"weight of {name!r} holds {used} distinct nonzero values; a codebook of {self.codebook_bits} bits "
-                    f"has {entries}"
-                )
+    def _check_codebook(self, weight: ArrayOperand, name: str) -> None:
+        """A codebook's weights must not hold more distinct nonzero values than it has entries."""
+        if self.weight_coding != "codebook" or self.codebook_bits is None:
+            return
+        entries, used = 2**self.codebook_bits, weight.distinct_nonzeros
+        if used > entries:
+            raise TraceError(
+                f"weight of {name!r} holds {used} distinct nonzero values; a codebook of {self.codebook_bits} bits "
+                f"has {entries}"
+            )
 
     def activation_range(self) -> Range:
         """Two's complement; one bit is −1 and +1, with 0 for padding."""

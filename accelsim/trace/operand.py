@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import TraceError
-from accelsim.trace.conv import ConvGeometry
+from accelsim.trace.conv import ConvGeometry, Pair
 
 Ints = NDArray[np.integer]
 ACTIVATION_LIMIT_BYTES = 64 * 2**20
@@ -35,9 +35,26 @@ def integer_array(values: object, what: str, ndim: int) -> Ints:
     return array
 
 
+def read_only(array: Ints) -> Ints:
+    """A view of `array` that cannot be written to; the array itself stays as it is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def extent_of(array: Ints) -> Pair:
+    """The least and the greatest value of an array that is not empty."""
+    return int(array.min()), int(array.max())
+
+
 def check_range(array: Ints, what: str, low: int, high: int) -> None:
-    """TraceError unless every value lies in low..high."""
-    least, most = int(array.min()), int(array.max())
+    """Raise TraceError unless every value of `array` lies in low..high."""
+    check_extent(extent_of(array), what, low, high)
+
+
+def check_extent(extent: Pair, what: str, low: int, high: int) -> None:
+    """Raise TraceError unless the least and the greatest value, `extent`, lie in low..high."""
+    least, most = extent
     if least < low or most > high:
         wrong = least if least < low else most
         raise TraceError(f"{what} holds {wrong}; its format allows {low} to {high}")
@@ -45,9 +62,49 @@ def check_range(array: Ints, what: str, low: int, high: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class ArrayOperand:
-    """Integers at hand, (rows, columns)."""
+    """Integers at hand, (rows, columns), as a read-only view: an array of the caller's stays writeable for him.
+
+    What a trace checks of them (`extent`, `distinct_nonzeros`, `row_extents`) is computed once and stays with them,
+    so that a copy of a trace with another name or format does not look at every value again.
+
+    >>> operand = ArrayOperand(np.array([[3, -4, 0]]))
+    >>> operand.extent, operand.distinct_nonzeros
+    ((-4, 3), 2)
+    """
 
     values: Ints
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", read_only(self.values))
+
+    def __reduce__(self) -> tuple[type[ArrayOperand], tuple[Ints]]:
+        """Pickled and copied by its values, so that what comes back is read-only too."""
+        return ArrayOperand, (self.values,)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self.values.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """The number of columns."""
+        return int(self.values.shape[1])
+
+    @cached_property
+    def extent(self) -> Pair:
+        """The least and the greatest value."""
+        return extent_of(self.values)
+
+    @cached_property
+    def distinct_nonzeros(self) -> int:
+        """How many different values there are beside 0."""
+        return int(np.count_nonzero(np.unique(self.values)))
+
+    @cached_property
+    def row_extents(self) -> tuple[Ints, Ints]:
+        """The least and the greatest value of each row, (rows,) both."""
+        return self.values.min(axis=1), self.values.max(axis=1)
 
     def whole(self) -> Ints:
         """All of it, (rows, columns)."""
@@ -76,6 +133,10 @@ class Pattern:
         if self.distribution not in {"bernoulli", "blocked"}:
             self.group()
 
+    def fitted(self, rows: int, columns: int, bits: int, coding: str) -> PatternOperand:
+        """The pattern as an operand, (rows, columns), of this number format."""
+        return PatternOperand(rows, columns, bits, coding, self)
+
     def group(self) -> tuple[int, int]:
         """(n, m) of an n:m distribution; TraceError where it is none."""
         n, _, m = self.distribution.partition(":")
@@ -99,7 +160,10 @@ class Pattern:
 
 @dataclass(frozen=True, eq=False)
 class PatternOperand:
-    """Seeded random integers of a format, made when first looked at, (rows, columns)."""
+    """Seeded random integers of a format, made when first looked at, (rows, columns); read-only as an array's are.
+
+    A trace makes it of a Pattern, in its own size and number format (`PatternOperand.fitted`).
+    """
 
     rows: int
     columns: int
@@ -107,13 +171,28 @@ class PatternOperand:
     coding: str
     pattern: Pattern
 
+    def __reduce__(self) -> tuple[type[PatternOperand], tuple[int, int, int, str, Pattern]]:
+        """Pickled and copied as the pattern that it is; its integers are drawn again."""
+        return PatternOperand, (self.rows, self.columns, self.bits, self.coding, self.pattern)
+
     @cached_property
     def _values(self) -> Ints:
         rng = np.random.default_rng(self.pattern.seed)
         mask = self.pattern.mask(self.rows, self.columns, rng)
         values = np.zeros(mask.shape, smallest_dtype(self.storage_bits))
         values[mask] = self._nonzeros(int(mask.sum()), rng)
-        return values
+        return read_only(values)
+
+    def fitted(self, rows: int, columns: int, bits: int, coding: str) -> PatternOperand:
+        """The same pattern in another size or format: this very operand, its integers with it, where nothing changes.
+
+        >>> operand = PatternOperand(4, 8, 8, "uniform", Pattern(0.5))
+        >>> operand.fitted(4, 8, 8, "uniform") is operand, operand.fitted(4, 8, 2, "ternary").bits
+        (True, 2)
+        """
+        if (self.rows, self.columns, self.bits, self.coding) == (rows, columns, bits, coding):
+            return self
+        return PatternOperand(rows, columns, bits, coding, self.pattern)
 
     @property
     def storage_bits(self) -> int:
@@ -160,4 +239,4 @@ class Im2colOperand:
         return self.geometry.gather(self.ifmap, r0, r1, c0, c1)
 
 
-Operand = ArrayOperand | PatternOperand | Im2colOperand
+StoredOperand = ArrayOperand | PatternOperand  # what a trace holds; im2col matrices are made of it

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from accelsim.errors import FileFormatError, TraceError, suggestion
+from accelsim.trace.conv import INTEGERS
 from accelsim.trace.shape import SIZE_LIMIT
 
 
@@ -113,7 +112,7 @@ class Operator:
 
     def _whole(self, field: str, least: int, most: int) -> int:
         value = getattr(self, field)
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        whole = isinstance(value, INTEGERS) and not isinstance(value, bool)
         if not whole or not least <= value <= most:
             bound = "2^62" if most == SIZE_LIMIT else most
             raise TraceError(

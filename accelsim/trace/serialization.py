@@ -1,8 +1,13 @@
-"""A GemmTrace as a JSON object and named arrays, and back: what workload files are made of."""
+"""The one form in which a layer is written: a JSON object and named arrays, and back.
+
+Workload files, checkpoints and the shipped shapes are made of it. A workload file or a checkpoint says every field; a
+shipped shape only those that differ from the usual (`brief`). A field that the reader does not find takes the default
+of GemmTrace where the kind of file lets it be left out.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -11,31 +16,47 @@ from numpy.typing import NDArray
 from accelsim.errors import FileFormatError, TraceError
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Operand, Pattern, PatternOperand
-from accelsim.trace.shape import SIZE_LIMIT
+from accelsim.trace.operand import ArrayOperand, Pattern, PatternOperand, StoredOperand, integer_array
+from accelsim.trace.reader import RecordReader
 
 Arrays = dict[str, NDArray[Any]]
 Record = dict[str, Any]
+Fields = dict[str, Any]
+
+_WHOLE = (
+    *("M", "N", "K", "groups", "repeat", "weight_bits", "activation_bits", "weight_coding", "codebook_bits", "kind"),
+    *("dense_shape", "dense_groups", "conv", "weight", "activation"),
+)  # what a file of whole layers must say of each, beside its name; the rest is written where there is any
+_BRIEF = ("N",)  # what a brief record must say
+_ARRAY = "array"  # stands for an operand whose integers lie in an array
 _CONV_SIZES = ("batch", "channels", "height", "width")
 _CONV_PAIRS = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}  # with the least value of each
-_ARRAY = "array"  # stands for an operand whose integers lie in an array
+_USUAL = {
+    "groups": 1, "repeat": 1, "weight_bits": 8, "activation_bits": 8, "weight_coding": "uniform",
+    "codebook_bits": None, "conv": None, "weight": None, "activation": None,
+}  # fmt: skip
+_USUAL_CONV = {"batch": 1, "stride": 1, "padding": 0, "dilation": 1, "columns": False}
 
 
 def describe(trace: GemmTrace, prefix: str, arrays: Arrays) -> Record:
     """All of a trace but its integers, which go into `arrays` as `<prefix>weight`, `activation` and `columns`.
 
     An operand is None (no values), "array", or its random pattern, which stays one.
+
+    >>> arrays: Arrays = {}
+    >>> record = describe(GemmTrace("fc", weight=[[1, 2]], M=3), "0.", arrays)
+    >>> record["weight"], record["M"], list(arrays)
+    ('array', 3, ['0.weight'])
     """
+    keys = ("name", "M", "N", "K", "groups", "kind", "repeat", "weight_bits", "activation_bits", "weight_coding")
     record: Record = {
-        **{key: getattr(trace, key) for key in ("name", "M", "N", "K", "groups", "kind", "repeat")},
-        **{key: getattr(trace, key) for key in ("weight_bits", "activation_bits", "weight_coding")},
-        "codebook_bits": trace.number_format.codebook_bits,
+        **{key: getattr(trace, key) for key in (*keys, "codebook_bits")},
         "dense_shape": list(trace.dense_shape),
         "dense_groups": trace.dense_groups,
         "conv": None if trace.conv is None else _describe_conv(trace.conv, prefix, arrays),
     }
-    if trace.number_format.filter_bits is not None:
-        record["filter_bits"] = list(trace.number_format.filter_bits)
+    if trace.filter_bits is not None:
+        record["filter_bits"] = list(trace.filter_bits)
     if trace.has_steps:
         record["steps"] = trace.repeat
     if trace.operation != "any":
@@ -52,7 +73,7 @@ def _describe_conv(conv: ConvGeometry, prefix: str, arrays: Arrays) -> Record:
     return sizes | {key: list(getattr(conv, key)) for key in _CONV_PAIRS} | {"columns": conv.columns is not None}
 
 
-def _describe_operand(operand: Operand | None, key: str, arrays: Arrays) -> Any:
+def _describe_operand(operand: StoredOperand | None, key: str, arrays: Arrays) -> Any:
     if operand is None:
         return None
     if isinstance(operand, PatternOperand):
@@ -63,84 +84,127 @@ def _describe_operand(operand: Operand | None, key: str, arrays: Arrays) -> Any:
     return _ARRAY
 
 
-def restore(record: Any, prefix: str, arrays: Arrays, where: str) -> GemmTrace:
-    """The trace that `describe` took apart; its arrays are taken out of `arrays`.
+def brief(trace: GemmTrace) -> Record:
+    """The record of a shape with what differs from the usual: no M and K where they follow from its convolution.
 
-    Raises FileFormatError, which begins with `where`, for anything that `describe` would not have written.
+    Raises TraceError where columns of the convolution were removed: they are an array.
+
+    >>> brief(GemmTrace("fc", M=1, N=10, K=500))
+    {'name': 'fc', 'M': 1, 'N': 10, 'K': 500}
+    >>> restore(brief(GemmTrace("fc", M=1, N=10, K=500)), "", {}, "a shape", whole=False).shape
+    Shape(M=1, N=10, K=500)
     """
-    name = _Reader(record, where).text("name")
-    reader = _Reader(record, f"{where} ({name[:60]!r})")
-    conv = None if reader.value("conv") is None else _restore_conv(reader.part("conv"), prefix, arrays)
-    sizes = {key: reader.whole(key, 1) for key in ("M", "N", "K", "groups", "repeat", "dense_groups")}
+    arrays: Arrays = {}
+    record = describe(trace.as_shape(), "", arrays)
+    if arrays:
+        raise TraceError(f"trace {trace.name!r} has columns that a brief record cannot hold; a whole one is expected")
+    usual = _USUAL | {
+        "kind": "linear" if trace.conv is None else "conv",
+        "dense_shape": list(trace.shape),
+        "dense_groups": trace.groups,
+    }
+    if trace.conv is not None:
+        pairs = {key: _short(record["conv"][key]) for key in _CONV_PAIRS}
+        record["conv"] = _differing(record["conv"] | pairs, _USUAL_CONV)
+        del record["M"], record["K"]
+    return _differing(record, usual)
+
+
+def _differing(record: Record, usual: Record) -> Record:
+    return {key: value for key, value in record.items() if key not in usual or value != usual[key]}
+
+
+def _short(pair: list[int]) -> int | list[int]:
+    """A pair of equal sizes as one of them."""
+    return pair[0] if pair[0] == pair[1] else pair
+
+
+def restore(record: Any, prefix: str, arrays: Arrays, where: str, *, whole: bool = True) -> GemmTrace:
+    """The trace that `describe` or `brief` took apart; its arrays are taken out of `arrays`.
+
+    A `whole` record must say every field; a brief one leaves out what is usual. Raises FileFormatError, which begins
+    with `where`, for anything that they would not have written.
+    """
+    name = RecordReader(record, where).text("name")
+    reader = RecordReader(record, f"{where} ({name[:60]!r})")
+    for key in _WHOLE if whole else _BRIEF:
+        if key not in record:
+            reader.value(key)  # raises
+    values = {key: _READ[key](reader, key) for key in record if key in _READ}
+    if values.get("conv") is not None:
+        usual = {} if whole else _USUAL_CONV
+        values["conv"] = _restore_conv(reader.part("conv"), usual, prefix, arrays)
     try:
-        return GemmTrace(
-            name,
-            **sizes,
-            weight=_restore_weight(reader, prefix, arrays, sizes),
-            activation=_restore_activation(reader, prefix, arrays, sizes, conv),
-            conv=conv,
-            weight_bits=reader.whole("weight_bits", 1, 32),
-            activation_bits=reader.whole("activation_bits", 1, 32),
-            weight_coding=reader.text("weight_coding"),
-            codebook_bits=None if reader.value("codebook_bits") is None else reader.whole("codebook_bits", 1, 32),
-            filter_bits=_restore_filter_bits(reader, sizes),
-            kind=reader.text("kind"),
-            dense_shape=cast(tuple[int, int, int], reader.wholes("dense_shape", 3, 1)),
-            operation=record.get("operation", "any"),  # only layers that are bound to one have it
-        )
+        if values.get("weight") is not None or values.get("activation") is not None:
+            values |= _restore_operands(reader, prefix, arrays, values)
+        return GemmTrace(name, **values)
     except TraceError as error:
         raise FileFormatError(f"{reader.where}: {error}") from error
 
 
-def _restore_filter_bits(reader: _Reader, sizes: dict[str, int]) -> tuple[int, ...] | None:
-    """None where all filters have the trace's bits."""
-    if "filter_bits" not in reader.record:
-        return None
-    return reader.wholes("filter_bits", sizes["groups"] * sizes["N"], 1)
+def _size(reader: RecordReader, key: str) -> int:
+    return reader.whole(key, 1)
 
 
-def _restore_conv(reader: _Reader, prefix: str, arrays: Arrays) -> ConvGeometry:
-    sizes = [reader.whole(key, 1) for key in _CONV_SIZES]
-    pairs = [cast(tuple[int, int], reader.wholes(key, 2, least)) for key, least in _CONV_PAIRS.items()]
-    columns: tuple[int, ...] | None = None
-    if reader.value("columns"):
-        stored = _take(arrays, f"{prefix}columns", reader.where)
-        if stored.dtype != np.int64 or stored.ndim != 1:
-            raise FileFormatError(
-                f"{reader.where}: columns are {stored.ndim}-axis {stored.dtype}; 1-axis int64 is expected"
-            )
-        columns = tuple(stored.tolist())
+def _bits(reader: RecordReader, key: str) -> int:
+    return reader.whole(key, 1, 32)
+
+
+def _widths(reader: RecordReader, key: str) -> tuple[int, ...]:
+    """Bits of every filter; GemmTrace says whether they are as many as the filters."""
+    values = reader.value(key)
+    return reader.wholes(key, len(values) if isinstance(values, list) else 1, 1)
+
+
+_READ: dict[str, Callable[[RecordReader, str], Any]] = {
+    **dict.fromkeys(("M", "N", "K", "groups", "repeat", "dense_groups"), _size),
+    **dict.fromkeys(("weight_bits", "activation_bits"), _bits),
+    **dict.fromkeys(("weight_coding", "kind"), RecordReader.text),
+    **dict.fromkeys(("conv", "weight", "activation", "operation"), RecordReader.value),
+    "codebook_bits": lambda reader, key: None if reader.value(key) is None else _bits(reader, key),
+    "filter_bits": _widths,
+    "dense_shape": lambda reader, key: reader.wholes(key, 3, 1),
+}  # how each field is read; operands and convolutions, which have parts, come after
+
+
+def _restore_conv(part: RecordReader, usual: Record, prefix: str, arrays: Arrays) -> ConvGeometry:
+    part = RecordReader(usual | part.record, part.where)
+    sizes = [part.whole(key, 1) for key in _CONV_SIZES]
+    pairs = [cast(tuple[int, int], part.pair(key, least)) for key, least in _CONV_PAIRS.items()]
+    columns = _take_columns(arrays, f"{prefix}columns", part.where) if part.value("columns") else None
     try:
         return ConvGeometry(sizes[0], sizes[1], sizes[2], sizes[3], pairs[0], pairs[1], pairs[2], pairs[3], columns)
     except TraceError as error:
-        raise FileFormatError(f"{reader.where}: {error}") from error
+        raise FileFormatError(f"{part.where}: {error}") from error
 
 
-def _restore_weight(
-    reader: _Reader, prefix: str, arrays: Arrays, sizes: dict[str, int]
-) -> NDArray[Any] | PatternOperand | None:
-    return _restore_operand(reader, "weight", prefix, arrays, (sizes["groups"] * sizes["N"], sizes["K"]))
+def _take_columns(arrays: Arrays, key: str, where: str) -> tuple[int, ...]:
+    stored = _take(arrays, key, where)
+    if stored.dtype != np.int64 or stored.ndim != 1:
+        raise FileFormatError(f"{where}: columns are {stored.ndim}-axis {stored.dtype}; 1-axis int64 is expected")
+    return tuple(stored.tolist())
 
 
-def _restore_activation(
-    reader: _Reader, prefix: str, arrays: Arrays, sizes: dict[str, int], conv: ConvGeometry | None
-) -> NDArray[Any] | PatternOperand | None:
-    """The activation as GemmTrace takes it: a conv's ifmap as (B, C, H, W)."""
+def _restore_operands(reader: RecordReader, prefix: str, arrays: Arrays, values: Fields) -> Fields:
+    """Both operands in the sizes that the record says: the weight (groups·N, K), and the activation.
+
+    That is a matrix (M, groups·K), M rows for each step, or of a convolution (B, C, H, W).
+    """
+    conv, groups = values.get("conv"), values["groups"]
+    reduction = values["K"] if conv is None else conv.K
+    weight = _restore_operand(reader, "weight", prefix, arrays, (groups * values["N"], reduction))
     if conv is None:
-        steps = reader.whole("steps", 1) if "steps" in reader.record else 1  # M rows each
-        shape = (steps * sizes["M"], sizes["groups"] * sizes["K"])
-        return _restore_operand(reader, "activation", prefix, arrays, shape)
-    channels = conv.channels * sizes["groups"]
-    found = _restore_operand(reader, "activation", prefix, arrays, (conv.batch * channels, conv.height * conv.width))
-    if isinstance(found, np.ndarray):
-        return found.reshape(conv.batch, channels, conv.height, conv.width)
-    return found
+        steps = reader.whole("steps", 1) if "steps" in reader.record else 1
+        shape = (steps * values["M"], groups * reduction)
+    else:
+        shape = (conv.batch * conv.channels * groups, conv.height * conv.width)
+    return {"weight": weight, "activation": _restore_operand(reader, "activation", prefix, arrays, shape)}
 
 
 def _restore_operand(
-    reader: _Reader, key: str, prefix: str, arrays: Arrays, shape: tuple[int, int]
-) -> NDArray[Any] | PatternOperand | None:
-    """An operand of `shape` (rows, columns): None, the array of its integers, or its pattern."""
+    reader: RecordReader, key: str, prefix: str, arrays: Arrays, shape: tuple[int, int]
+) -> StoredOperand | None:
+    """An operand of `shape` (rows, columns): None, its integers, or its pattern."""
     stored = reader.value(key)
     if stored is None:
         return None
@@ -148,7 +212,7 @@ def _restore_operand(
         values = _take(arrays, prefix + key, reader.where)
         if values.shape != shape:
             raise FileFormatError(f"{reader.where}: {key} has shape {values.shape}; {shape} is expected")
-        return values
+        return ArrayOperand(integer_array(values, f"{key} of {reader.record['name']!r}", 2))
     part = reader.part(key)
     pattern = Pattern(part.fraction("density"), part.whole("seed", 0), part.text("distribution"))
     return PatternOperand(*shape, part.whole("bits", 1, 32), part.text("coding"), pattern)
@@ -158,67 +222,3 @@ def _take(arrays: Arrays, key: str, where: str) -> NDArray[Any]:
     if key not in arrays:
         raise FileFormatError(f"{where}: its array {key!r} is missing")
     return arrays.pop(key)
-
-
-class _Reader:
-    """Fields of a JSON object, each checked as it is read."""
-
-    def __init__(self, record: Any, where: str) -> None:
-        self.where = where
-        if not isinstance(record, dict):
-            raise FileFormatError(f"{where} is {_short(record)}; an object is expected")
-        self.record = record
-
-    def value(self, key: str) -> Any:
-        """Anything that is there."""
-        if key not in self.record:
-            raise FileFormatError(f"{self.where}: {key} is missing")
-        return self.record[key]
-
-    def part(self, key: str) -> _Reader:
-        """An object within the object."""
-        return _Reader(self.value(key), f"{self.where}: {key}")
-
-    def text(self, key: str) -> str:
-        """A text that is not empty."""
-        value = self.value(key)
-        if not isinstance(value, str) or not value:
-            raise self._wrong(key, value, "a text")
-        return value
-
-    def whole(self, key: str, least: int, most: int = SIZE_LIMIT) -> int:
-        """An integer within bounds."""
-        value = self.value(key)
-        if not _is_whole(value, least, most):
-            raise self._wrong(key, value, f"an integer from {least} to {most}")
-        return int(value)
-
-    def wholes(self, key: str, count: int, least: int) -> tuple[int, ...]:
-        """So many integers of at least `least`."""
-        value = self.value(key)
-        if (
-            not isinstance(value, list)
-            or len(value) != count
-            or not all(_is_whole(v, least, SIZE_LIMIT) for v in value)
-        ):
-            raise self._wrong(key, value, f"{count} integers of at least {least}")
-        return tuple(value)
-
-    def fraction(self, key: str) -> float:
-        """A number from 0 to 1."""
-        value = self.value(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1 or math.isnan(value):
-            raise self._wrong(key, value, "a number from 0 to 1")
-        return float(value)
-
-    def _wrong(self, key: str, value: Any, expected: str) -> FileFormatError:
-        return FileFormatError(f"{self.where}: {key} is {_short(value)}; {expected} is expected")
-
-
-def _is_whole(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

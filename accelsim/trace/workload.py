@@ -7,7 +7,7 @@ import json
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,29 +33,26 @@ class Workload:
     """The layers of a network as GEMM traces, in the order in which they run. `len`, `for` and `[name]` work on them.
 
     `provenance` says where they come from; it holds what JSON holds. `operators` are the network's work that is no
-    GEMM, each after a trace or an operator listed before it. Raises TraceError where there is no trace, where two
-    have the same name (reports match layers by name), or where an operator's `after` is neither.
+    GEMM, each after a trace or an operator listed before it. Sequences are kept as tuples, and `dataclasses.replace`
+    makes another workload with some of the four changed. Raises TraceError where there is no trace, where two have the
+    same name (reports match layers by name), or where an operator's `after` is neither.
+
+    >>> network = Workload("net", [GemmTrace("fc1", M=1, N=8, K=4), GemmTrace("fc2", M=1, N=2, K=8)])
+    >>> len(network), network["fc2"].K, network.macs
+    (2, 8, 48)
     """
 
     name: str
-    traces: tuple[GemmTrace, ...]
+    traces: Sequence[GemmTrace]
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    operators: tuple[Operator, ...] = ()
+    operators: Sequence[Operator] = ()
 
-    def __init__(
-        self,
-        name: str,
-        traces: Iterable[GemmTrace],
-        provenance: Mapping[str, Any] | None = None,
-        operators: Iterable[Operator] = (),
-    ) -> None:
-        layers, others = tuple(traces), tuple(operators)
-        parts = {"name": name, "traces": layers, "provenance": dict(provenance or {}), "operators": others}
-        for field_name, value in parts.items():
-            object.__setattr__(self, field_name, value)
-        if not layers:
-            raise TraceError(f"workload {name!r} has no traces; at least one is expected")
-        _check_names(name, layers, others)
+    def __post_init__(self) -> None:
+        for name, own in (("traces", tuple), ("provenance", dict), ("operators", tuple)):
+            object.__setattr__(self, name, own(getattr(self, name) or ()))
+        if not self.traces:
+            raise TraceError(f"workload {self.name!r} has no traces; at least one is expected")
+        _check_names(self.name, self.traces, self.operators)
 
     def __len__(self) -> int:
         return len(self.traces)
@@ -133,7 +130,7 @@ class Workload:
         return cls.from_manifest(manifest, arrays, where)
 
 
-def _check_names(workload: str, traces: tuple[GemmTrace, ...], operators: tuple[Operator, ...]) -> None:
+def _check_names(workload: str, traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> None:
     names = [trace.name for trace in traces] + [operator.name for operator in operators]
     twice = [layer for layer, count in Counter(names).items() if count > 1]
     if twice:

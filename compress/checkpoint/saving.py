@@ -17,10 +17,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from accelsim.errors import CompressionError, OutputError
+from accelsim.errors import CompressionError, OutputError, TraceError
 from accelsim.files import make_folder, require_writable, written_whole
+from accelsim.trace.conv import ConvGeometry
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.serialization import describe
 from compress.base import Compressor
-from compress.checkpoint.format import FORMAT, MANIFEST, TENSORS, VERSION
+from compress.checkpoint.format import FORMAT, MANIFEST, TENSORS, VERSION, SavedLayer
 from compress.graph.shrinking import shrink
 from compress.layers import weight_shapes
 from compress.quantizers.codes import ActivationCode, LayerCode, smallest_integers
@@ -70,9 +73,8 @@ def save(
     tensors: dict[str, np.ndarray] = {}
     layers = []
     for name, (layer, run) in runs.items():
-        arrays, entry = _layer(layer, codes[name], run, dense[name], removed)
-        tensors |= {f"{name}.{key}": value for key, value in arrays.items()}
-        layers.append({"name": name, **entry})
+        saved = _saved(name, layer, codes[name], run, dense[name], removed)
+        layers.append(_described(saved, tensors))
     facts = {"accuracy": accuracy, "method": type(method).__name__ if method is not None else None}
     _write(folder, {**facts, "provenance": dict(provenance or {}), "layers": layers}, tensors)
     return folder
@@ -86,89 +88,94 @@ def _runs(
 ) -> dict[str, tuple[IntegerLayer, _Run]]:
     """Run the example on integers; each reached layer with what it did, in the order in which they ran."""
     network = IntegerNetwork(model, codes, activations)
-    found: dict[str, tuple[IntegerLayer, _Run]] = {}
+    recorded: dict[str, tuple[IntegerLayer, _Run]] = {}
 
     def hook(name: str, layer: IntegerLayer, output: torch.Tensor) -> None:
-        if name in found:
+        if name in recorded:
             raise CompressionError(f"layer {name!r} runs more than once on an input; such a network cannot be saved")
         assert layer.ifmap is not None
         ints = layer.ifmap if isinstance(layer.source, nn.Conv2d) else layer.ifmap.flatten(0, -2)
         rows = output.numel() // len(layer.ints)
-        found[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
+        recorded[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
 
     for name, layer in network.layers.items():
         layer.register_forward_hook(lambda module, _, output, name=name: hook(name, module, output))
     with torch.no_grad():
         network(example)
-    if not found:
+    if not recorded:
         raise CompressionError("the example reached no conv or linear layer; there is nothing to save")
-    return found
+    return recorded
 
 
-def _layer(
-    integer: IntegerLayer, code: LayerCode, run: _Run, dense: tuple[int, ...], removed: bool
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors and the manifest entry of one layer."""
+def _saved(
+    name: str, integer: IntegerLayer, code: LayerCode, run: _Run, dense: tuple[int, ...], removed: bool
+) -> SavedLayer:
+    """What is saved of one layer, or CompressionError; `removed`: columns that are zero in every filter go."""
     layer = integer.source
     groups = getattr(layer, "groups", 1)
     ints = smallest_integers(code.ints)
-    arrays = {"weight": ints, "ifmap": run.ifmap}
-    used = np.count_nonzero(ints.reshape(len(ints), -1), axis=0) > 0
+    weight, columns = ints.reshape(len(ints), -1), None
+    used = np.count_nonzero(weight, axis=0) > 0
     if removed and groups == 1 and not used.all():
         used[0] |= not used.any()
-        arrays["columns"] = np.flatnonzero(used).astype(np.int64)
-        arrays["weight"] = np.ascontiguousarray(ints.reshape(len(ints), -1)[:, used])
-    if layer.bias is not None:
-        arrays["bias"] = layer.bias.detach().cpu().float().numpy()
-    entry = {
-        "kind": "conv" if isinstance(layer, nn.Conv2d) else "linear",
-        "weight_shape": list(ints.shape),
-        "weight_bits": code.bits,
-        "weight_coding": code.coding,
-        "operation": code.operation,
-        "weight_scale": np.asarray(code.scale, dtype=np.float64).tolist(),
-        "activation_bits": integer.activation.bits,
-        "activation_scale": integer.activation.scale,
-        "dense_shape": [run.rows, dense[0] // groups, int(np.prod(dense[1:]))],
-        **_geometry(layer),
+        columns = np.flatnonzero(used).astype(np.int64)
+        weight = np.ascontiguousarray(weight[:, used])
+    fields: dict[str, Any] = {
+        "weight": weight, "groups": groups, "weight_bits": code.bits, "activation_bits": integer.activation.bits,
+        "weight_coding": code.coding, "filter_bits": code.filter_bits, "operation": code.operation,
+        "dense_shape": (run.rows, dense[0] // groups, int(np.prod(dense[1:]))),
+    }  # fmt: skip
+    bias = None if layer.bias is None else layer.bias.detach().cpu().float().numpy()
+    conv = _geometry(layer, run.ifmap, columns) if isinstance(layer, nn.Conv2d) else None
+    ifmap, inputs = run.ifmap, None
+    if conv is None and columns is not None:
+        ifmap, inputs = ifmap[:, columns], columns
+    try:
+        trace = GemmTrace(name, activation=ifmap, conv=conv, **fields)
+    except TraceError as error:
+        raise CompressionError(f"layer {name!r} cannot be saved: {error}") from error
+    return SavedLayer(trace, code.scale, integer.activation.scale, bias, inputs)
+
+
+def _described(layer: SavedLayer, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The manifest's entry of a layer; its arrays go into `tensors`."""
+    prefix = f"{layer.name}."
+    for key, values in (("bias", layer.bias), ("inputs", layer.inputs)):
+        if values is not None:
+            tensors[prefix + key] = values
+    scales = {
+        "weight_scale": np.asarray(layer.weight_scale, dtype=np.float64).tolist(),
+        "activation_scale": layer.activation_scale,
     }
-    if code.filter_bits is not None:
-        entry["filter_bits"] = _filter_bits(code, len(ints))
-    return arrays, entry
+    return {**describe(layer.trace, prefix, tensors), **scales}
 
 
-def _filter_bits(code: LayerCode, filters: int) -> list[int]:
-    """Bits by filter, where they are what `read` accepts."""
-    bits = [int(width) for width in code.filter_bits or ()]
-    if code.coding != "uniform" or len(bits) != filters or not all(1 <= width <= code.bits for width in bits):
-        told = f"filter_bits of {filters} {code.coding} filters are {bits!r:.60}"
-        raise CompressionError(f"{told}; one from 1 to {code.bits} for each filter of uniform weights is expected")
-    return bits
-
-
-def _geometry(layer: nn.Module) -> dict[str, Any]:
-    if not isinstance(layer, nn.Conv2d):
-        return {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+def _geometry(layer: nn.Conv2d, ifmap: np.ndarray, columns: np.ndarray | None) -> ConvGeometry:
     if layer.padding_mode != "zeros":
         raise CompressionError(f"padding mode {layer.padding_mode!r} cannot be saved; only zeros can")
-    return {
-        "stride": list(layer.stride),
-        "padding": _padding(layer),
-        "dilation": list(layer.dilation),
-        "groups": layer.groups,
-    }
+    batch, channels, height, width = ifmap.shape
+    rows, cols = layer.kernel_size
+    return ConvGeometry(
+        batch, channels // layer.groups, height, width, (rows, cols), _pair(layer.stride), _padding(layer),
+        _pair(layer.dilation), None if columns is None else tuple(columns.tolist()),
+    )  # fmt: skip
 
 
-def _padding(layer: nn.Conv2d) -> list[int]:
+def _pair(sizes: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = sizes
+    return rows, columns
+
+
+def _padding(layer: nn.Conv2d) -> tuple[int, int]:
     """The zeros on each side, (rows, columns); "same" and "valid" as numbers."""
     if not isinstance(layer.padding, str):
-        return list(layer.padding)
+        return _pair(layer.padding)
     if layer.padding == "valid":
-        return [0, 0]
+        return 0, 0
     spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
     if any(total % 2 for total in spread):
         raise CompressionError(f"padding 'same' of a {layer.kernel_size} kernel is uneven; it cannot be saved")
-    return [total // 2 for total in spread]
+    return _pair(tuple(total // 2 for total in spread))
 
 
 def _write(folder: Path, facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:

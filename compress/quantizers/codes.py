@@ -9,9 +9,6 @@ import numpy as np
 
 from accelsim.errors import CompressionError
 
-CODINGS = ("uniform", "pow2", "binary", "ternary", "codebook")
-OPERATIONS = ("any", "mac", "l1")
-
 
 @dataclass(frozen=True)
 class LayerCode:

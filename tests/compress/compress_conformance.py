@@ -104,7 +104,7 @@ class CompressorConformance:
         checkpoint, workload = compress.read(folder), workloads.from_checkpoint(folder)
         traces = {trace.name: trace for trace in workload.traces}
         assert list(traces) == list(weighted_layers(finished))
-        for record in checkpoint.layers:
+        for record in checkpoint.traces:
             assert np.issubdtype(record.weight.dtype, np.signedinteger)
             assert traces[record.name].weight_bits == record.weight_bits
             assert traces[record.name].weight_coding == record.weight_coding
@@ -137,10 +137,10 @@ class PrunerConformance(CompressorConformance):
 
     def saved(self, method: Any, model: nn.Module, checkpoint: Any, traces: dict[str, Any]) -> None:
         alive = {name: int(weight.count_nonzero()) for name, weight in weights(model).items()}
-        for record in checkpoint.layers:
+        for record in checkpoint.traces:
             assert 0 < np.count_nonzero(record.weight) <= alive[record.name]
             assert np.count_nonzero(traces[record.name].weight) == np.count_nonzero(record.weight)
-        shares = [1 - np.count_nonzero(r.weight) / np.prod(r.dense_shape[1:]) for r in checkpoint.layers]
+        shares = [1 - np.count_nonzero(r.weight) / np.prod(r.dense_shape[1:]) for r in checkpoint.traces]
         assert max(shares) >= 0.2
 
 
@@ -188,12 +188,10 @@ class QuantizerConformance(CompressorConformance):
         named = set(method.codes(model))
         for record in checkpoint.layers:
             if record.name in named:
-                weight = weights(model)[record.name].numpy()
-                scale = np.asarray(record.weight_scale).reshape(-1, *[1] * (record.weight.ndim - 1))
-                assert np.allclose(record.weight * scale, weight, rtol=1e-5, atol=1e-7)
-                assert record.weight_coding == self.coding
-                flat = np.asarray(traces[record.name].weight)
-                assert np.array_equal(flat, record.weight.reshape(flat.shape))
+                weight = weights(model)[record.name].flatten(1).numpy()
+                assert np.allclose(record.decoded(), weight, rtol=1e-5, atol=1e-7)
+                assert record.trace.weight_coding == self.coding
+                assert np.array_equal(traces[record.name].weight, record.trace.weight)
 
 
 def _each(constraint: Any) -> Iterator[Any]:

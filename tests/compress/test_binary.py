@@ -119,14 +119,15 @@ def test_the_first_and_last_layer_stay_at_eight_bits_and_keys_are_the_original()
 def test_saved_signs_run_on_the_xnor_array_with_padding_and_the_rest_on_its_fallback(tmp_path):
     model, method = finished()
     saved = compress.read(compress.save(tmp_path / "net", model, method=method))
-    for layer in saved.layers:
+    for saved_layer in saved.layers:
+        layer = saved_layer.trace
         binary = layer.name in {"conv2", "fc1"}
         coded = (layer.weight_coding, layer.weight_bits, layer.activation_bits)
         assert coded == (("binary", 1, 1) if binary else ("uniform", 8, 8))
         if binary:
-            assert set(np.unique(layer.weight)) == set(np.unique(layer.ifmap)) == {-1, 1}
-            decoded = layer.weight * layer.weight_scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
-            assert decoded == pytest.approx(model.get_submodule(layer.name).weight.detach().double().numpy())
+            assert set(np.unique(layer.weight)) == set(np.unique(layer.activation_operand.whole())) == {-1, 1}
+            weight = model.get_submodule(layer.name).weight.detach().double().flatten(1).numpy()
+            assert saved_layer.decoded() == pytest.approx(weight)
     report = accelsim.simulate(workloads.from_checkpoint(tmp_path / "net"), "lowbit/xnor-16x16x64", verify=True)
     assert list(report.layers["array"]) == ["systolic", "xnor", "xnor", "systolic"]
 

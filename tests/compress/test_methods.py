@@ -56,16 +56,16 @@ class TestEveryMethod:
 
     def check_effect(self, name, saved):
         if FAMILIES[name] in QUANTIZING:
-            sizes = [(len(np.unique(layer.weight)), 2**layer.weight_bits) for layer in saved.layers]
+            sizes = [(len(np.unique(layer.weight)), 2**layer.weight_bits) for layer in saved.traces]
             assert any(2 <= levels <= most <= 256 for levels, most in sizes)
         if FAMILIES[name] not in PRUNING:
             return
-        gone = [1 - np.count_nonzero(layer.weight) / np.prod(layer.dense_shape[1:]) for layer in saved.layers]
+        gone = [1 - np.count_nonzero(layer.weight) / np.prod(layer.dense_shape[1:]) for layer in saved.traces]
         assert max(gone) >= 0.2
         if name in STRUCTURED:
             axis = STRUCTURED[name]
-            lines = [layer.weight.reshape(len(layer.weight), -1).any(axis=1 - axis).sum() for layer in saved.layers]
-            dense = [layer.dense_shape[1 + axis] for layer in saved.layers]
+            lines = [layer.weight.any(axis=1 - axis).sum() for layer in saved.traces]
+            dense = [layer.dense_shape[1 + axis] for layer in saved.traces]
             assert min(left / all_ for left, all_ in zip(lines, dense, strict=True)) <= 0.6
 
     def test_hardens_without_a_single_step(self, name):

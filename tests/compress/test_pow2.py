@@ -152,9 +152,9 @@ def test_saved_integers_run_on_the_shifters_and_equal_the_exact_gemm(name, bits,
     finished = method.finalize()
     saved = compress.read(compress.save(tmp_path / "net", finished, method=method))
     for layer in saved.layers:
-        decoded = layer.weight * layer.weight_scale
-        assert np.array_equal(decoded, finished.get_submodule(layer.name).weight.detach().double().numpy())
-        assert (layer.weight_coding, layer.weight_bits, layer.activation_bits) == ("pow2", bits, 8)
+        weight = finished.get_submodule(layer.name).weight.detach().double().flatten(1).numpy()
+        assert np.array_equal(layer.decoded(), weight)
+        assert (layer.trace.weight_coding, layer.trace.weight_bits, layer.trace.activation_bits) == ("pow2", bits, 8)
     report = accelsim.simulate(workloads.from_checkpoint(tmp_path / "net"), "lowbit/shift-16x16", verify=True)
     assert set(report.layers["array"]) == {"shift"}
 

@@ -60,7 +60,7 @@ def test_deep_compression_leaves_the_printed_share_of_all_weights(network, perce
 
 def test_a_codebook_costs_the_bits_of_its_index():
     found = workloads.load("alexnet", profile="deep_compression")
-    assert [t.coding.stored_weight_bits for t in found] == [8] * 5 + [5] * 3
+    assert [t.number_format.stored_weight_bits for t in found] == [8] * 5 + [5] * 3
     weight = workloads.load("lenet5", profile="deep_compression")["fc2"].weight
     assert len(np.unique(weight)) <= 32
 

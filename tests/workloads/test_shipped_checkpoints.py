@@ -17,7 +17,7 @@ RATES = {target.recipe: target for target in TARGETS}
 LIMIT_BYTES, ALL_LIMIT_BYTES = 1_000_000, 2_000_000
 
 
-def forward(layers: dict[str, compress.LayerRecord], images: np.ndarray) -> np.ndarray:
+def forward(layers: dict[str, compress.SavedLayer], images: np.ndarray) -> np.ndarray:
     """LeNet-5 in numpy from a checkpoint's records: integer sums, scales, ReLU and pooling between; logits (B, 10)."""
     x = images
     for name in ("conv1", "conv2"):
@@ -28,21 +28,22 @@ def forward(layers: dict[str, compress.LayerRecord], images: np.ndarray) -> np.n
     return multiplied(layers["fc2"], x)
 
 
-def quantized(layer: compress.LayerRecord, x: np.ndarray) -> np.ndarray:
-    most = 2 ** (layer.activation_bits - 1) - 1
+def quantized(layer: compress.SavedLayer, x: np.ndarray) -> np.ndarray:
+    most = 2 ** (layer.trace.activation_bits - 1) - 1
     return np.clip(np.rint(x / layer.activation_scale), -most - 1, most)
 
 
-def multiplied(layer: compress.LayerRecord, x: np.ndarray) -> np.ndarray:
+def multiplied(layer: compress.SavedLayer, x: np.ndarray) -> np.ndarray:
     """(B, K) · (N, K)ᵀ on integers, of the columns that are left; the bias rounded to the sums' scale."""
     ints = quantized(layer, x)
-    ints = ints if layer.columns is None else ints[:, layer.columns]
+    columns = layer.inputs if layer.trace.conv is None else layer.trace.conv.columns
+    ints = ints if columns is None else ints[:, columns]
     scale = layer.weight_scale * layer.activation_scale
-    weight = layer.weight.reshape(len(layer.weight), -1).astype(np.float64)
+    weight = layer.trace.weight.astype(np.float64)
     return (ints @ weight.T + np.rint(layer.bias.astype(np.float64) / scale)) * scale
 
 
-def convolved(layer: compress.LayerRecord, x: np.ndarray) -> np.ndarray:
+def convolved(layer: compress.SavedLayer, x: np.ndarray) -> np.ndarray:
     """A 5 x 5 convolution without padding, as the product of its windows."""
     windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3))  # B, C, H, W, R, S
     batch, channels, height, width = windows.shape[:4]
@@ -69,13 +70,13 @@ def test_accuracy_and_rate_are_what_the_manifest_says(name):
     images = data.test_images.double().numpy()
     guessed = np.concatenate([forward(layers, part).argmax(axis=1) for part in np.split(images, 8)])
     assert (guessed == data.test_labels.numpy()).mean() == saved.accuracy
-    nonzero = {n: int(np.count_nonzero(layer.weight)) for n, layer in layers.items()}
+    nonzero = {n: int(np.count_nonzero(layer.trace.weight)) for n, layer in layers.items()}
     assert round(430_500 / sum(nonzero.values()), 3) == facts["whole_rate"]
     assert round(25_500 / (nonzero["conv1"] + nonzero["conv2"]), 3) == facts["conv_rate"]
     target = RATES[name]
     assert facts["conv_rate" if target.rate_of == "conv" else "whole_rate"] >= target.rate - 0.05
     assert facts["command"] == f"accelsim compress lenet5 --recipe {name} --out OUT --seed {facts['seed']}"
-    bits = {layer.weight_bits for layer in saved.layers}
+    bits = {trace.weight_bits for trace in saved.traces}
     assert bits == ({3} if name.endswith("3bit") else {8})
 
 

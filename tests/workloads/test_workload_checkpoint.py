@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from torch import nn
 
 import compress
@@ -37,15 +38,13 @@ def test_traces_carry_the_saved_integers(saved):
     found, stored = workloads.from_checkpoint(saved), compress.read(saved)
     assert found.name == "net"
     assert found.provenance["accuracy"] == 0.5
+    tensors = load_file(saved / "model.safetensors")
     for trace, layer in zip(found, stored.layers, strict=True):
-        assert (trace.name, trace.kind, trace.groups) == (layer.name, layer.kind, layer.groups)
+        assert (trace.name, trace.kind, trace.groups) == (layer.name, layer.trace.kind, layer.trace.groups)
         assert (trace.weight_bits, trace.activation_bits) == (8, 8)
-        assert trace.dense_shape == layer.dense_shape
-        np.testing.assert_array_equal(trace.weight, layer.weight.reshape(len(layer.weight), -1))
-        if trace.conv is not None:
-            np.testing.assert_array_equal(trace.ifmap, layer.ifmap)
-        else:
-            np.testing.assert_array_equal(trace.activation, layer.ifmap[:, layer.columns])
+        assert trace.dense_shape == layer.trace.dense_shape
+        np.testing.assert_array_equal(trace.weight, tensors[f"{trace.name}.weight"])
+        np.testing.assert_array_equal(trace.activation_operand.whole(), tensors[f"{trace.name}.activation"])
 
 
 def test_removed_columns_leave_the_gemm(saved):
@@ -59,14 +58,17 @@ def test_removed_columns_leave_the_gemm(saved):
 def test_the_traces_compute_what_torch_computes_on_the_integers(saved):
     """Padding, stride, groups and kept columns all come through: the exact GEMM equals torch's convolution."""
     report = simulate(workloads.from_checkpoint(saved), SYSTOLIC, verify=True)
-    for layer in compress.read(saved).layers:
-        weight = np.zeros((len(layer.weight), int(np.prod(layer.weight_shape[1:]))), np.int64)
-        kept = slice(None) if layer.columns is None else layer.columns
-        weight[:, kept] = layer.weight.reshape(len(layer.weight), -1)
-        ifmap, filters = (torch.from_numpy(a.astype(np.float64)) for a in (layer.ifmap, weight))
-        if layer.kind == "conv":
-            shape = filters.view(layer.weight_shape)
-            sums = nn.functional.conv2d(ifmap, shape, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+    for layer in compress.read(saved).traces:
+        conv, weight = layer.conv, layer.weight
+        if conv is not None:
+            whole = np.zeros((len(weight), conv.channels * conv.taps), np.int64)
+            whole[:, slice(None) if conv.columns is None else conv.columns] = weight
+            weight = whole
+        inputs = layer.activation if conv is None else layer.ifmap
+        ifmap, filters = (torch.from_numpy(a.astype(np.float64)) for a in (inputs, weight))
+        if conv is not None:
+            shape = filters.view(-1, conv.channels, *conv.kernel)
+            sums = nn.functional.conv2d(ifmap, shape, None, conv.stride, conv.padding, conv.dilation, layer.groups)
             expected = sums.permute(0, 2, 3, 1).reshape(-1, len(weight))
         else:
             expected = ifmap @ filters.T
@@ -126,7 +128,7 @@ def test_bits_of_filters_reach_the_trace_and_the_array(tmp_path):
     trace = workloads.from_checkpoint(save_codes(tmp_path / "net", filter_bits=(3, 2, 1, 2)))["0"]
     assert trace.number_format.filter_bits == (3, 2, 1, 2)
     whole = workloads.from_checkpoint(save_codes(tmp_path / "whole"))["0"]
-    assert whole.coding.filter_bits is None
+    assert whole.number_format.filter_bits is None
     array = {"kind": "bitserial", "rows": 2, "cols": 1, "word_bits": 8}
     machine = {"name": "bits", "array": array}
     fewer, all_bits = (simulate(t, machine, verify=True) for t in (trace, whole))
@@ -138,7 +140,7 @@ def test_bits_of_filters_reach_the_trace_and_the_array(tmp_path):
     ("settings", "told"),
     [
         ({"filter_bits": (3, 2, 1)}, "filter_bits"),
-        ({"filter_bits": (4, 2, 1, 2)}, "from 1 to 3"),
+        ({"filter_bits": (4, 2, 1, 2)}, "1 to 3"),
         ({"filter_bits": (3, 2, 1, 2), "coding": "codebook"}, "uniform"),
     ],
 )
@@ -150,7 +152,7 @@ def test_bits_of_filters_that_cannot_be_are_not_saved(tmp_path, settings, told):
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [([3, 2, 1], "3 numbers; expected 4"), ([9, 2, 1, 2], "at most 3"), ([2, 2, 1, 2], "filter 0"), ("3", "list")],
+    [([3, 2, 1], "are 3; 4 are expected"), ([9, 2, 1, 2], "9; 1 to 3"), ([2, 2, 1, 2], "filter 0"), ("3", "integers")],
 )
 def test_bits_of_filters_in_a_broken_manifest_are_refused(tmp_path, given, told):
     folder = save_codes(tmp_path / "net", filter_bits=(3, 2, 1, 2))

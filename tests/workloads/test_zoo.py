@@ -11,9 +11,10 @@ import workloads
 from accelsim import ConvGeometry, GemmTrace
 from accelsim.errors import UnknownNameError
 from accelsim.trace.operator import Operator
+from accelsim.trace.serialization import brief, restore
 from workloads.models.resnet_cifar import PaddedShortcut
 from workloads.shapes import FOLDER, INPUTS
-from workloads.shapes.entries import entry, operator_entry, restored, restored_operator
+from workloads.shapes.entries import operator_entry, restored_operator
 
 COUNTS = {  # (parameters, MACs of one inference, conv and linear layers)
     "alexnet": (61_100_840, 714_188_480, 8),
@@ -223,12 +224,16 @@ def test_an_entry_gives_back_its_trace():
         GemmTrace("usual", N=5, conv=ConvGeometry(1, 3, 9, 8, (3, 3))),
         GemmTrace("linear", M=2, N=3, K=4),
         GemmTrace("other", M=2, N=3, K=4, groups=2, repeat=3, kind="lstm"),
+        GemmTrace("ternary", M=2, N=3, K=4, weight_bits=2, weight_coding="ternary", operation="mac", dense_groups=3),
+        GemmTrace("book", M=2, N=2, K=4, weight_coding="codebook", codebook_bits=4, dense_shape=(2, 9, 9)),
+        GemmTrace("bits", M=2, N=2, K=4, activation_bits=4, filter_bits=[3, 5]),
     ]
     fields = ("name", "M", "N", "K", "groups", "kind", "repeat", "conv", "dense_shape", "dense_groups")
+    fields += ("number_format", "operation")
     for trace in traces:
-        back = restored(entry(trace))
+        back = restore(brief(trace), "", {}, "a shape", whole=False)
         assert [getattr(back, field) for field in fields] == [getattr(trace, field) for field in fields]
-    assert entry(traces[2]) == {"name": "linear", "M": 2, "N": 3, "K": 4}
+    assert brief(traces[2]) == {"name": "linear", "M": 2, "N": 3, "K": 4}
 
 
 def test_an_entry_gives_back_its_operator():

@@ -65,8 +65,8 @@ def _read(folder: Path) -> tuple[list[list[str]], np.ndarray]:
 def _encoded(texts: list[list[str]], known: dict[str, int], length: int) -> np.ndarray:
     ids = np.zeros((len(texts), length), np.int64)
     for row, words in zip(ids, texts, strict=True):
-        kept = [known.get(word, 1) for word in words[:length]]
-        row[length - len(kept) :] = kept
+        word_ids = [known.get(word, 1) for word in words[:length]]
+        row[length - len(word_ids) :] = word_ids
     return ids
 
 

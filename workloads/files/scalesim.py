@@ -52,17 +52,17 @@ def from_scalesim_csv(path: str | Path, batch: int = 1) -> Workload:
 def _lines(text: str, where: str) -> list[tuple[int, list[str]]]:
     """(line number, cells) of every line that holds anything, the empty cell behind a last comma dropped."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
-    found = []
+    lines = []
     try:
         for cells in reader:
             stripped = [cell.strip() for cell in cells]
             if any(stripped):
-                found.append((reader.line_num, stripped[:-1] if stripped[-1] == "" else stripped))
+                lines.append((reader.line_num, stripped[:-1] if stripped[-1] == "" else stripped))
     except csv.Error as error:
         raise FileFormatError(f"{where} line {reader.line_num}: not valid CSV: {error}") from error
-    if not found:
+    if not lines:
         raise FileFormatError(f"{where} is empty; a header and at least one layer are expected")
-    return found
+    return lines
 
 
 def _columns(header: list[str], where: str) -> tuple[str, ...]:

@@ -29,11 +29,11 @@ def load_state(model: nn.Module, path: str | Path, network: str) -> None:
     dropped = DROPPED.get(network, ())
     state = {key: value for key, value in state.items() if not key.startswith(dropped or ("\0",))}
     try:
-        found = model.load_state_dict(state, strict=False)
+        outcome = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise FileFormatError(f"{where} do not fit {network}: {_mismatch(model, state, error)}") from error
-    missing = [key for key in found.missing_keys if not key.endswith("num_batches_tracked")]
-    parts = [f"{what} {_some(keys)}" for what, keys in (("lack", missing), ("hold", found.unexpected_keys)) if keys]
+    missing = [key for key in outcome.missing_keys if not key.endswith("num_batches_tracked")]
+    parts = [f"{what} {_some(keys)}" for what, keys in (("lack", missing), ("hold", outcome.unexpected_keys)) if keys]
     if parts:
         raise FileFormatError(f"{where} do not fit {network}: they {' and '.join(parts)}")
 

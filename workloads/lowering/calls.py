@@ -125,6 +125,6 @@ def operation(target: Any) -> str:
 
 def bound(target: Any, args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Every argument of an overload's schema by name, defaults where the call is silent."""
-    found = {argument.name: argument.default_value for argument in target._schema.arguments}
-    found |= dict(zip(found, args, strict=False))
-    return found | dict(kwargs)
+    values_by_name = {argument.name: argument.default_value for argument in target._schema.arguments}
+    values_by_name |= dict(zip(values_by_name, args, strict=False))
+    return values_by_name | dict(kwargs)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import TraceError
 from accelsim.trace.conv import ConvGeometry, Pair
+from accelsim.trace.gemm import GemmTrace
 from workloads.lowering.calls import Call, Value
 from workloads.lowering.items import Gemm, Item, Work
 
@@ -31,13 +32,9 @@ def convolution(call: Call) -> list[Item] | None:
     channels = weight.shape[1] * groups
     return [
         Gemm(
-            name,
-            "conv",
+            GemmTrace(name, N=weight.shape[0] // groups, groups=groups, conv=geometry),
             (inputs,),
             call.output,
-            N=weight.shape[0] // groups,
-            groups=groups,
-            conv=geometry,
             weight=lambda: _real(weight).flatten(1),
             activation=lambda: _real(inputs).reshape(batch, channels, height, width),
             fold=True,
@@ -67,9 +64,8 @@ def transposed_convolution(call: Call) -> list[Item] | None:
     def pixels() -> torch.Tensor:
         return _real(inputs).reshape(batch, groups * channels, -1).transpose(1, 2).reshape(rows, groups * channels)
 
-    gemm = Gemm(
-        name, "conv", (inputs,), products, N=taps, M=rows, K=channels, groups=groups, weight=matrix, activation=pixels
-    )
+    layer = GemmTrace(name, N=taps, M=rows, K=channels, groups=groups, kind="conv")
+    gemm = Gemm(layer, (inputs,), products, weight=matrix, activation=pixels)
     bias = call.arguments["bias"]
     count = products.elements
     sums = Work(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import lane_operations
 from workloads.lowering.calls import Value
@@ -19,43 +18,37 @@ Tensors = Callable[[], "torch.Tensor"]
 
 @dataclass(eq=False)
 class Gemm:
-    """A GEMM as `GemmTrace` has it, before integers are made.
+    """A GEMM before its integers are made: `layer` is its shape under the name that the model gives it.
 
     `weight` gives real numbers (groups·N, K), `activation` (M, groups·K) or a convolution's ifmap (B, C, H, W); they
     are asked for only where the model runs on real numbers, the activation at once and the weight later, which is
     then a parameter or its view. `of_activations`: the weight operand is an activation.
     """
 
-    name: str
-    kind: str
+    layer: GemmTrace
     reads: tuple[Value, ...]
     writes: Value
-    N: int
-    M: int = 0
-    K: int = 0
-    groups: int = 1
-    conv: ConvGeometry | None = None
-    repeat: int = 1
     weight: Tensors | None = None
     activation: Tensors | None = None
     of_activations: bool = False
     fold: bool = False  # whether a batch norm or a bias that follows can become a part of it
 
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    def rename(self, name: str) -> None:
+        """Give the layer another name."""
+        self.layer = replace(self.layer, name=name)
+
     def takes(self, work: Work) -> bool:
         """Whether an operator on its outputs is part of it: a batch norm of its filters, or their bias."""
-        filters = self.groups * self.N
+        filters = self.layer.groups * self.layer.N
         if work.scale is not None:
-            flat = self.conv is not None or len(self.writes.shape) == 2
+            flat = self.layer.conv is not None or len(self.writes.shape) == 2
             return self.fold and flat and work.parameters == 2 * filters
         return self.fold and work.op == "bias" and work.parameters == filters
-
-    def shape(self) -> GemmTrace:
-        """The trace without integers."""
-        rows, reduction = (None, None) if self.conv is not None else (self.M, self.K)
-        return GemmTrace(
-            self.name, M=rows, N=self.N, K=reduction, groups=self.groups, kind=self.kind, conv=self.conv,
-            repeat=self.repeat,
-        )  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -84,7 +77,7 @@ Item = Gemm | Work
 def elementwise(
     name: str, op: str, reads: tuple[Value, ...], writes: Value, *, window: int = 1, rows: int = 0, parameters: int = 0
 ) -> Work:
-    """An operator whose work is what `accelsim.operator.OPS` says of it, for the elements that it writes."""
+    """An operator whose work is what `accelsim.trace.operator.OPS` says of it, for the elements that it writes."""
     from accelsim.trace.operator import OPS
 
     work = lane_operations(op, writes.elements, window, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from accelsim.trace.gemm import GemmTrace
 from workloads.lowering.calls import Call, Value, joined
 from workloads.lowering.items import Gemm, Item, elementwise
 
@@ -61,7 +62,7 @@ def _by_constant(call: Call, inputs: Value, weight: Value, transposed: bool) -> 
 
     rows = inputs.elements // reduction
     return Gemm(
-        call.layer(weight), "linear", (inputs,), call.output, N=filters, M=rows, K=reduction,
+        GemmTrace(call.layer(weight), M=rows, N=filters, K=reduction), (inputs,), call.output,
         weight=matrix, activation=lambda: _real(inputs).reshape(rows, reduction), fold=True,
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ def _of_constant(call: Call, weight: Value, inputs: Value) -> Gemm:
     filters, reduction = weight.shape
     rows = inputs.elements // reduction
     return Gemm(
-        call.layer(weight), "linear", (inputs,), call.output, N=filters, M=rows, K=reduction,
+        GemmTrace(call.layer(weight), M=rows, N=filters, K=reduction), (inputs,), call.output,
         weight=lambda: _real(weight), activation=lambda: _real(inputs).reshape(reduction, rows).t(),
     )  # fmt: skip
 
@@ -89,11 +90,11 @@ def _stacked(call: Call, left: Value, right: Value) -> Gemm:
         return _real(value).reshape(own).expand(*stack, *shape).reshape(groups, *shape)
 
     constant = right.constant
+    name = call.layer(right) if constant and right.parameter else joined(call.module, "matmul")
+    kind = "linear" if constant or left.constant else "attention"
     return Gemm(
-        call.layer(right) if constant and right.parameter else joined(call.module, "matmul"),
-        "linear" if constant or left.constant else "attention",
+        GemmTrace(name, M=rows, N=filters, K=reduction, groups=groups, kind=kind),
         tuple(v for v in (left, right) if not v.constant), call.output,
-        N=filters, M=rows, K=reduction, groups=groups,
         weight=lambda: spread(right, (reduction, filters)).transpose(1, 2).reshape(groups * filters, reduction),
         activation=lambda: spread(left, (rows, reduction)).transpose(0, 1).reshape(rows, groups * reduction),
         of_activations=not constant,
@@ -132,12 +133,13 @@ def attention(call: Call) -> list[Item]:
         if isinstance(mask, Value):
             bias = _real(mask).expand(*stack, rows, keys).reshape(groups, rows, keys)
             scaled = scaled.masked_fill(~bias, float("-inf")) if bias.dtype == torch.bool else scaled + bias
-        found: torch.Tensor = scaled.softmax(-1).nan_to_num()
-        return found
+        shares_of_keys: torch.Tensor = scaled.softmax(-1).nan_to_num()
+        return shares_of_keys
 
     items: list[Item] = [
         Gemm(
-            f"{name}.scores", "attention", (query, key), scores, N=keys, M=rows, K=reduction, groups=groups,
+            GemmTrace(f"{name}.scores", M=rows, N=keys, K=reduction, groups=groups, kind="attention"),
+            (query, key), scores,
             weight=lambda: spread(key).reshape(groups * keys, reduction),
             activation=lambda: spread(query).transpose(0, 1).reshape(rows, groups * reduction),
             of_activations=True,
@@ -145,14 +147,15 @@ def attention(call: Call) -> list[Item]:
         elementwise(f"{name}.scale", "scale", (scores,), scores),
     ]  # fmt: skip
     if isinstance(mask, Value) or call.arguments.get("is_causal"):
-        held = mask.elements if isinstance(mask, Value) and mask.constant else 0
+        constants = mask.elements if isinstance(mask, Value) and mask.constant else 0
         masked = (scores, mask) if isinstance(mask, Value) and not mask.constant else (scores,)
         op = "add" if len(masked) == 2 else "bias"
-        items.append(elementwise(f"{name}.mask", op, masked, scores, parameters=held))
+        items.append(elementwise(f"{name}.mask", op, masked, scores, parameters=constants))
     items.append(elementwise(f"{name}.softmax", "softmax", (scores,), shares, rows=groups * rows))
     items.append(
         Gemm(
-            f"{name}.context", "attention", (shares, value), call.output, N=width, M=rows, K=keys, groups=groups,
+            GemmTrace(f"{name}.context", M=rows, N=width, K=keys, groups=groups, kind="attention"),
+            (shares, value), call.output,
             weight=lambda: spread(value).transpose(1, 2).reshape(groups * width, keys),
             activation=lambda: probabilities().transpose(0, 1).reshape(rows, groups * keys),
             of_activations=True,

@@ -90,21 +90,21 @@ def of_layer(given: T | Mapping[str, T], layer: str, otherwise: T) -> T:
 def _largest(values: torch.Tensor, what: str) -> float:
     """max|values|; TraceError where one is NaN or infinite."""
     least, most = (float(v) for v in values.detach().aminmax())
-    found = max(abs(least), abs(most))
-    if not np.isfinite(found):
+    result = max(abs(least), abs(most))
+    if not np.isfinite(result):
         raise TraceError(f"{what} holds NaN or infinite values; finite ones are expected")
-    return found
+    return result
 
 
 def _integers(values: torch.Tensor, scale: Any, bits: int) -> np.ndarray:
     """round(values / scale), clipped to two's complement, part by part; `scale` is one number or one a row."""
     flat = values.detach().cpu().contiguous()
-    found = np.empty(tuple(flat.shape), np.int8 if bits <= 8 else np.int16)
+    result = np.empty(tuple(flat.shape), np.int8 if bits <= 8 else np.int16)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     step = max(1, PART // max(1, flat[0].numel()))
     for start in range(0, len(flat), step):
         part = flat[start : start + step].numpy().astype(np.float64)
         by = scale[start : start + step, None] if np.ndim(scale) else scale
         np.rint(np.divide(part, by, out=part), out=part)
-        found[start : start + step] = np.clip(part, low, high, out=part)
-    return found if bits <= 8 else smallest_integers(found)
+        result[start : start + step] = np.clip(part, low, high, out=part)
+    return result if bits <= 8 else smallest_integers(result)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import lane_operations
 from workloads.lowering.calls import Call, Value, joined
 from workloads.lowering.items import Gemm, Item, Work
@@ -73,10 +74,9 @@ def _part(
     from_hidden = Value(f"{call.output.name}:{part.name}:hidden", (batch, of_hidden.shape[0]))
 
     def gemm(name: str, weight: Value, writes: Value, rows: int, repeat: int, activation: Any) -> Gemm:
-        return Gemm(
-            f"{part.name}.{name}", short, reads, writes, N=weight.shape[0], M=rows, K=weight.shape[1], repeat=repeat,
-            weight=lambda: _real(weight), activation=activation,
-        )  # fmt: skip
+        filters, reduction = weight.shape
+        layer = GemmTrace(f"{part.name}.{name}", M=rows, N=filters, K=reduction, kind=short, repeat=repeat)
+        return Gemm(layer, reads, writes, weight=lambda: _real(weight), activation=activation)
 
     items: list[Item] = [
         gemm("input", of_input, from_input, steps * batch, 1, part.inputs),
@@ -107,13 +107,13 @@ def _parts(call: Call) -> list[Part]:
     each = len(parameters) // (layers * directions)
     base = _name(call, parameters[0])
     run = lru_cache(maxsize=1)(partial(_states, call, layers, directions, each))
-    found = []
+    result = []
     for index in range(layers * directions):
         layer, direction = divmod(index, directions)
         name = joined(base, f"l{layer}" if layer else "", "reverse" if direction else "")
         own = parameters[index * each : (index + 1) * each]
-        found.append(Part(name, own, partial(_pick, run, index, 0), partial(_pick, run, index, 1)))
-    return found
+        result.append(Part(name, own, partial(_pick, run, index, 0), partial(_pick, run, index, 1)))
+    return result
 
 
 def _pick(run: Callable[[], list[tuple[torch.Tensor, torch.Tensor]]], part: int, side: int) -> torch.Tensor:
@@ -127,7 +127,7 @@ def _states(call: Call, layers: int, directions: int, each: int) -> list[tuple[t
     function = getattr(torch, call.op)
     sequence = _steps_first(_real(call.arguments["input"]), call.arguments["batch_first"])
     starts = call.arguments["hx"]
-    found = []
+    result = []
     for layer in range(layers):
         of_layer = slice(layer * directions, (layer + 1) * directions)
         start = [_three(_real(s))[of_layer] for s in (starts if isinstance(starts, list) else [starts])]
@@ -139,9 +139,9 @@ def _states(call: Call, layers: int, directions: int, each: int) -> list[tuple[t
             ordered = part.flip(0) if direction else part
             states = torch.cat([start[0][direction : direction + 1], ordered[:-1]])
             rows = sequence.flip(0) if direction else sequence
-            found.append((rows.flatten(0, 1), states.flatten(0, 1)))
+            result.append((rows.flatten(0, 1), states.flatten(0, 1)))
         sequence = out
-    return found
+    return result
 
 
 def _three(state: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Lowering = Callable[[Call], "list[Item] | None"]
 
-UNARY: Mapping[str, str] = {  # op of one activation -> its key in accelsim.operator.OPS
+UNARY: Mapping[str, str] = {  # op of one activation -> its key in accelsim.trace.operator.OPS
     "relu": "relu", "clamp": "clip", "clamp_min": "relu", "clamp_max": "relu", "leaky_relu": "leaky_relu",
     "prelu": "prelu", "threshold": "relu",
     "hardsigmoid": "hard_sigmoid", "hardswish": "hard_swish", "abs": "abs", "neg": "neg", "square": "scale",
@@ -71,12 +71,12 @@ def binary(call: Call) -> list[Item]:
     """Arithmetic of two tensors, one of which may be a constant; a tensor read twice is read once."""
     two, one = BINARY[call.op]
     activations = tuple({value.name: value for value in call.activations()}.values())
-    held = sum(value.elements for value in call.values() if value.constant)
+    constants = sum(value.elements for value in call.values() if value.constant)
     if len(activations) == 1 and len(call.activations()) == 2:  # x · x reads one tensor, with the cost of a product
         work = elementwise(call.label(), two, activations, call.output)
         return [work]
     op = two if len(activations) > 1 else one
-    return [elementwise(call.label(), op, activations, call.output, parameters=held)]
+    return [elementwise(call.label(), op, activations, call.output, parameters=constants)]
 
 
 def pool(call: Call) -> list[Item]:
@@ -130,8 +130,8 @@ def normalisation(op: str) -> Lowering:
     def lowered(call: Call) -> list[Item]:
         inputs = call.arguments["input"] if "input" in call.arguments else call.activations()[0]
         rows = _normalised_rows(op, call, inputs)
-        held = sum(v.elements for v in call.parameters())
-        return [elementwise(call.label(), op, (inputs,), call.output, rows=rows, parameters=held)]
+        constants = sum(v.elements for v in call.parameters())
+        return [elementwise(call.label(), op, (inputs,), call.output, rows=rows, parameters=constants)]
 
     return lowered
 
@@ -196,8 +196,8 @@ def upsample(call: Call) -> list[Item]:
 
 def _plain(call: Call, op: str) -> Work:
     """An operator of one activation; whatever else it reads is a parameter."""
-    held = sum(v.elements for v in call.values() if v.constant)
-    return elementwise(call.label(), op, (call.activations()[0],), call.output, parameters=held)
+    constants = sum(v.elements for v in call.values() if v.constant)
+    return elementwise(call.label(), op, (call.activations()[0],), call.output, parameters=constants)
 
 
 def _real(value: Value) -> torch.Tensor:

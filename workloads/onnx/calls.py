@@ -12,7 +12,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, TypeProto, ValueInfoProt
 
 from accelsim.errors import FileFormatError, MissingFileError, TraceError
 from workloads.lowering.calls import Call, Value
-from workloads.onnx.files import Tensors, check_names, opsets, outer_names, read_model, short, told
+from workloads.onnx.files import Tensors, check_names, label, opsets, outer_names, read_model, short
 from workloads.onnx.names import Names
 from workloads.onnx.nodes import Node, code_of, less_zero_point
 from workloads.onnx.operators import FREE, OPERATORS
@@ -64,11 +64,11 @@ class OnnxCalls:
         elif sides and batch not in (1, sides[0]):
             raise FileFormatError(f"{self.where}: input {value.name[:80]!r} is for a batch of {sides[0]}, not {batch}")
         sides = [self.sizes.get(s, s) if isinstance(s, str) else s for s in sides]
-        for axis, found in enumerate(sides):
-            if not isinstance(found, int) or found < 1:
+        for axis, size in enumerate(sides):
+            if not isinstance(size, int) or size < 1:
                 raise FileFormatError(
-                    f"{self.where}: dimension {axis} of input {value.name[:80]!r} is {found or 'open'!r:.60}; give its "
-                    f"size with dimensions={{{found or 'name'!r:.60}: ...}}"
+                    f"{self.where}: dimension {axis} of input {value.name[:80]!r} is {size or 'open'!r:.60}; give its "
+                    f"size with dimensions={{{size or 'name'!r:.60}: ...}}"
                 )
         return tensor_type(tensor.elem_type, sides)
 
@@ -127,10 +127,10 @@ class _Walk:
             self._branch(node)
             return
         if any(a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for a in node.attribute):
-            raise TraceError(f"{told(node)} is control flow; a model without can be lowered")
+            raise TraceError(f"{label(node)} is control flow; a model without can be lowered")
         for name in node.input:
             if name and name not in self.known:
-                raise FileFormatError(f"{told(node)} reads {name[:80]!r}, which nothing makes")
+                raise FileFormatError(f"{label(node)} reads {name[:80]!r}, which nothing makes")
         given = {name: self.known[name] for name in node.input if name}
         outputs = self._outputs(node, given)
         self.known |= {known.name: known for known in outputs}
@@ -143,14 +143,14 @@ class _Walk:
         """The branch that a constant condition takes, as if it stood there."""
         condition = self.known.get(node.input[0]) if node.input else None
         if condition is None or not condition.constant or condition.numbers is None:
-            raise TraceError(f"{told(node)} is control flow that depends on data; a model without can be lowered")
+            raise TraceError(f"{label(node)} is control flow that depends on data; a model without can be lowered")
         wanted = "then_branch" if bool(condition.array().reshape(-1)[0]) else "else_branch"
         taken = next((a.g for a in node.attribute if a.name == wanted), GraphProto())
         self._begin(taken)
         for inner in taken.node:
             self._node(inner)
         if len(taken.output) != len(node.output) or any(v.name not in self.known for v in taken.output):
-            raise FileFormatError(f"{told(node)} has a branch that does not make its {len(node.output)} outputs")
+            raise FileFormatError(f"{label(node)} has a branch that does not make its {len(node.output)} outputs")
         for name, value in zip(node.output, taken.output, strict=True):
             self.known[name] = self.known[value.name]
 
@@ -159,29 +159,29 @@ class _Walk:
         names = [name for name in node.output if name]
         if not all(name in self.model.types for name in names):
             domain = "" if node.domain == "ai.onnx" else node.domain
-            found = dict(inferred(node, given, self.model.versions)) if domain == "" else {}
-            if not found or not all(_is_whole(found.get(n)) for n in names):
-                whole = {n: t for n, t in found.items() if _is_whole(t)}
-                found |= self._guessed(node, names) | whole
-            self.model.types |= found
+            result = dict(inferred(node, given, self.model.versions)) if domain == "" else {}
+            if not result or not all(_is_whole(result.get(n)) for n in names):
+                whole = {n: t for n, t in result.items() if _is_whole(t)}
+                result |= self._guessed(node, names) | whole
+            self.model.types |= result
         constant = all(known.constant for known in given.values()) or node.op_type in OF_SHAPES
         parameter = next((k.parameter for k in given.values() if k.parameter), "") if constant else ""
-        maker = told(node)
+        maker = label(node)
         return [Known(n, self.model.types.get(n), constant, parameter, maker=maker) for n in names]
 
     def _guessed(self, node: NodeProto, names: Sequence[str]) -> dict[str, TypeProto]:
         """Types where ONNX infers none: those that the file declares, or those of operators that keep a shape."""
-        found = {}
+        result = {}
         for name in names:
             declared = self.model.declared.get(name)
             if declared is not None and declared.tensor_type.HasField("shape"):
                 sides = [side(d) for d in declared.tensor_type.shape.dim]
                 sides = [self.model.sizes.get(s, s) if isinstance(s, str) else s for s in sides]
-                found[name] = tensor_type(declared.tensor_type.elem_type, sides)
-        if node.domain == ORT and names and names[0] not in found:
+                result[name] = tensor_type(declared.tensor_type.elem_type, sides)
+        if node.domain == ORT and names and names[0] not in result:
             guess = _shape_of_ort(node, self.known)
-            found |= {} if guess is None else {names[0]: guess}
-        return found
+            result |= {} if guess is None else {names[0]: guess}
+        return result
 
     def _number(self, node: NodeProto, given: Mapping[str, Known], outputs: Sequence[Known]) -> None:
         """Numbers of constants, computed when asked for, and, where the model runs on real ones, of all at once."""
@@ -196,8 +196,8 @@ class _Walk:
             for place, known in enumerate(outputs):
                 known.numbers = partial(self._computed, node, given, outputs, place)
         elif self.inputs is not None:
-            found = self._compute(node, given, outputs)
-            for known, array in zip(outputs, found, strict=True):
+            result = self._compute(node, given, outputs)
+            for known, array in zip(outputs, result, strict=True):
                 known.numbers = partial(_same, array)
 
     def _computed(
@@ -212,25 +212,27 @@ class _Walk:
         """The integers behind a dequantized tensor, also after its elements were only put in another order."""
         if not outputs or not node.input or node.input[0] not in given:
             return
-        source, made = given[node.input[0]], outputs[0]
+        source, written = given[node.input[0]], outputs[0]
         if node.op_type == "DequantizeLinear":
             scale, zero = ((given.get(node.input[i]) if i < len(node.input) else None) for i in (1, 2))
-            made.code = code_of(source, scale, zero)
+            written.code = code_of(source, scale, zero)
             axis, block = (
                 (next((a.i for a in node.attribute if a.name == n), d)) for n, d in (("axis", 1), ("block_size", 0))
             )
-            if made.code is not None and source.numbers is not None:
-                made.integers = _lazily(partial(less_zero_point, source, zero, axis, block), source.constant)
+            if written.code is not None and source.numbers is not None:
+                written.integers = _lazily(partial(less_zero_point, source, zero, axis, block), source.constant)
         elif node.op_type in KEEPS_CODE and source.code is not None and source.integers is not None:
-            made.code = source.code
+            written.code = source.code
             others = {n: k for n, k in given.items() if n != source.name}
-            made.integers = _lazily(partial(self._reordered, node, source.integers, others, made), source.constant)
+            written.integers = _lazily(
+                partial(self._reordered, node, source.integers, others, written), source.constant
+            )
         elif node.op_type in KEEPS_CODE and source.code is not None:
-            made.code = source.code
+            written.code = source.code
 
-    def _reordered(self, node: NodeProto, integers: Any, others: Mapping[str, Known], made: Known) -> np.ndarray:
+    def _reordered(self, node: NodeProto, integers: Any, others: Mapping[str, Known], written: Known) -> np.ndarray:
         arrays = {node.input[0]: integers(), **{n: k.array() for n, k in others.items()}}
-        return computed(node, arrays, self.model.versions, [made])[0]
+        return computed(node, arrays, self.model.versions, [written])[0]
 
     def _call(self, node: NodeProto, outputs: list[Known]) -> None:
         given = [self.known[name] if name else None for name in node.input]
@@ -244,7 +246,7 @@ class _Walk:
             raise
         except (IndexError, KeyError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError) as error:
             # a node with attributes or ranks that its operator does not have; no lowering looks for each of them
-            raise FileFormatError(f"{told(node)} is malformed: {short(error)}") from error
+            raise FileFormatError(f"{label(node)} is malformed: {short(error)}") from error
 
 
 def _plain_call(node: Node) -> Call:
@@ -260,8 +262,8 @@ def _plain_call(node: Node) -> Call:
 def _soft(known: Known) -> Value:
     """A value of which the shape does not matter; only floating constants of several numbers count as parameters."""
     shape = known.known_shape() or ()
-    held = known.parameter if known.kind in (1, 10, 11, 16) and len(shape) > 1 else ""
-    return Value(known.name, shape, known.constant, held)
+    own_parameter = known.parameter if known.kind in (1, 10, 11, 16) and len(shape) > 1 else ""
+    return Value(known.name, shape, known.constant, own_parameter)
 
 
 def _is_whole(kind: TypeProto | None) -> bool:

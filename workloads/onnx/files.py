@@ -126,9 +126,11 @@ class Tensors:
         if tensor.data_location == TensorProto.EXTERNAL:
             self._external(tensor)
             return
-        expected, held = math.prod(tensor.dims), _held(tensor)
-        if held is not None and held != expected:
-            raise FileFormatError(f"{name} of shape {list(tensor.dims)} holds {held} numbers; {expected} are expected")
+        expected, stored_count = math.prod(tensor.dims), _held(tensor)
+        if stored_count is not None and stored_count != expected:
+            raise FileFormatError(
+                f"{name} of shape {list(tensor.dims)} holds {stored_count} numbers; {expected} are expected"
+            )
 
     def array(self, tensor: TensorProto) -> np.ndarray:
         """A tensor's numbers. FileFormatError where they cannot be read."""
@@ -178,8 +180,8 @@ def _bits(tensor: TensorProto) -> int:
     """Bits of one element; 0 for texts."""
     if tensor.data_type == TensorProto.STRING:
         return 0
-    found = NARROW_BITS.get(tensor.data_type)
-    return found or 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    narrow = NARROW_BITS.get(tensor.data_type)
+    return narrow or 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
 
 
 def _held(tensor: TensorProto) -> int | None:
@@ -192,9 +194,9 @@ def _held(tensor: TensorProto) -> int | None:
         return len(tensor.raw_data) * 8 // bits if len(tensor.raw_data) * 8 % bits == 0 else -1
     if tensor.data_type in NARROW_BITS:
         return None
-    held = getattr(tensor, onnx.helper.tensor_dtype_to_field(tensor.data_type))
+    numbers = getattr(tensor, onnx.helper.tensor_dtype_to_field(tensor.data_type))
     pairs = tensor.data_type in (TensorProto.COMPLEX64, TensorProto.COMPLEX128)
-    return len(held) // 2 if pairs else len(held)
+    return len(numbers) // 2 if pairs else len(numbers)
 
 
 def check_names(model: ModelProto, where: str) -> None:
@@ -202,11 +204,11 @@ def check_names(model: ModelProto, where: str) -> None:
     graph = model.graph
     stored = [tensor.name for tensor in graph.initializer]
     given = [value.name for value in graph.input if value.name not in set(stored)]
-    made = [name for node in graph.node for name in node.output if name]
-    twice = next((name for name, count in Counter(stored + given + made).items() if count > 1), None)
+    produced = [name for node in graph.node for name in node.output if name]
+    twice = next((name for name, count in Counter(stored + given + produced).items() if count > 1), None)
     if twice is not None:
         raise FileFormatError(f"{where}: value {twice[:80]!r} is made more than once; each needs its own name")
-    later, known = set(made), {"", *stored, *given}
+    later, known = set(produced), {"", *stored, *given}
     for node in graph.node:
         _check_inputs(node, known, later, where)
         known.update(node.output)
@@ -221,10 +223,10 @@ def _check_inputs(node: NodeProto, known: set[str], later: set[str], where: str)
         reason = (
             "which a later node makes: nodes out of order or in a cycle" if name in later else "which nothing makes"
         )
-        raise FileFormatError(f"{where}: {told(node)} reads {name[:80]!r}, {reason}")
+        raise FileFormatError(f"{where}: {label(node)} reads {name[:80]!r}, {reason}")
 
 
-def told(node: NodeProto) -> str:
+def label(node: NodeProto) -> str:
     """A node as messages name it."""
     kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
     return f"node {(node.name or ', '.join(node.output))[:80]!r} ({kind[:80]})"

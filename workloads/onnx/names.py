@@ -43,8 +43,8 @@ class Names:
         return self._layers[key]
 
     def _proposed(self, node: NodeProto, parameter: str) -> str:
-        found = _WEIGHT.match(parameter)
-        name = found["layer"].replace("/", ".") if found else module_path(node)
+        matched = _WEIGHT.match(parameter)
+        name = matched["layer"].replace("/", ".") if matched else module_path(node)
         return name[:LONGEST] or self._numbered(node)
 
     def _numbered(self, node: NodeProto, before: str = "") -> str:

@@ -11,7 +11,7 @@ from onnx import NodeProto, helper
 
 from accelsim.errors import FileFormatError
 from workloads.lowering.calls import Call, Value
-from workloads.onnx.files import told
+from workloads.onnx.files import label
 from workloads.onnx.names import Names, module_path
 from workloads.onnx.values import INTEGERS, Code, Known
 
@@ -47,18 +47,18 @@ class Node:
 
     def attribute(self, name: str, otherwise: Any = None) -> Any:
         """An attribute's value: a number, a text, a list."""
-        found = self.attributes.get(name)
-        if found is None:
+        result = self.attributes.get(name)
+        if result is None:
             return otherwise
-        value = helper.get_attribute_value(found)
+        value = helper.get_attribute_value(result)
         if name in SIZES and (min(value, default=1) if isinstance(value, Sequence) else value) < 1:
-            raise FileFormatError(f"{name} of {self.told} is {value}; 1 or more is expected")
+            raise FileFormatError(f"{name} of {self.label} is {value}; 1 or more is expected")
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The node as messages name it."""
-        return told(self.proto)
+        return label(self.proto)
 
     def has(self, index: int) -> bool:
         """Whether the node has this input."""
@@ -66,10 +66,10 @@ class Node:
 
     def known(self, index: int) -> Known:
         """An input; FileFormatError where the node lacks it."""
-        found = self.given[index] if index < len(self.given) else None
-        if found is None:
-            raise FileFormatError(f"{self.told} lacks its input {index}")
-        return found
+        result = self.given[index] if index < len(self.given) else None
+        if result is None:
+            raise FileFormatError(f"{self.label} lacks its input {index}")
+        return result
 
     def numbers(self, index: int) -> np.ndarray | None:
         """The numbers of a constant input, None where there is no such input or it is no constant."""
@@ -100,8 +100,8 @@ class Node:
     def _coded(self, known: Known, code: Code | None, integers: Callable[[], np.ndarray] | None) -> CodedValue:
         source = known.numbers if integers is None else integers
         tensor = _tensor(source()) if self.real and known.numbers is not None and source is not None else None
-        kept = Known(known.name, known.type, known.constant, numbers=integers, maker=known.maker)
-        return CodedValue(known.name, known.shape(), known.constant, known.parameter, tensor, code, kept)
+        integer_value = Known(known.name, known.type, known.constant, numbers=integers, maker=known.maker)
+        return CodedValue(known.name, known.shape(), known.constant, known.parameter, tensor, code, integer_value)
 
     def real_value(self, index: int) -> Value:
         """An input with its real numbers where they are asked for."""
@@ -138,15 +138,15 @@ def less_zero_point(known: Known, zero: Known | None, axis: int, block: int = 0)
 
     FileFormatError where there are not as many zero points as that takes.
     """
-    found = known.array().astype(np.int32)
+    result = known.array().astype(np.int32)
     if zero is None:
-        return found
+        return result
     points = zero.array().astype(np.int32)
     try:
-        return np.asarray(found - _spread(points, found.shape, axis, block))
+        return np.asarray(result - _spread(points, result.shape, axis, block))
     except (ValueError, IndexError, ArithmeticError) as error:  # numpy's own, of shapes and of an axis out of range
         raise FileFormatError(
-            f"the zero points {points.shape} of {known.name[:80]!r} {found.shape} do not fit along its axis {axis}"
+            f"the zero points {points.shape} of {known.name[:80]!r} {result.shape} do not fit along its axis {axis}"
         ) from error
 
 
@@ -165,9 +165,9 @@ def _plain(known: Known | None) -> Any:
     """A constant's numbers as JSON holds them."""
     if known is None or not known.constant or known.numbers is None:
         return None
-    found = known.array()
-    kind = np.int64 if np.issubdtype(found.dtype, np.integer) or found.dtype.kind == "V" else np.float64
-    return found.astype(kind).reshape(-1)[0].item() if found.size == 1 else found.astype(kind).tolist()
+    result = known.array()
+    kind = np.int64 if np.issubdtype(result.dtype, np.integer) or result.dtype.kind == "V" else np.float64
+    return result.astype(kind).reshape(-1)[0].item() if result.size == 1 else result.astype(kind).tolist()
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

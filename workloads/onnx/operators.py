@@ -49,16 +49,16 @@ INTERPOLATION = {"linear": {1: "linear1d", 2: "bilinear2d", 3: "trilinear3d"}, "
 
 def unary(node: Node) -> list[Call]:
     """One activation in, whatever else it reads is a parameter."""
-    held = [node.value(1)] if node.proto.op_type == "PRelu" and node.has(1) else []
-    return [node.call(UNARY[node.proto.op_type], {"self": node.value(0), "weight": held})]
+    parameters = [node.value(1)] if node.proto.op_type == "PRelu" and node.has(1) else []
+    return [node.call(UNARY[node.proto.op_type], {"self": node.value(0), "weight": parameters})]
 
 
 def clip(node: Node) -> list[Call]:
     """`Clip`: bounds from 0 to 6 are ReLU6, 0 alone is ReLU."""
     bounds: list[float | None] = []
     for index, name in ((1, "min"), (2, "max")):
-        found = node.numbers(index)
-        bounds.append(node.attribute(name) if found is None or found.size != 1 else float(found.reshape(-1)[0]))
+        stored = node.numbers(index)
+        bounds.append(node.attribute(name) if stored is None or stored.size != 1 else float(stored.reshape(-1)[0]))
     arguments = {"self": node.value(0), "min_val": bounds[0], "max_val": bounds[1]}
     if bounds == [0, 6]:
         return [node.call("hardtanh", arguments)]
@@ -74,9 +74,9 @@ def binary(node: Node) -> list[Call]:
     calls, left = [], operands[0]
     for count, right in enumerate(operands[1:], 2):
         last = count == len(operands)
-        made = whole if last else Value(f"{whole.name}:{count}", whole.shape, left.constant and right.constant)
-        calls.append(node.call(op, {"self": left, "other": right}, [made]))
-        left = made
+        outcome = whole if last else Value(f"{whole.name}:{count}", whole.shape, left.constant and right.constant)
+        calls.append(node.call(op, {"self": left, "other": right}, [outcome]))
+        left = outcome
     return calls
 
 
@@ -114,8 +114,8 @@ def reduction(node: Node) -> list[Call] | None:
     inputs, output = node.value(0), node.written()[0]
     axes = node.attribute("axes")
     if axes is None and node.has(1):
-        found = node.numbers(1)
-        axes = None if found is None else found.reshape(-1).tolist()
+        stored = node.numbers(1)
+        axes = None if stored is None else stored.reshape(-1).tolist()
     if not axes and node.attribute("noop_with_empty_axes", 0):
         return [node.call(before or "identity", {"self": inputs})]
     calls, reduced = [], Value(f"{output.name}:reduced", output.shape) if after else output
@@ -149,15 +149,19 @@ def row_norm(node: Node) -> list[Call]:
     op = {"LayerNormalization": "layer_norm", "RMSNormalization": "rms_norm"}[node.proto.op_type]
     shape = node.value(0).shape
     axis = int(node.attribute("axis", -1)) % len(shape)
-    held = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
-    return [node.call(op, {"input": node.value(0), "normalized_shape": shape[axis:], "held": held}, node.written()[:1])]
+    parameters = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
+    return [
+        node.call(
+            op, {"input": node.value(0), "normalized_shape": shape[axis:], "held": parameters}, node.written()[:1]
+        )
+    ]
 
 
 def channel_norm(node: Node) -> list[Call]:
     """`InstanceNormalization` and `GroupNormalization`: statistics of a channel, or of a group of channels."""
     op = {"InstanceNormalization": "instance_norm", "GroupNormalization": "group_norm"}[node.proto.op_type]
-    held = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
-    arguments = {"input": node.value(0), "num_groups": node.attribute("num_groups", 1), "held": held}
+    parameters = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
+    arguments = {"input": node.value(0), "num_groups": node.attribute("num_groups", 1), "held": parameters}
     return [node.call(op, arguments)]
 
 

@@ -33,7 +33,7 @@ def _convolution(node: Node, inputs: CodedValue, weight: CodedValue) -> Calls:
     kernel = list(weight.shape[2:])
     if list(node.attribute("kernel_shape", kernel)) != kernel or inputs.shape[1] != weight.shape[1] * groups:
         raise FileFormatError(
-            f"{node.told}: weight {weight.shape}, ifmap {inputs.shape} and {groups} groups do not fit; "
+            f"{node.label}: weight {weight.shape}, ifmap {inputs.shape} and {groups} groups do not fit; "
             "(N, C/groups, R, S) as kernel_shape has it and (B, C, H, W) are expected"
         )
     stride, dilation = (_sizes(node, name, axes) for name in ("strides", "dilations"))
@@ -51,10 +51,10 @@ def _convolution(node: Node, inputs: CodedValue, weight: CodedValue) -> Calls:
 
 
 def _sizes(node: Node, name: str, axes: int) -> list[int]:
-    found = list(node.attribute(name, [1] * axes))
-    if len(found) != axes:
-        raise FileFormatError(f"{name} of {node.told} is {found}; {axes} numbers are expected")
-    return found
+    sides = list(node.attribute(name, [1] * axes))
+    if len(sides) != axes:
+        raise FileFormatError(f"{name} of {node.label} is {sides}; {axes} numbers are expected")
+    return sides
 
 
 def _padding(
@@ -65,13 +65,13 @@ def _padding(
     if mode in {"NOTSET", ""}:
         pads = list(node.attribute("pads", [0] * 2 * len(sizes)))
         if len(pads) != 2 * len(sizes) or min(pads, default=0) < 0:
-            raise FileFormatError(f"pads of {node.told} is {pads}; {2 * len(sizes)} numbers from 0 are expected")
+            raise FileFormatError(f"pads of {node.label} is {pads}; {2 * len(sizes)} numbers from 0 are expected")
         return pads[: len(sizes)], pads[len(sizes) :]
     if mode == "VALID":
         return [0] * len(sizes), [0] * len(sizes)
     if mode not in {"SAME_UPPER", "SAME_LOWER"}:
         raise FileFormatError(
-            f"auto_pad of {node.told} is {mode!r:.40}; NOTSET, VALID, SAME_UPPER or SAME_LOWER is right"
+            f"auto_pad of {node.label} is {mode!r:.40}; NOTSET, VALID, SAME_UPPER or SAME_LOWER is right"
         )
     smaller, larger = [], []
     for size, taps, step, spread in zip(sizes, kernel, stride, dilation, strict=True):
@@ -98,9 +98,9 @@ def transposed_convolution(node: Node) -> Calls:
     inputs, weight = node.layer_value(0), node.layer_value(1)
     groups = int(node.attribute("group", 1))
     if len(weight.shape) not in (3, 4):
-        raise TraceError(f"{node.told} convolves over {len(weight.shape) - 2} axes; 1 or 2 can be lowered to a GEMM")
+        raise TraceError(f"{node.label} convolves over {len(weight.shape) - 2} axes; 1 or 2 can be lowered to a GEMM")
     if inputs.shape[1] != weight.shape[0] or weight.shape[0] % groups:
-        raise FileFormatError(f"{node.told}: weight {weight.shape} and ifmap {inputs.shape} do not fit")
+        raise FileFormatError(f"{node.label}: weight {weight.shape} and ifmap {inputs.shape} do not fit")
     bias = node.value(2) if node.has(2) else None
     arguments = {"input": inputs, "weight": weight, "groups": groups, "bias": bias}
     return [node.layer(f"conv_transpose{len(weight.shape) - 2}d", weight, arguments)]
@@ -160,13 +160,13 @@ def _first(tensors: list[CodedValue]) -> dict[str, Any]:
 def attention(node: Node) -> Calls:
     """`Attention` of query, key, value (B, heads, S, D), or (B, S, heads·D) with the heads as attributes."""
     if node.has(4) or node.has(5):
-        raise TraceError(f"{node.told} reads keys and values of earlier steps; without them it can be lowered")
+        raise TraceError(f"{node.label} reads keys and values of earlier steps; without them it can be lowered")
     heads = [node.attribute("q_num_heads"), *[node.attribute("kv_num_heads")] * 2]
     operands = [_headed(node.layer_value(i), heads[i]) for i in range(3)]
     query, key, value = operands
     stack = query.shape[:2]
     if any(len(v.shape) != 4 or v.shape[0] != stack[0] or stack[1] % v.shape[1] for v in operands):
-        raise FileFormatError(f"{node.told}: query {query.shape}, key {key.shape} and value {value.shape} do not fit")
+        raise FileFormatError(f"{node.label}: query {query.shape}, key {key.shape} and value {value.shape} do not fit")
     arguments = {
         "query": query, "key": key, "value": value, "attn_mask": node.real_value(3) if node.has(3) else None,
         "is_causal": bool(node.attribute("is_causal", 0)), "scale": node.attribute("scale"),

@@ -50,7 +50,7 @@ def _checked(node: Node, inputs: Value, of_input: Value, of_hidden: Value) -> tu
     fits = len(inputs.shape) == 3 and of_hidden.shape == (directions, gates * width, width)
     if not fits or of_input.shape != (directions, gates * width, inputs.shape[-1]):
         raise FileFormatError(
-            f"{node.told}: X {inputs.shape}, W {of_input.shape} and R {of_hidden.shape} do not fit; (T, B, K), "
+            f"{node.label}: X {inputs.shape}, W {of_input.shape} and R {of_hidden.shape} do not fit; (T, B, K), "
             f"({directions}, {gates}·H, K) and ({directions}, {gates}·H, H) are expected"
         )
     return directions, width
@@ -64,19 +64,19 @@ def _require_plain(node: Node, *weights: Value) -> None:
         unlike.append("linear_before_reset 0")
     unlike += ["quantized weights" for w in weights if w.tensor is not None and not w.tensor.is_floating_point()]
     if unlike and not (node.proto.op_type == "RNN" and unlike == ["activations"]):
-        raise TraceError(f"{node.told} has {unlike[0]}; its real activations cannot be taken, values='weights' can")
+        raise TraceError(f"{node.label} has {unlike[0]}; its real activations cannot be taken, values='weights' can")
 
 
 def _parameters(node: Node, direction: int, width: int) -> list[Value]:
     """A direction's weights and biases, in torch's order."""
-    found = [_part(node.layer_value(i), node, direction) for i in (1, 2)]
+    halves = [_part(node.layer_value(i), node, direction) for i in (1, 2)]
     if not node.has(3):
-        return found
+        return halves
     bias, rows = node.real_value(3), len(GATES[node.proto.op_type]) * width
     for start in (0, rows):
         part = None if bias.tensor is None else bias.tensor[:, start : start + rows]
-        found.append(_part(replace(bias, shape=(bias.shape[0], rows), tensor=part), node, direction))
-    return found
+        halves.append(_part(replace(bias, shape=(bias.shape[0], rows), tensor=part), node, direction))
+    return halves
 
 
 def _part(value: Value, node: Node, direction: int) -> Value:

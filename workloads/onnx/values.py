@@ -13,7 +13,7 @@ from onnx import NodeProto, TensorProto, TensorShapeProto, TypeProto, helper, nu
 from onnx.shape_inference import infer_node_outputs
 
 from accelsim.errors import FileFormatError, MissingFileError
-from workloads.onnx.files import SIDE_LIMIT, short, told
+from workloads.onnx.files import SIDE_LIMIT, label, short
 
 Numbers = Callable[[], np.ndarray]
 SMALL, FEW = 2**14, 16  # elements of integers and of real numbers that shape inference looks at
@@ -72,10 +72,10 @@ class Known:
             raise FileFormatError(
                 f"the numbers of {self.name[:80]!r}, which {self.maker} makes, cannot be computed here"
             )
-        found = self.numbers()
-        if found.size <= SMALL:
-            self._kept = found
-        return found
+        result = self.numbers()
+        if result.size <= SMALL:
+            self._kept = result
+        return result
 
     def sides(self) -> list[int | str | None] | None:
         """Its shape, with a name or None for what is not known; None where not even the rank is."""
@@ -88,16 +88,16 @@ class Known:
         sides = self.sides()
         if sides is None:
             raise FileFormatError(f"the shape of {self.name[:80]!r}, which {self.maker} makes, is not known")
-        for axis, found in enumerate(sides):
-            if not isinstance(found, int):
-                called = f" ({found!r:.60})" if found else ""
+        for axis, size in enumerate(sides):
+            if not isinstance(size, int):
+                called = f" ({size!r:.60})" if size else ""
                 raise FileFormatError(
                     f"dimension {axis}{called} of {self.name[:80]!r}, which {self.maker} makes, is not known; set the "
                     "inputs' sizes with batch and dimensions"
                 )
-            if not 0 <= found <= SIDE_LIMIT:
+            if not 0 <= size <= SIDE_LIMIT:
                 raise FileFormatError(
-                    f"dimension {axis} of {self.name[:80]!r} is {found}; 0 to {SIDE_LIMIT} is expected"
+                    f"dimension {axis} of {self.name[:80]!r} is {size}; 0 to {SIDE_LIMIT} is expected"
                 )
         return tuple(s for s in sides if isinstance(s, int))
 
@@ -159,7 +159,7 @@ def inferred(node: NodeProto, inputs: Mapping[str, Known], versions: Mapping[str
     except (FileFormatError, MissingFileError):
         raise
     except Exception as error:  # the library's own kinds, and whatever a broken node makes it meet
-        raise FileFormatError(f"{told(node)} does not fit its inputs: {short(error)}") from error
+        raise FileFormatError(f"{label(node)} does not fit its inputs: {short(error)}") from error
 
 
 def _check_sizes(node: NodeProto, inputs: Mapping[str, Known]) -> None:
@@ -171,7 +171,7 @@ def _check_sizes(node: NodeProto, inputs: Mapping[str, Known]) -> None:
     if place is not None and place < len(node.input) and node.input[place] in inputs:
         sides = inputs[node.input[place]].sides()
         if sides and isinstance(sides[0], int) and sides[0] > RANK_LIMIT:
-            raise FileFormatError(f"{told(node)} asks for {sides[0]} axes; at most {RANK_LIMIT} are expected")
+            raise FileFormatError(f"{label(node)} asks for {sides[0]} axes; at most {RANK_LIMIT} are expected")
 
 
 def computed(
@@ -182,19 +182,19 @@ def computed(
     for known in outputs:
         size = math.prod(known.known_shape() or ())
         if size > limit:
-            raise FileFormatError(f"{told(node)} writes {size} numbers; at most {limit} are computed")
+            raise FileFormatError(f"{label(node)} writes {size} numbers; at most {limit} are computed")
     from onnx.reference import ReferenceEvaluator
 
     given = [helper.make_empty_tensor_value_info(name) for name in inputs]
-    made = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
+    written = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
     imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
-    model = helper.make_model(helper.make_graph([node], "one", given, made), opset_imports=imports)
+    model = helper.make_model(helper.make_graph([node], "one", given, written), opset_imports=imports)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # numpy's remarks on the reference implementation
-            found = ReferenceEvaluator(model).run(None, dict(inputs))
+            result = ReferenceEvaluator(model).run(None, dict(inputs))
     except Exception as error:  # whatever numpy or the library meets
-        raise FileFormatError(f"{told(node)} cannot be computed: {short(error)}") from error
-    if not all(isinstance(value, np.ndarray | np.generic) for value in found):
-        raise FileFormatError(f"{told(node)} makes no tensors")
-    return [np.asarray(value) for value in found]
+        raise FileFormatError(f"{label(node)} cannot be computed: {short(error)}") from error
+    if not all(isinstance(value, np.ndarray | np.generic) for value in result):
+        raise FileFormatError(f"{label(node)} makes no tensors")
+    return [np.asarray(value) for value in result]

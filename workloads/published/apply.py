@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from accelsim.errors import unknown_name
-from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
 from workloads.published.files import LayerFigures, Profile
 
@@ -22,42 +20,28 @@ def profiled(trace: GemmTrace, figures: LayerFigures, seed: int) -> GemmTrace:
     """
     activation_bits = figures.activation_bits or 8
     bits = (figures.weight_bits or 8) if trace.has_weights else activation_bits
-    settings: dict[str, Any] = {
-        "weight_bits": bits,
-        "activation_bits": activation_bits,
-        "weight_coding": figures.weight_coding or "uniform",
-        "activation_density": 1.0 if figures.activation_density is None else figures.activation_density,
-        "weight_density": figures.density,
-    }
-    if settings["weight_coding"] == "codebook":
-        settings["codebook_bits"] = bits
-    sizes: dict[str, Any] = {"M": trace.M, "K": trace.K, "conv": trace.conv}
-    if figures.structure == "columns":
-        sizes |= _fewer_columns(trace, figures.density, seed)
-        settings["weight_density"] = 1.0
-    return GemmTrace.random(
-        trace.name,
-        N=trace.N,
-        groups=trace.groups,
-        seed=seed,
-        kind=trace.kind,
-        repeat=trace.repeat,
-        dense_shape=trace.dense_shape,
-        dense_groups=trace.dense_groups,
-        operation=trace.operation,
-        **sizes,
-        **settings,
+    coding = figures.weight_coding or "uniform"
+    shape = replace(
+        trace,
+        weight_bits=bits,
+        activation_bits=activation_bits,
+        weight_coding=coding,
+        codebook_bits=bits if coding == "codebook" else None,
     )
+    density = figures.density
+    if figures.structure == "columns":
+        shape, density = _fewer_columns(shape, density, seed), 1.0
+    activation_density = 1.0 if figures.activation_density is None else figures.activation_density
+    return shape.filled(density, activation_density, seed=seed)
 
 
-def _fewer_columns(trace: GemmTrace, share: float, seed: int) -> dict[str, Any]:
-    """K, and the geometry with the columns that stay, the same in every group."""
-    kept = max(1, round(trace.K * share))
+def _fewer_columns(trace: GemmTrace, share: float, seed: int) -> GemmTrace:
+    """The shape with this share of its columns, the same ones in every group."""
+    remaining = max(1, round(trace.K * share))
     if trace.conv is None:
-        return {"K": kept}
-    drawn = np.random.default_rng(seed).choice(trace.K, kept, replace=False)
-    geometry: ConvGeometry = replace(trace.conv, columns=tuple(sorted(drawn.tolist())))
-    return {"K": kept, "conv": geometry}
+        return replace(trace, K=remaining)
+    drawn = np.random.default_rng(seed).choice(trace.K, remaining, replace=False)
+    return replace(trace, K=remaining, conv=replace(trace.conv, columns=tuple(sorted(drawn.tolist()))))
 
 
 def compressed(traces: Sequence[GemmTrace], profile: Profile, seed: int) -> list[GemmTrace]:

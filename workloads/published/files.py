@@ -77,26 +77,26 @@ class Profile(Config):
 
     def of(self, layer: str, kind: str) -> LayerFigures:
         """The figures of a layer: those of its kind, then its own."""
-        found = [entry for entry in (self.kinds.get(kind), self.layers.get(layer)) if entry is not None]
+        result = [entry for entry in (self.kinds.get(kind), self.layers.get(layer)) if entry is not None]
         merged: dict[str, Any] = {}
-        for entry in found:
+        for entry in result:
             merged |= entry.model_dump(exclude_unset=True)
         return LayerFigures(**merged)
 
     def provenance(self) -> dict[str, Any]:
         """What a workload says of it: paper, table, data set and, for each figure, status and source."""
-        told = {key: value for key in ("paper", "table", "dataset", "note") if (value := getattr(self, key))}
+        facts = {key: value for key in ("paper", "table", "dataset", "note") if (value := getattr(self, key))}
         assumed = sorted(name for name, figure in self.figures.items() if figure.status == "assumed")
         sources = {name: figure.model_dump() for name, figure in self.figures.items()}
-        return {"name": self.profile, **told, "assumed": assumed, "figures": sources}
+        return {"name": self.profile, **facts, "assumed": assumed, "figures": sources}
 
 
 def profiles() -> dict[str, list[str]]:
     """The shipped profiles: the names of each network that has some."""
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for network, name in _shipped():
-        found.setdefault(network, []).append(name)
-    return found
+        result.setdefault(network, []).append(name)
+    return result
 
 
 def load_profile(network: str, source: str | Path) -> Profile:

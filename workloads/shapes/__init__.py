@@ -50,8 +50,9 @@ def traced(name: str, trace_by: str | None = None) -> str:
     """The JSON text of a network's shapes, from its model. Nothing is computed: tensors are on torch's meta device."""
     import torch
 
+    from accelsim.trace.serialization import brief
     from workloads.models import model
-    from workloads.shapes.entries import entry, operator_entry
+    from workloads.shapes.entries import operator_entry
     from workloads.torch.importer import from_torch
 
     with torch.device("meta"):
@@ -59,7 +60,7 @@ def traced(name: str, trace_by: str | None = None) -> str:
     workload = from_torch(network, inputs, name, trace_by=trace_by)
     if workload.provenance["not_lowered"]:
         raise InternalError(f"network {name!r} holds what is not lowered: {workload.provenance['not_lowered']}")
-    layers = ",\n".join(f" {json.dumps(entry(trace))}" for trace in workload)
+    layers = ",\n".join(f" {json.dumps(brief(trace))}" for trace in workload)
     head = f'"network": {json.dumps(name)}, "input": {json.dumps(INPUTS[name])}'
     if not workload.operators:
         return f'{{{head}, "layers": [\n{layers}\n]}}\n'

@@ -15,20 +15,15 @@ def changed(trace: GemmTrace, name: str | None = None, batch: int = 1, repeat: i
     """
     more = 1 if trace.has_weights else batch
     batch = batch // more
-    conv = None if trace.conv is None else replace(trace.conv, batch=trace.conv.batch * batch)
-    rows, filters, reduction = trace.dense_shape
-    return GemmTrace(
-        name or trace.name,
+    return replace(
+        trace.as_shape(),
+        name=name or trace.name,
         M=trace.M * batch,
-        N=trace.N,
-        K=trace.K,
         groups=trace.groups * more,
-        kind=trace.kind,
-        conv=conv,
+        conv=None if trace.conv is None else replace(trace.conv, batch=trace.conv.batch * batch),
         repeat=repeat or trace.repeat,
-        dense_shape=(rows * batch, filters, reduction),
+        dense_shape=trace.dense_shape._replace(M=trace.dense_shape.M * batch),
         dense_groups=trace.dense_groups * more,
-        operation=trace.operation,
     )
 
 
@@ -41,23 +36,4 @@ def scaled(operator: Operator, batch: int) -> Operator:
         outputs=operator.outputs * batch,
         work=operator.work * batch,
         parameters=operator.parameters * more,
-    )
-
-
-def randomized(trace: GemmTrace, density: float, seed: int) -> GemmTrace:
-    """A shape filled with seeded random 8-bit integers, the weights of this density (0 to 1)."""
-    return GemmTrace.random(
-        trace.name,
-        M=trace.M,
-        N=trace.N,
-        K=trace.K,
-        groups=trace.groups,
-        weight_density=density,
-        seed=seed,
-        conv=trace.conv,
-        kind=trace.kind,
-        repeat=trace.repeat,
-        dense_shape=trace.dense_shape,
-        dense_groups=trace.dense_groups,
-        operation=trace.operation,
     )

@@ -10,14 +10,13 @@ from zlib import crc32
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.trace.gemm import RECURRENT, GemmTrace
-from accelsim.trace.operand import Pattern, PatternOperand
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.operand import Pattern
 from accelsim.trace.operator import Operator
-from accelsim.trace.shape import plane_shape
+from accelsim.trace.settling import RECURRENT
 from workloads.lowering import FREE, Gemm, Item, Work, lower
 from workloads.lowering.calls import Call, Value
 from workloads.lowering.quantizing import Quantization, of_layer
-from workloads.shapes.changes import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,9 +83,9 @@ class Assembly:
         self._name_attention()
         folded = self._fold()
         naming = _Naming(self, folded)
-        found = naming.result()
+        layers = naming.result()
         self.names = naming.named
-        return found
+        return layers
 
     def _sources_of(self, value: Value) -> Sources:
         return self._sources.get(value.name, frozenset({INPUT}))
@@ -96,9 +95,9 @@ class Assembly:
 
     def _pass_on(self, call: Call) -> None:
         """What an operation writes is made of what it reads."""
-        found = self._union(call.values())
+        sources = self._union(call.values())
         for value in call.outputs:
-            self._sources[value.name] = found
+            self._sources[value.name] = sources
 
     def _leave_out(self, call: Call) -> None:
         where = call.module or "the model"
@@ -129,7 +128,7 @@ class Assembly:
         layer = self.names.get(len(self.entries))
         if layer is None:
             raise TraceError(f"layer {item.name!r} does not run for the example input; give data that takes its path")
-        if item.activation is None or (layer in self._seen and item.kind not in RECURRENT):
+        if item.activation is None or (layer in self._seen and item.layer.kind not in RECURRENT):
             return  # a layer that runs again keeps its first run's numbers, but for the steps of recurrent ones
         self._seen.add(layer)
         if self.calibrate:
@@ -158,7 +157,7 @@ class Assembly:
     def _name_attention(self) -> None:
         """Products around a softmax are called what fused attention calls them: scores and context."""
         for entry in self.entries:
-            if entry.item.name.endswith("matmul") and entry.gemm and entry.gemm.kind == "attention":
+            if entry.item.name.endswith("matmul") and entry.gemm and entry.gemm.layer.kind == "attention":
                 self._name_one(entry)
 
     def _name_one(self, entry: Entry) -> None:
@@ -167,15 +166,15 @@ class Assembly:
         shares = [e for e in before if isinstance(e.item, Work) and e.item.op == "softmax"]
         if not shares:
             return
-        entry.item.name = entry.item.name.removesuffix("matmul") + "context"
-        found = shares[0]
-        while isinstance(found.item, Work) and (found is shares[0] or found.item.op in SCORE_OPS):
-            earlier = [i for i in found.reads if i != INPUT]
+        entry.gemm.rename(entry.gemm.name.removesuffix("matmul") + "context")
+        producer = shares[0]
+        while isinstance(producer.item, Work) and (producer is shares[0] or producer.item.op in SCORE_OPS):
+            earlier = [i for i in producer.reads if i != INPUT]
             if not earlier:
                 return
-            found = self.entries[min(earlier, key=lambda i: (self.entries[i].gemm is None, i))]
-        if found.gemm is not None and found.item.name.endswith("matmul"):
-            found.item.name = found.item.name.removesuffix("matmul") + "scores"
+            producer = self.entries[min(earlier, key=lambda i: (self.entries[i].gemm is None, i))]
+        if producer.gemm is not None and producer.gemm.name.endswith("matmul"):
+            producer.gemm.rename(producer.gemm.name.removesuffix("matmul") + "scores")
 
 
 class _Naming:
@@ -205,14 +204,14 @@ class _Naming:
 
     def _trace(self, entry: Entry) -> str:
         assert entry.gemm is not None
-        trace, fields = entry.gemm.shape(), ("M", "N", "K", "groups", "kind", "conv")
+        trace, fields = entry.gemm.layer, ("M", "N", "K", "groups", "kind", "conv")
         for name, other in self._runs(self.traces, trace.name):
             if all(getattr(other, f) == getattr(trace, f) for f in fields):
-                self.traces[name] = changed(other, repeat=other.repeat + trace.repeat)
+                self.traces[name] = replace(other, repeat=other.repeat + trace.repeat)
                 _append_steps(self.entry_of[name], entry, other.repeat, trace)
                 return name
         name = self._free(trace.name)
-        self.traces[name], self.entry_of[name] = changed(trace, name=name), entry
+        self.traces[name], self.entry_of[name] = replace(trace, name=name), entry
         return name
 
     def _operator(self, index: int, entry: Entry) -> str:
@@ -220,15 +219,15 @@ class _Naming:
         assert isinstance(work, Work)
         fused = work.fusable and self._drains(entry) and bool(self.last)
         name = self._free(work.name)
-        made = Operator(
+        operator = Operator(
             name, work.op, self.last, work.inputs, work.outputs, work.work, work.parameters, fused,
             repeat=work.repeat,
         )  # fmt: skip
         for known, other in self._runs(self.operators, work.name):
-            if replace(other, name=name, repeat=1) == replace(made, repeat=1):
-                self.operators[known] = replace(other, repeat=other.repeat + made.repeat)
+            if replace(other, name=name, repeat=1) == replace(operator, repeat=1):
+                self.operators[known] = replace(other, repeat=other.repeat + operator.repeat)
                 return known
-        self.operators[name] = made
+        self.operators[name] = operator
         return name
 
     def _drains(self, entry: Entry) -> bool:
@@ -239,7 +238,7 @@ class _Naming:
         return self.named.get(source) == self.last and self.assembly._users[source] == 1
 
     def _runs(self, known: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
-        return [(other, held) for other, held in known.items() if other.split("#")[0] == name]
+        return [(other, run) for other, run in known.items() if other.split("#")[0] == name]
 
     def _free(self, name: str) -> str:
         """The name, with a number behind it where a trace or an operator has it already."""
@@ -272,21 +271,12 @@ def _filled(trace: GemmTrace, entry: Entry, quantization: Quantization) -> GemmT
     activation: Any = entry.activation
     if not quantization.real_activations:
         weight, activation = _assumed(trace, weight, quantization)
-    return GemmTrace(
-        trace.name, M=trace.M, N=trace.N, K=trace.K, groups=trace.groups, kind=trace.kind, conv=trace.conv,
-        repeat=trace.repeat, weight=weight, activation=activation, activation_bits=bits,
-        weight_bits=quantization.bits("weight", trace.name) if trace.has_weights else bits,
-    )  # fmt: skip
+    values = {"weight": weight, "activation": activation, "activation_bits": bits}
+    return replace(trace, weight_bits=quantization.bits("weight", trace.name) if trace.has_weights else bits, **values)
 
 
-def _assumed(trace: GemmTrace, weight: Any, quantization: Quantization) -> tuple[Any, PatternOperand]:
+def _assumed(trace: GemmTrace, weight: Any, quantization: Quantization) -> tuple[Any, Pattern]:
     """Random activations of the assumed density; those of a product's second operand too where it is one."""
-    bits = quantization.bits("activation", trace.name)
     density = of_layer(quantization.assumed_density, trace.name, 1.0)
     seed = crc32(trace.name.encode())
-    rows, columns = (trace.M, trace.groups * trace.K) if trace.conv is None else plane_shape(trace.conv, trace.groups)
-    steps = trace.repeat if trace.kind in RECURRENT else 1
-    first = PatternOperand(steps * rows, columns, bits, "uniform", Pattern(density, 2 * seed + 1))
-    if weight is None:
-        weight = PatternOperand(trace.groups * trace.N, trace.K, bits, "uniform", Pattern(density, 2 * seed))
-    return weight, first
+    return Pattern(density, 2 * seed) if weight is None else weight, Pattern(density, 2 * seed + 1)

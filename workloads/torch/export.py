@@ -101,25 +101,25 @@ class _Player:
         from torch.utils._pytree import tree_leaves
 
         users = iter(tree_leaves((inputs, {}))) if inputs is not None else iter(())
-        held = {**self.program.constants, **self.program.state_dict}
+        tensors = {**self.program.constants, **self.program.state_dict}
         nodes = (node for node in self.program.graph.nodes if node.op == "placeholder")
         for node, spec in zip(nodes, self.program.graph_signature.input_specs, strict=True):
-            made = node.meta.get("val")
+            result = node.meta.get("val")
             if spec.kind.name == "USER_INPUT":
                 given = next(users, None)
-                yield self._value(node.name, given if self.real else made, constant=False)
+                yield self._value(node.name, given if self.real else result, constant=False)
             else:
-                yield self._value(node.name, held[spec.target] if self.real else made, True, spec.target)
+                yield self._value(node.name, tensors[spec.target] if self.real else result, True, spec.target)
 
-    def _value(self, name: str, made: Any, constant: bool, parameter: str | None = "") -> Any:
+    def _value(self, name: str, result: Any, constant: bool, parameter: str | None = "") -> Any:
         """Tensors as Values, within lists and tuples too; anything else as it is."""
         import torch
 
-        if isinstance(made, torch.Tensor):
-            return Value(name, tuple(map(int, made.shape)), constant, parameter or "", made if self.real else None)
-        if isinstance(made, list | tuple):
-            return [self._value(f"{name}:{i}", item, constant, parameter) for i, item in enumerate(made)]
-        return made
+        if isinstance(result, torch.Tensor):
+            return Value(name, tuple(map(int, result.shape)), constant, parameter or "", result if self.real else None)
+        if isinstance(result, list | tuple):
+            return [self._value(f"{name}:{i}", item, constant, parameter) for i, item in enumerate(result)]
+        return result
 
     def _arguments(self, arguments: Any) -> Any:
         from torch.fx import Node
@@ -132,18 +132,18 @@ class _Player:
             return arguments[0][arguments[1]]
         keywords = {key: self._arguments(value) for key, value in node.kwargs.items()}
         read = list(flat_values([arguments, list(keywords.values())]))
-        made = self._computed(node, arguments, keywords) if self.real else node.meta.get("val")
+        result = self._computed(node, arguments, keywords) if self.real else node.meta.get("val")
         if not hasattr(node.target, "_schema"):
-            return made
+            return result
         op = operation(node.target)
         constant = all(value.constant for value in read) or op in SHAPE_ONLY
         parameter = next((v.parameter for v in read if v.parameter), "") if constant else ""
-        found = self._value(node.name, made, constant, parameter)
-        outputs = tuple(flat_values([found]))
+        written = self._value(node.name, result, constant, parameter)
+        outputs = tuple(flat_values([written]))
         if outputs:
             path, leaf, weighted = self._module(node)
             self.visit(Call(op, path, bound(node.target, arguments, keywords), outputs, leaf, weighted))
-        return found
+        return written
 
     def _computed(self, node: Node, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         assert callable(node.target)

@@ -43,8 +43,8 @@ class HookedCalls:
         except TraceError:
             raise
         except Exception as error:  # whatever a user's model raises
-            told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise TraceError(f"model {self.title!r} does not run on the example input: {told}") from error
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise TraceError(f"model {self.title!r} does not run on the example input: {reason}") from error
         return [recorder.value(tensor) for tensor in tree_leaves(result) if isinstance(tensor, torch.Tensor)]
 
 
@@ -78,8 +78,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
 
     def value(self, tensor: torch.Tensor, constant: bool = False, parameter: str = "") -> Value:
         """What is known of a tensor; one that is seen for the first time is an input of the model."""
-        found = self.known.get(tensor)
-        return self._made(tensor, constant, parameter) if found is None else found
+        known_value = self.known.get(tensor)
+        return self._made(tensor, constant, parameter) if known_value is None else known_value
 
     def _made(self, tensor: torch.Tensor, constant: bool, parameter: str) -> Value:
         self.count += 1
@@ -100,8 +100,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         op = operation(func)
         constant = all(value.constant for value in read) or op in SHAPE_ONLY
         parameter = next((v.parameter for v in read if v.parameter), "") if constant else ""
-        made = [t for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
-        outputs = tuple(self._made(tensor, constant, parameter) for tensor in made)
+        written = [t for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
+        outputs = tuple(self._made(tensor, constant, parameter) for tensor in written)
         if outputs:
             path, leaf, weighted = describe(self.model, self.modules[-1] if self.modules else "")
             self.visit(Call(op, path, bound(func, arguments, keywords), outputs, leaf, weighted))
@@ -151,8 +151,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         starts = self._starts(module, given, state, output)
         values = {"input": self.value(given), "hx": starts}
         if isinstance(module, nn.RNNCellBase):
-            held = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
-            values |= {key: mapped(getattr(module, own), self.value, torch.Tensor) for key, own in held.items()}
+            names = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+            values |= {key: mapped(getattr(module, own), self.value, torch.Tensor) for key, own in names.items()}
         else:
             values |= {key: getattr(module, key) for key in ("num_layers", "bidirectional", "batch_first")}
             values |= {"has_biases": module.bias, "params": [self.value(p) for p in module._flat_weights]}

@@ -160,8 +160,8 @@ def test_filter_bits_travel_with_a_workload(tmp_path: Any) -> None:
     trace = GemmTrace("t", weight=weight, activation=[[1, 2, 3]], filter_bits=bits)
     Workload("w", [trace]).save(tmp_path / "w.npz")
     again = Workload.load(tmp_path / "w.npz").traces[0]
-    assert again.coding == trace.number_format
-    assert (again.coding.filter_bits, again.weight_bits) == (bits, 3)
+    assert again.number_format == trace.number_format
+    assert (again.number_format.filter_bits, again.weight_bits) == (bits, 3)
     assert simulated(again, rows=1, cols=1).compute_cycles == simulated(trace, rows=1, cols=1).compute_cycles
 
 

@@ -14,7 +14,7 @@ from accelsim.errors import FileFormatError, MissingFileError, OutputError, Trac
 from accelsim.trace.operand import PatternOperand
 
 FIELDS = (
-    *("name", "M", "N", "K", "groups", "coding", "kind", "conv", "repeat"),
+    *("name", "M", "N", "K", "groups", "number_format", "kind", "conv", "repeat"),
     *("dense_shape", "dense_groups", "operation"),
 )
 
