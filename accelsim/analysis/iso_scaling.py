@@ -13,7 +13,6 @@ from accelsim.errors import ConfigError, unknown_name
 from accelsim.hardware.accelerator import Accelerator, load_hardware
 from accelsim.trace.workload import Workload
 
-SIDES = (("rows", "cols"), ("pe_rows", "pe_cols"), ("pes", "vector_width"), ("pes", "multipliers"), ("pes",))
 LONGEST_SIDE = 2**40  # what a size of an array may be
 MOST_DOUBLINGS = 80  # of the whole array, either way
 LONGEST_NAME = 150  # of a machine's, so that the size fits behind it
@@ -60,8 +59,8 @@ def sized(machine: Accelerator, like: Accelerator, iso: str, workload: Workload)
     of `baseline_macs` at the bits of the workload's layer of most MACs, or of the array's area at its widest operands.
     Buffers and fallback stay as they are, and their area is not counted: it may be many times the array's, and serve
     no layer. A new size stands behind the machine's name. `bandwidth` takes the DRAM part of `like`. Source: DESIGN
-    sections 1 and 6. Raises UnknownNameError for another `iso`, and ConfigError for an array whose sizes are not known
-    here.
+    sections 1 and 6. Raises UnknownNameError for another `iso`, and ConfigError for an array that names no
+    sizes to scale.
     """
     if iso not in CHOICES:
         raise unknown_name("iso", iso, CHOICES)
@@ -117,22 +116,23 @@ def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) 
 
 
 def array_sides(array: PEArray) -> tuple[str, ...]:
-    """The fields that an array's size is made of; ConfigError where none of those known here is a field of it."""
-    fields = type(array).model_fields
-    for sides in SIDES:
-        if all(side in fields for side in sides):
-            return sides
-    raise ConfigError(f"array kind {array.kind!r} has no sizes to scale; {' or '.join(map(' x '.join, SIDES))} scale")
+    """The fields that an array's size consists of, as it says itself; ConfigError where it names none."""
+    if not array.scalable:
+        raise ConfigError(
+            f"array kind {array.kind!r} has no sizes to scale; names of fields in `scalable` are expected"
+        )
+    return array.scalable
 
 
 def array_sizes(array: PEArray) -> Iterator[PEArray]:
     """The array itself, then doubled and halved again and again, its least changes first.
 
-    The first side is doubled first and the second halved first, so that two steps keep the aspect; every size is whole.
+    The first side is doubled first and the last halved first, so that two steps keep the aspect of two; every size is
+    whole.
     """
     sides = array_sides(array)
     for doublings in sorted(range(-MOST_DOUBLINGS, MOST_DOUBLINGS + 1), key=abs):
-        shares = (-(-doublings // 2), doublings // 2) if len(sides) == 2 else (doublings,)
+        shares = [(doublings + after) // len(sides) for after in reversed(range(len(sides)))]
         sizes = [_doubled(getattr(array, side), share) for side, share in zip(sides, shares, strict=True)]
         if all(1 <= size <= LONGEST_SIDE for size in sizes):
             yield array.model_copy(update=dict(zip(sides, sizes, strict=True)))

@@ -1,20 +1,67 @@
-"""The interface of a PE array: a frozen configuration, and a Program that runs one GEMM on it.
+"""The interface of a PE array: a frozen configuration (PEArray), and a Program that runs one GEMM on it.
 
-The engine calls a Program in this order: `grain` and the byte counts while a mapping is chosen, then `work(tile)` once
-for every different tile, then `functional()` where the run is verified. What must hold:
+**Order of calls.** `array.program(trace)` is asked once a group of a layer, and raises UnsupportedLayerError where the
+array cannot run it (the machine's fallback then does). `grain`, `cut_cycles`, `spills_psums` and the bits of tiles are
+asked while a mapping is chosen; then `work(tile)` once for every different `work_key(tile)`, in the order in which the
+tiles run; `effectual_macs`, `weights_nonzero` and `stored_weight_bits` for the layer's row of the report; and
+`functional()` and `exact()` where the run is verified.
 
-* tiles cut the GEMM along `grain`; their `work` adds up to the whole, cycle for cycle, when T is not cut;
-* `work(tile).counts` are additive; names in COUNTS are columns of the report, others start with the array's kind;
-* `operations` name the counter behind all that the PEs spend energy on, and `logic` what their area is made of;
-* `functional()` computes every output in the way the hardware does, from the encoded operands, and equals `exact()`;
-* a layer whose operation is not the array's is refused, which `Program` does for all of them.
+**Tiles.** A GEMM O (M, N) = X (M, K) · W (N, K)ᵀ is cut in tiles whose edges are multiples of the grain; the last ones
+may be smaller. An array of 4 filters and words of 64 k that takes pixels one by one has Grain(m=1, n=4, k=64):
+
+         W (N, K), k from left to right             O (M, N), n from left to right
+
+       0 +------+------+----+                     0 +----+====+---+
+         |      |      |    |                       |    |    |   |     m0..m1 = 0..M
+    n0 4 +------+======+----+                       |    |tile|   |     n0..n1 = 4..8
+         |      | tile |    |                       |    |    |   |     k0..k1 = 64..128: k0 > 0, so that the
+    n1 8 +------+======+----+                     M +----+====+---+     psums of its outputs come back from
+         |      |      |    |                       0    4    8  10     the ofmap buffer
+    N 10 +------+------+----+
+         0     64     128  150 = K
+                k0     k1
+
+* `work` of tiles adds up to the work of what they tile, cycles and every counter, where no dimension of `grain.costly`
+  is cut. A cut of a costly dimension may add cycles and traffic (a fold is filled once more, PEs wait for one another
+  once more), never `macs_executed`; these may become fewer where a smaller tile lets an array skip more.
+* The *temporal* dimension T = `grain.whole` is what the array runs through in time while its folds take up the other
+  two: K where outputs stay in their PEs, M where weights do, N where activations do. `cut_cycles` is what one more cut
+  of it costs at most, where that depends on no value; the mapping weighs it against traffic.
+* Tiles with equal `work_key` cost equal work. A key of sizes alone lets a layer of thousands of tiles be computed once;
+  a key must hold whatever the work depends on: the edges where values matter, `tile.before` where loading hides behind
+  the tile before, and whether `k0 > 0`, because psums then come back.
+* `spills_psums(k)` says whether tiles of k along K keep partial sums in the ofmap buffer; where it is False for the
+  whole K, no psum is read.
+
+**Bits.** `weight_bits` and `index_bits` of a tile are what travels from DRAM, exact for the values at hand; a weight
+without a value counts as nonzero. Weight bits of tiles add up to those of the whole; index bits may be more (each tile
+has its own pointers), and a tile that holds another has no fewer of either. `bits_of_tiles` gives both for a grid at
+once. `uniform_weights` says that they depend on sizes alone. `stored_weight_bits` is what a read of one weight from
+the filter buffer costs. Arrays with compressed weights inherit all of it from common.compressed.CompressedProgram.
+
+**Counters.** `Program.count(...)` takes the names of counters.COMMON and of the array's `counters`, no others.
+
+* `macs_executed`: operations that occupied a lane. No fewer than `effectual_macs()`, no more than peak_macs · cycles.
+* SRAM ports, register bits, decodes: what energy is made of, besides `operations`, which name the counter that says how
+  often the PEs do what they do.
+* Idle lanes: an array that declares counters of Role.IDLE accounts for every lane in every cycle:
+  `macs_executed` + Σ idle = `peak_macs` · cycles, of every tile. A lane that works on a padding zero or that holds a
+  gated pair is idle (Cause.PADDING, Cause.ZEROS), whatever energy it costs.
+
+**Datapath.** `functional()` computes every output in the way the hardware does, from the encoded operands, and equals
+`exact()`. It is no model of time.
+
+**Size.** `logic` says what the array's area is made of; `scalable` which fields make it larger, for comparisons of
+machines at equal MACs or area.
+
+`accelsim.testing.ArrayConformance` holds an array to all of this: subclass it and name the array.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
@@ -22,68 +69,29 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from accelsim.arrays.common.slices import row_slices
+from accelsim.arrays.counters import CounterSchema, CounterSpec, Counts
+from accelsim.arrays.operation import Operation
+from accelsim.arrays.tile import Grain, Tile, Work, ceil_div
 from accelsim.config import Config
 from accelsim.errors import UnsupportedLayerError
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.exact import exact_gemm
 from accelsim.trace.gemm import GemmTrace
 
-COUNTS = (
-    "macs_executed",  # multiply-accumulates that occupied a lane
-    "sram_ifmap_reads",  # elements read from the ifmap buffer
-    "sram_filter_reads",  # weights read from the filter buffer
-    "sram_index_bits",  # index bits read from the filter buffer
-    "sram_ofmap_writes",  # outputs and psums written to the ofmap buffer
-    "sram_psum_reads",  # psums read back from the ofmap buffer
-    "register_bits",  # bits written to registers inside the array
-    "decodes",  # index entries decoded
-)
+__all__ = ["Grain", "OperandBits", "PEArray", "Program", "Size", "Tile", "Work", "ceil_div"]
+
 Size = Annotated[int, Field(ge=1, le=2**40)]
 OperandBits = Annotated[int, Field(ge=1, le=64)]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """O[m0:m1, n0:n1] += X[m0:m1, k0:k1] · W[n0:n1, k0:k1]ᵀ; `before` is the shape of the tile before, if any."""
-
-    m0: int
-    m1: int
-    n0: int
-    n1: int
-    k0: int
-    k1: int
-    before: tuple[int, int, int] | None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(m, n, k) sizes."""
-        return self.m1 - self.m0, self.n1 - self.n0, self.k1 - self.k0
-
-
-@dataclass(frozen=True)
-class Grain:
-    """Tile edges are multiples of m, n and k; `whole` names the T dimension, cut only if nothing else fits."""
-
-    m: int
-    n: int
-    k: int
-    whole: str
-    costly: frozenset[str] = frozenset()  # dimensions whose cut adds compute cycles
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one tile costs the array: busy cycles and additive counts."""
-
-    cycles: int
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 class PEArray(Config, ABC):
     """One PE-array family; each is one file with its configuration and its Program, and one line in the registry."""
 
     kind: str
-    operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace_parts.OPERATIONS
+    operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace.shape.OPERATIONS
+    counters: ClassVar[tuple[CounterSpec, ...]] = ()  # its own, beside counters.COMMON
+    scalable: ClassVar[tuple[str, ...]] = ()  # the fields that make it larger, first the one that is doubled first
     accumulator_bits: OperandBits = 32
     output_bits: OperandBits | None = None  # None: as wide as the activations
 
@@ -114,21 +122,37 @@ class PEArray(Config, ABC):
         mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
         return (Operation("multiply-accumulate", "macs_executed", mac),)
 
+    def priced_operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """`operations`, each with a counter of the schema; InternalError for one that is not declared."""
+        operations = self.operations(table, weight_bits, activation_bits)
+        for operation in operations:
+            self.schema.index(operation.count)
+        return operations
+
+    @property
+    def schema(self) -> CounterSchema:  # type: ignore[override]  # pydantic's own is deprecated and used by nobody
+        """All that the array counts: counters.COMMON and its own."""
+        return _schema(type(self), self.kind)
+
     def refuse(self, trace: GemmTrace, why: str) -> UnsupportedLayerError:
         """The error for a layer that the array cannot run."""
         return UnsupportedLayerError(f"layer {trace.name!r} cannot run on {self.kind}: {why}")
 
 
+@lru_cache(maxsize=256)
+def _schema(array: type[PEArray], kind: str) -> CounterSchema:
+    return CounterSchema(kind, array.counters)
+
+
 class Program(ABC):
     """One group's GEMM on one array. Bit counts are exact for the values at hand; a shape counts as all nonzero."""
-
-    uniform_weights: ClassVar[bool] = False  # whether weight_bits and index_bits depend on a tile's sizes alone
 
     def __init__(self, array: Any, trace: GemmTrace) -> None:
         if trace.operation not in {"any", array.operation}:
             raise array.refuse(trace, f"its operation is {trace.operation}; {array.operation} is expected")
         self.array = array
         self.trace = trace
+        self.schema: CounterSchema = array.schema
 
     @property
     @abstractmethod
@@ -139,13 +163,30 @@ class Program(ABC):
     def work(self, tile: Tile) -> Work:
         """Exact busy cycles and counts of one tile."""
 
+    def count(self, **values: int) -> Counts:
+        """Counts of a tile by name, 0 for what is not named; InternalError for a counter that is not declared."""
+        return self.schema.count(**values)
+
+    @property
+    def uniform_weights(self) -> bool:
+        """Whether weight_bits and index_bits depend on a tile's sizes alone."""
+        return False
+
+    def activation_slices(self, step: int = 1) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        """Some pixels, a multiple of `step` but for the last, and their activations (pixels, K), a part of X at a time.
+
+        Needs values.
+        """
+        for m0, m1 in row_slices(self.trace.M, self.trace.K, step):
+            yield slice(m0, m1), np.ascontiguousarray(self.trace.activation_tile(m0, m1, 0, self.trace.K), np.int64)
+
     @abstractmethod
     def functional(self) -> NDArray[np.int64]:
         """O, (M, N) int64, computed as the array's datapath does. Needs values."""
 
-    @abstractmethod
     def spills_psums(self, k: int) -> bool:
-        """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer."""
+        """Whether tiles of k along K keep partial sums, at accumulator_bits, in the ofmap buffer: where K is cut."""
+        return k < self.trace.K
 
     def exact(self) -> NDArray[np.int64]:
         """What `functional()` must equal, in the plainest arithmetic."""
@@ -153,7 +194,7 @@ class Program(ABC):
 
     @property
     def cut_cycles(self) -> int:
-        """Compute cycles that one more cut of the whole T adds; 0 where that depends on values or is nothing."""
+        """Compute cycles that one more cut of the whole T adds at most; 0 where it adds none or values decide."""
         return 0
 
     def work_key(self, tile: Tile) -> object:
@@ -207,8 +248,3 @@ class Program(ABC):
         """Nonzero weights of the group; a shape counts as all nonzero."""
         weight = self.trace.weight
         return self.trace.N * self.trace.K if weight is None else int(np.count_nonzero(weight))
-
-
-def ceil_div(a: int, b: int) -> int:
-    """⌈a / b⌉ of integers."""
-    return -(-a // b)

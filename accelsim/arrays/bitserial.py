@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from accelsim.arrays.base import Tile, ceil_div
-from accelsim.arrays.common.bit_planes import Batch, BitPlaneArray, BitPlaneProgram, Passes, filter_bits
+from accelsim.arrays.common.bit_planes import (
+    Batch,
+    BitPlaneArray,
+    BitPlaneProgram,
+    PlanePasses,
+    filter_bits,
+    plane_counters,
+)
 from accelsim.arrays.common.output_stationary import Streams
 from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles
+from accelsim.arrays.counters import CounterSpec
 from accelsim.trace.gemm import GemmTrace
 
 
@@ -30,6 +37,7 @@ class BitserialArray(BitPlaneArray):
     """
 
     kind: Literal["bitserial"] = "bitserial"
+    counters: ClassVar[tuple[CounterSpec, ...]] = plane_counters("bitserial")
     skip_zero_planes: bool = False
 
     def baseline_macs(self, weight_bits: int, activation_bits: int) -> int:
@@ -101,12 +109,12 @@ class ChosenPlanes(BitPlaneProgram):
         passes = self.trace.activation_bits * int(folds.running.sum())
         return Streams(ceil_div(k, self.array.word_bits) * passes, len(folds.filters) * k, n * k)
 
-    def tile_counts(self, tile: Tile) -> Counter[str]:
+    def tile_counts(self, tile: Tile) -> dict[str, int]:
         """Passes of the planes that run."""
         m, _, k = tile.shape
         folds = self._folds(tile.n0, tile.n1, tile.k0, tile.k1)
         corrected = (folds.bits == 1) != (self.trace.activation_bits == 1)
-        passes = Passes(
+        passes = PlanePasses(
             len(folds.filters), int(folds.running @ folds.filters), int(self._bits[tile.n0 : tile.n1].sum()),
             int(corrected.sum()), int(corrected @ folds.filters),
         )  # fmt: skip

@@ -1,7 +1,10 @@
 """What an array counts: each counter is declared with its unit and its role, and no other name can be counted.
 
     class MyArray(PEArray):
-        counters = (CounterSpec("my_array_idle_edge", "lane cycles", Role.IDLE, "lanes without an output", cause="edges"),)
+        counters = (
+            idle("my_array_idle_edge", Cause.EDGE, "lanes without an output"),
+            statistic("my_array_words", "words", "words read from the PEs' own memories"),
+        )
 
 A tile's counts are made by `Program.count(macs_executed=..., my_array_idle_edge=...)`; what is not named is 0. A name
 that neither COMMON nor the array declares raises InternalError there, and so does reading or pricing one.
@@ -13,7 +16,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from accelsim.errors import InternalError, suggestion
+
+
+class Cause(StrEnum):
+    """Where the lane cycles of an idle lane are lost to; a split of lost time adds them up by these."""
+
+    IMBALANCE = "imbalance"  # waiting for a busier lane, or got no work at all
+    INDEX = "index"  # reading or decoding what says where nonzeros are
+    CONFLICT = "conflicts"  # another lane had the bank or the port
+    PADDING = "padding"  # working on a zero that the encoding had to store
+    EDGE = "edges"  # the sizes do not fill the lanes; fill and drain of a pipeline
+    MEMORY = "memory"  # loading operands that others could have hidden
+    ZEROS = "zeros"  # holding an operand pair with a zero, neither multiplied nor skipped
 
 
 class Role(StrEnum):
@@ -25,18 +42,36 @@ class Role(StrEnum):
     INDEX = "index"  # index entries that are decoded
     VECTOR = "vector"  # work of the vector unit
     IDLE = "idle"  # lane cycles in which a lane did nothing useful; `cause` says why
-    STATISTIC = "statistic"  # told for its own sake, or priced by one of the array's operations
+    STATISTIC = "statistic"  # reported for its own sake, or priced by one of the array's operations
 
 
 @dataclass(frozen=True)
 class CounterSpec:
-    """One counter: its name is a column of the report, in `unit`; `cause` is where lanes of an IDLE one are lost to."""
+    """One counter: its name is a column of the report, in `unit`; an IDLE one has a `cause` (a Cause), no other has.
+
+    Raises InternalError where that does not hold.
+    """
 
     name: str
     unit: str
     role: Role
     meaning: str
     cause: str = ""
+
+    def __post_init__(self) -> None:
+        if self.cause not in (set(Cause) if self.role is Role.IDLE else {""}):
+            expected = ", ".join(Cause) if self.role is Role.IDLE else "none"
+            raise InternalError(f"cause of counter {self.name!r} ({self.role}) is {self.cause!r}; expected: {expected}")
+
+
+def idle(name: str, cause: Cause, meaning: str) -> CounterSpec:
+    """A counter of idle lanes."""
+    return CounterSpec(name, "lane cycles", Role.IDLE, meaning, cause)
+
+
+def statistic(name: str, unit: str, meaning: str) -> CounterSpec:
+    """A counter reported for its own sake, or that an operation is priced by."""
+    return CounterSpec(name, unit, Role.STATISTIC, meaning)
 
 
 COMMON = (
@@ -75,15 +110,30 @@ class CounterSchema:
     def index(self, name: str) -> int:
         """Where a counter stands; InternalError for a name that is not declared."""
         if name not in self.place:
-            told = suggestion(name, self.names)
-            raise InternalError(f"counter {name!r} is not declared by array {self.kind!r}; {told}")
+            raise InternalError(
+                f"counter {name!r} is not declared by array {self.kind!r}; {suggestion(name, self.names)}"
+            )
         return self.place[name]
 
     def count(self, **values: int) -> Counts:
-        """Counts of these values, 0 for every other counter."""
+        """Counts of these values, 0 for every other counter.
+
+        >>> schema = CounterSchema("mine", [statistic("mine_words", "words", "words read")])
+        >>> counts = schema.count(macs_executed=6, mine_words=2)
+        >>> (counts + counts)["mine_words"], counts["decodes"]
+        (4, 0)
+        >>> schema.count(mine_word=2)
+        Traceback (most recent call last):
+        accelsim.errors.InternalError: counter 'mine_word' is not declared by array 'mine'; did you mean 'mine_words'?
+
+        Raises InternalError for a name that is not declared and for a value that is no integer.
+        """
         numbers = [0] * len(self.names)
         for name, value in values.items():
-            numbers[self.index(name)] = value
+            place = self.index(name)
+            if not isinstance(value, int | np.integer):
+                raise InternalError(f"counter {name!r} of array {self.kind!r} is {value!r}; an integer is expected")
+            numbers[place] = int(value)
         return Counts(self, tuple(numbers))
 
     @property
@@ -103,7 +153,9 @@ class Counts:
         return self.numbers[self.schema.index(name)]
 
     def __add__(self, other: Counts) -> Counts:
-        """Of the same schema."""
+        """Of the same schema; InternalError otherwise."""
+        if self.schema.names != other.schema.names:
+            raise InternalError(f"counts of {other.schema.kind!r} are added to those of {self.schema.kind!r}")
         return Counts(self.schema, tuple(a + b for a, b in zip(self.numbers, other.numbers, strict=True)))
 
     def __mul__(self, times: int) -> Counts:

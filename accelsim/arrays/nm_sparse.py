@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import PEArray, Size, Tile, Work
+from accelsim.arrays.base import Size, Tile, Work
 from accelsim.arrays.common.nm_pattern import NM, compressed_length
-from accelsim.arrays.systolic import SystolicArray, SystolicProgram
+from accelsim.arrays.counters import Cause, CounterSpec, idle
+from accelsim.arrays.systolic import FoldedArray, SystolicProgram
 from accelsim.errors import ConfigError
-from accelsim.technology.table import EnergyTable, Operation
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
 GroupSize = Annotated[int, Field(ge=1, le=1024)]
-SLICE_ELEMENTS = 2**22  # of activations handled at a time
 
 
-class NmSparseArray(PEArray):
+class NmSparseArray(FoldedArray):
     """R rows × C cols of MACs for weights with at most n nonzeros in every m along K; `systolic.nm` is its alias.
 
     Folds, cycles and buffer traffic are the systolic array's with K' = ⌊K/m⌋·n + min(n, K mod m) for K. A weight
@@ -31,9 +30,13 @@ class NmSparseArray(PEArray):
     """
 
     kind: Literal["nm_sparse"] = "nm_sparse"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("nm_sparse_idle_load", Cause.MEMORY, "MACs while a fold's stationary operand is shifted in"),
+        idle("nm_sparse_idle_skew", Cause.EDGE, "MACs while a fold fills and drains"),
+        idle("nm_sparse_idle_edge", Cause.EDGE, "MACs of rows and columns that a fold does not occupy"),
+    )
     rows: Size = 16
     cols: Size = 16
-    dataflow: Literal["os", "ws", "is"] = "os"
     n: GroupSize = 2
     m: GroupSize = 4
 
@@ -44,37 +47,17 @@ class NmSparseArray(PEArray):
         return self
 
     @property
-    def peak_macs(self) -> int:
-        """One MAC a PE a cycle."""
-        return self.rows * self.cols
-
-    @property
-    def systolic(self) -> SystolicArray:
-        """The systolic array whose folds these are."""
-        return SystolicArray(
-            rows=self.rows,
-            cols=self.cols,
-            dataflow=self.dataflow,
-            nm=f"{self.n}:{self.m}",
-            accumulator_bits=self.accumulator_bits,
-            output_bits=self.output_bits,
-        )
+    def sparsity(self) -> NM:
+        """n:m as numbers."""
+        return NM(self.n, self.m)
 
     def program(self, trace: GemmTrace) -> NmSparseProgram:
         """Any coding runs at its bits; weights that break n:m raise TraceError with row and group."""
-        return NmSparseProgram(self.systolic, trace)
-
-    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
-        """A MAC and a multiplexer an executed multiply-accumulate, for zeros that fill up a group too."""
-        return self.systolic.operations(table, weight_bits, activation_bits)
-
-    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """The systolic array's, the group's activations and the weight's index in registers, and a multiplexer a PE."""
-        return self.systolic.logic(weight_bits, activation_bits)
+        return NmSparseProgram(self, trace)
 
 
 class NmSparseProgram(SystolicProgram):
-    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are told apart."""
+    """One GEMM in the folds of a systolic array with `nm`; the lost MAC slots are split by cause."""
 
     def work(self, tile: Tile) -> Work:
         """The fold table's cycles, and the slots of load, skew (fill and drain) and unoccupied edges of folds."""
@@ -87,20 +70,16 @@ class NmSparseProgram(SystolicProgram):
             "skew": folds * (rows + cols - 2) * peak,
             "edge": folds * t * peak - work.counts["macs_executed"],
         }
-        work.counts.update({f"nm_sparse_idle_{reason}": slots for reason, slots in lost.items()})
-        return work
+        return Work(work.cycles, work.counts.replace(**{f"nm_sparse_idle_{why}": slots for why, slots in lost.items()}))
 
     def functional(self) -> NDArray[np.int64]:
         """Slot by slot of the packed weights: the index picks one of the group's activations, a MAC takes both."""
         trace = self.trace
         values, columns = pack(trace.weight_tile(0, trace.N, 0, trace.K), self.nm)
         out = np.empty((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            m1 = min(m0 + step, trace.M)
-            x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
+        for pixels, x in self.activation_slices():
             for n in range(trace.N):
-                out[m0:m1, n] = x[:, columns[n]] @ values[n]
+                out[pixels, n] = x[:, columns[n]] @ values[n]
         return out
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
 from math import lcm
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ from pydantic import AfterValidator
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 from accelsim.arrays.common.nm_pattern import NM, check_pattern, compressed_length
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 
@@ -23,36 +23,33 @@ def _valid_nm(text: str | None) -> str | None:
     return text
 
 
-class SystolicArray(PEArray):
-    """R rows × C cols of MACs. A fold of an Sr × Sc part with temporal length T takes, in cycles,
+class FoldedArray(PEArray):
+    """R rows × C cols of MACs that take a GEMM fold by fold; N:M weights shorten K where a subclass says so."""
 
-    os (Sr, Sc, T = M, N, K): T + R + C − 2; ws (K, N, M) and is (K, M, N): 2R + C + T − 2, of which R load the
-    stationary operand. `edge_folds: clipped` puts the occupied rows and columns of an edge fold for R and C;
-    `weight_double_buffer` hides the load of a fold behind the fold before. `nm` ("2:4") shortens K layer-wise to
-    ⌊K/b⌋·a + min(a, K mod b). Source: SCALE-Sim's analytical model (Samajdar et al., ISPASS 2020, section III).
-    """
-
-    kind: Literal["systolic"] = "systolic"
+    scalable: ClassVar[tuple[str, ...]] = ("rows", "cols")
     rows: Size = 32
     cols: Size = 32
     dataflow: Literal["os", "ws", "is"] = "os"
-    edge_folds: Literal["full", "clipped"] = "full"
-    weight_double_buffer: bool = False
-    nm: Annotated[str | None, AfterValidator(_valid_nm)] = None
 
     @property
     def peak_macs(self) -> int:
         """One MAC a PE a cycle."""
         return self.rows * self.cols
 
-    def program(self, trace: GemmTrace) -> SystolicProgram:
-        """Any coding runs at its bits; weights that break `nm` raise TraceError with row and group."""
-        return SystolicProgram(self, trace)
-
     @property
     def sparsity(self) -> NM:
-        """`nm` as numbers; 1:1 where the weights are dense."""
-        return NM.parse(self.nm) if self.nm else NM(1, 1)
+        """n of m weights that may be nonzero; 1:1 where they are dense."""
+        return NM(1, 1)
+
+    @property
+    def clips_edges(self) -> bool:
+        """Whether an edge fold fills and drains the occupied rows and columns only."""
+        return False
+
+    @property
+    def hides_loads(self) -> bool:
+        """Whether the stationary operand of a fold loads behind the fold before."""
+        return False
 
     def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A MAC an executed multiply-accumulate and, with `nm`, the multiplexer that picks its activation."""
@@ -75,16 +72,50 @@ class SystolicArray(PEArray):
         return a_pe | {"decoder": float(self.cols if nm.index_bits else 0)}
 
 
+class SystolicArray(FoldedArray):
+    """R rows × C cols of MACs. A fold of an Sr × Sc part with temporal length T takes, in cycles,
+
+    os (Sr, Sc, T = M, N, K): T + R + C − 2; ws (K, N, M) and is (K, M, N): 2R + C + T − 2, of which R load the
+    stationary operand. `edge_folds: clipped` puts the occupied rows and columns of an edge fold for R and C;
+    `weight_double_buffer` hides the load of a fold behind the fold before. `nm` ("2:4") shortens K layer-wise to
+    ⌊K/b⌋·a + min(a, K mod b). Source: SCALE-Sim's analytical model (Samajdar et al., ISPASS 2020, section III).
+    """
+
+    kind: Literal["systolic"] = "systolic"
+    edge_folds: Literal["full", "clipped"] = "full"
+    weight_double_buffer: bool = False
+    nm: Annotated[str | None, AfterValidator(_valid_nm)] = None
+
+    def program(self, trace: GemmTrace) -> SystolicProgram:
+        """Any coding runs at its bits; weights that break `nm` raise TraceError with row and group."""
+        return SystolicProgram(self, trace)
+
+    @property
+    def sparsity(self) -> NM:
+        """`nm` as numbers; 1:1 where the weights are dense."""
+        return NM.parse(self.nm) if self.nm else NM(1, 1)
+
+    @property
+    def clips_edges(self) -> bool:
+        """`edge_folds: clipped`."""
+        return self.edge_folds == "clipped"
+
+    @property
+    def hides_loads(self) -> bool:
+        """`weight_double_buffer`."""
+        return self.weight_double_buffer
+
+
 class SystolicProgram(Program):
     """One GEMM in folds; `axes` names the dimensions that lie along Sr, Sc and T."""
 
-    array: SystolicArray
+    array: FoldedArray
     uniform_weights = True
 
-    def __init__(self, array: SystolicArray, trace: GemmTrace) -> None:
+    def __init__(self, array: FoldedArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
         self.nm = array.sparsity
-        if array.nm and trace.weight_operand is not None:
+        if self.nm.n < self.nm.m and trace.weight_operand is not None:
             check_pattern(trace.weight_tile(0, trace.N, 0, trace.K), self.nm, trace.name)
 
     @cached_property
@@ -104,7 +135,7 @@ class SystolicProgram(Program):
         """Every fold is filled once more; weights that load behind the fold before cost nothing."""
         sr, sc, _ = self._spans((self.trace.M, self.trace.N, self.trace.K))
         rows, cols = self.array.rows, self.array.cols
-        load = 0 if self.array.dataflow == "os" or self.array.weight_double_buffer else rows
+        load = 0 if self.array.dataflow == "os" or self.array.hides_loads else rows
         return ceil_div(sr, rows) * ceil_div(sc, cols) * (load + rows + cols - 2)
 
     def work_key(self, tile: Tile) -> object:
@@ -113,7 +144,7 @@ class SystolicProgram(Program):
 
     def work(self, tile: Tile) -> Work:
         """Cycles by the fold table, SRAM words as SCALE-Sim counts them plus the psums read back."""
-        return Work(self._cycles(tile), self._counts(tile))
+        return Work(self._cycles(tile), self.count(**self._counts(tile)))
 
     def _spans(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
         """(Sr, Sc, T) of a tile, K compressed."""
@@ -122,7 +153,7 @@ class SystolicProgram(Program):
 
     def _edges(self, size: int, full: int) -> list[tuple[int, int]]:
         """Fold sizes along an axis as (occupied, how many)."""
-        if self.array.edge_folds == "full":
+        if not self.array.clips_edges:
             return [(full, ceil_div(size, full))]
         return [(full, size // full)] * (size >= full) + [(size % full, 1)] * (size % full > 0)
 
@@ -134,7 +165,7 @@ class SystolicProgram(Program):
         stream = sum(n * (t + r + c - 2) for r, c, n in folds)
         if self.array.dataflow == "os":
             return stream
-        if self.array.weight_double_buffer:
+        if self.array.hides_loads:
             return stream + self._exposed_load(folds[0][0], tile.before)
         return stream + sum(n * r for r, _, n in folds)
 
@@ -149,22 +180,22 @@ class SystolicProgram(Program):
         last = [self._edges(size, full)[-1][0] for size, full in ((sr, self.array.rows), (sc, self.array.cols))]
         return max(0, rows - (t + last[0] + last[1] - 2))
 
-    def _counts(self, tile: Tile) -> Counter[str]:
+    def _counts(self, tile: Tile) -> dict[str, int]:
         m, n, _ = tile.shape
         k = compressed_length(tile.shape[2], self.nm)
         fm, fn, fk = self._fold_counts(m, n, k)
         outputs, again = m * n * fk, m * n * (fk - (tile.k0 == 0))
         groups = ceil_div(tile.shape[2], self.nm.m) * n * fm
-        return Counter(
-            macs_executed=m * n * k,
-            sram_ifmap_reads=m * k * fn,
-            sram_filter_reads=n * k * fm,
-            sram_index_bits=groups * self.nm.index_bits,
-            sram_ofmap_writes=outputs,
-            sram_psum_reads=again,
-            register_bits=self._register_bits(m, n, k),
-            decodes=n * k * fm if self.nm.index_bits else 0,
-        )
+        return {
+            "macs_executed": m * n * k,
+            "sram_ifmap_reads": m * k * fn,
+            "sram_filter_reads": n * k * fm,
+            "sram_index_bits": groups * self.nm.index_bits,
+            "sram_ofmap_writes": outputs,
+            "sram_psum_reads": again,
+            "register_bits": self._register_bits(m, n, k),
+            "decodes": n * k * fm if self.nm.index_bits else 0,
+        }
 
     def _fold_counts(self, m: int, n: int, k: int) -> tuple[int, int, int]:
         """How often filter, ifmap and outputs pass the SRAM port: folds along M, N and K where they repeat."""

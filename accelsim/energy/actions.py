@@ -94,7 +94,7 @@ Listed = tuple[str, str, Count, Cost]
 
 
 def _arithmetic(array: PEArray, table: EnergyTable, widths: Widths) -> Iterator[Listed]:
-    for operation in array.operations(table, widths.weight_bits, widths.activation_bits):
+    for operation in array.priced_operations(table, widths.weight_bits, widths.activation_bits):
         yield "mac", operation.name, Count((operation.count,)), operation.cost
     yield "register", "bit latched", Count(("register_bits",)), table.register()
 

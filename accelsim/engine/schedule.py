@@ -189,7 +189,7 @@ class _Builder:
             self.known[key] = self.program.work(tile)
         work = self.known[key]
         self.schedule.cycles.append(work.cycles)
-        self.schedule.counts.update(work.counts)
+        self.schedule.counts.update(dict(work.counts.items()))
 
     def _fetch(self, name: str, part: tuple[int, int, int, int], job: int) -> None:
         if self.held.get(name) != part:

@@ -35,15 +35,6 @@ class PowerLaw:
 
 
 @dataclass(frozen=True)
-class Operation:
-    """What an array's PEs do: `count` names the layer's counter that says how often, `cost` is one, in pJ at 45 nm."""
-
-    name: str
-    count: str
-    cost: Cost
-
-
-@dataclass(frozen=True)
 class EnergyTable:
     """Figures at 45 nm by name, their sources, the SRAM laws, and the scaling to other nodes.
 

@@ -6,24 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from accelsim.errors import InternalError
+from accelsim.arrays import array_class
+from accelsim.arrays.counters import Cause, Role
+from accelsim.errors import InternalError, UnknownNameError
 from accelsim.results.report import Report
 
 Row = Mapping[str, Any]
-IMBALANCE, INDEX, CONFLICT, PADDING, EDGE, MEMORY = "imbalance", "index", "conflicts", "padding", "edges", "memory"
 SKIPPED, DENSE, MIX = "activation zeros", "dense array", "layer mix"
-ZEROS = "zeros"  # lanes that held a zero operand; with what is executed they tell padding from skipped activations
-CAUSES = (IMBALANCE, INDEX, CONFLICT, PADDING, EDGE, MEMORY, SKIPPED, DENSE, MIX)
-IDLE = {  # an array's counters of idle lanes (lane cycles) -> cause
-    "csr_rows": {"imbalance": IMBALANCE, "empty": INDEX, "conflict": CONFLICT, "edge": EDGE},
-    "eie": {"imbalance": IMBALANCE, "queue": IMBALANCE, "pointer": INDEX, "padding": PADDING, "pipeline": EDGE},
-    "cambricon_x": {
-        "imbalance": IMBALANCE, "barrier": IMBALANCE, "extent": INDEX, "padding": PADDING, "fragment": EDGE,
-    },
-    "scnn": {"barrier": IMBALANCE, "conflict": CONFLICT, "halo": CONFLICT, "fragment": EDGE},
-    "sticker": {"imbalance": IMBALANCE, "gated": ZEROS, "edge": EDGE},
-    "nm_sparse": {"load": MEMORY, "skew": EDGE, "edge": EDGE},
-}  # fmt: skip
+OF_ARRAYS = tuple(cause.value for cause in Cause if cause is not Cause.ZEROS)
+CAUSES = (*OF_ARRAYS, SKIPPED, DENSE, MIX)
+
+
+def idle_causes(kind: str) -> dict[str, str]:
+    """The cause of each counter of idle lanes that an array declares; none for a kind that is not an array's."""
+    try:
+        counters = array_class(kind).counters
+    except UnknownNameError:
+        return {}
+    return {spec.name: str(spec.cause) for spec in counters if spec.role is Role.IDLE}
 
 
 def lane_cycles(row: Row, peak_macs: int) -> Counter[str]:
@@ -33,26 +33,26 @@ def lane_cycles(row: Row, peak_macs: int) -> Counter[str]:
     are fewer, because zeros among the activations are skipped, the difference counts negative. InternalError for a
     counter without a cause, or where the sum is another.
     """
-    found: Counter[str] = Counter()
-    prefix = f"{row['array']}_idle_"
-    for name, value in row.items():
-        if name.startswith(prefix):
-            found[_cause(row["array"], name.removeprefix(prefix))] += value
+    lost = _idle_lanes(row)
     useful = row["M"] * row["repeat"] * row["weights_nonzero"]
-    extra = row["macs_executed"] + found.pop(ZEROS, 0) - useful
-    found[PADDING if extra > 0 else SKIPPED] += extra
-    found[MEMORY] += row["stall_cycles"] * peak_macs
-    if useful + sum(found.values()) != row["cycles"] * peak_macs:
-        told = f"{useful} + {sum(found.values())} instead of {row['cycles']} · {peak_macs}"
-        raise InternalError(f"lane cycles of layer {row['name']!r} on {row['array']} do not add up: {told}")
-    return found
+    extra = row["macs_executed"] + lost.pop(Cause.ZEROS, 0) - useful
+    lost[Cause.PADDING.value if extra > 0 else SKIPPED] += extra
+    lost[Cause.MEMORY.value] += row["stall_cycles"] * peak_macs
+    if useful + sum(lost.values()) != row["cycles"] * peak_macs:
+        sums = f"{useful} + {sum(lost.values())} instead of {row['cycles']} · {peak_macs}"
+        raise InternalError(f"lane cycles of layer {row['name']!r} on {row['array']} do not add up: {sums}")
+    return lost
 
 
-def _cause(kind: str, counter: str) -> str:
-    try:
-        return IDLE[kind][counter]
-    except KeyError as error:
-        raise InternalError(f"array {kind!r} counts idle lanes as {counter!r}, which has no cause in {IDLE}") from error
+def _idle_lanes(row: Row) -> Counter[str]:
+    """What the array's counters of idle lanes say, by cause."""
+    lost, causes = Counter[str](), idle_causes(row["array"])
+    for name, value in row.items():
+        if name in causes:
+            lost[causes[name]] += value
+        elif name.startswith(f"{row['array']}_idle_"):
+            raise InternalError(f"counter {name!r} of idle lanes is not declared by array {row['array']!r}")
+    return lost
 
 
 def gap_by_cause(dense: Iterable[Row], pruned: Iterable[Row], peak_macs: int, clocks: float = 1.0) -> dict[str, float]:
@@ -78,7 +78,7 @@ def gap_by_cause(dense: Iterable[Row], pruned: Iterable[Row], peak_macs: int, cl
 
 def explains(report: Report) -> bool:
     """Whether the idle lanes of every layer's array have causes here."""
-    return all(row["array"] in IDLE for row in report.rows)
+    return all(idle_causes(row["array"]) for row in report.rows)
 
 
 def _share(before: list[Row], now: list[Row], dense: str, left: Any) -> float:

@@ -19,7 +19,7 @@ from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.workload import Workload
 from explore.cli import app
 from explore.parallel import in_order
-from explore.studies.losses import CAUSES, IDLE, gap_by_cause, lane_cycles
+from explore.studies.losses import CAUSES, gap_by_cause, idle_causes, lane_cycles
 from explore.studies.ppr import PprStudy, write_files
 from explore.studies.ppr_curves import at_rate, break_even, curve, within
 from explore.studies.ppr_designs import COMPARISONS, DESIGNS, SHAPES_OF_NM, design
@@ -82,7 +82,9 @@ def test_lanes_that_do_not_add_up_are_our_error():
 
 
 def test_every_design_is_an_array_with_causes():
-    assert {found.name for found in DESIGNS} == set(IDLE) <= set(KINDS)
+    assert {found.name for found in DESIGNS} == {kind for kind in KINDS if idle_causes(kind)}
+    assert idle_causes("vector") == {}
+    assert idle_causes("eie")["eie_idle_queue"] == "imbalance"
 
 
 def test_the_dense_array_of_equal_area_is_as_large():

@@ -14,6 +14,16 @@ def taken_k(filters: np.ndarray, zero_skipping: bool) -> list[int]:
     return [k for k in range(filters.shape[1]) if not zero_skipping or any(int(w) != 0 for w in filters[:, k])]
 
 
+def signal(rows: int, cols: int) -> int:
+    """Cycles in which the signal that lets outputs go reaches the last PE from the first: a hop right and down each."""
+    reached, cycles = {(0, 0)}, 0
+    while (rows - 1, cols - 1) not in reached:
+        right, down = {(r, c + 1) for r, c in reached}, {(r + 1, c) for r, c in reached}
+        reached = {(r, c) for r, c in reached | right | down if r < rows and c < cols}
+        cycles += 1
+    return cycles
+
+
 def run(
     weight: np.ndarray, activation: np.ndarray, rows: int, cols: int, zero_skipping: bool
 ) -> tuple[int, np.ndarray, Counter[str]]:
@@ -32,8 +42,8 @@ def run(
         filters = [[int(row[k]) for k in taken] for row in fold]
         if taken:
             passed, output = reference_os.layer(pixels, filters, rows, cols, work)
-        else:  # the signal that lets the outputs go crosses the array from the first PE to the last, a hop a cycle
-            passed = -(-len(activation) // rows) * (rows + cols - 2)
+        else:  # nothing enters; the outputs of each fold of pixels still have to leave
+            passed = sum(signal(rows, cols) for _ in range(0, len(activation), rows))
             output = np.zeros((len(activation), len(fold)), np.int64)
         cycles += passed
         parts.append(output)

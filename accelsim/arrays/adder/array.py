@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.common.output_stationary import OutputStationaryArray, OutputStationaryProgram
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.exact import exact_l1
 from accelsim.trace.gemm import GemmTrace
 
@@ -68,10 +68,10 @@ class AdderProgram(OutputStationaryProgram):
         """K."""
         return k
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """An operation, two operands and a psum each."""
         latched = self.trace.weight_bits + self.trace.activation_bits + self.array.accumulator_bits
-        return Counter(macs_executed=m * n * k, register_bits=m * n * k * latched)
+        return {"macs_executed": m * n * k, "register_bits": m * n * k * latched}
 
     def effectual_macs(self) -> int:
         """All: |x − w| needs computing where either is 0."""

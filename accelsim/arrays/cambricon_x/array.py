@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
+from accelsim.arrays.counters import Cause, CounterSpec, idle
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 WINDOW = 256  # activations that the selection of one PE looks at
 COUNT_BITS = 9  # of a (filter, window): its entries, 0 to 256
 PIXELS = 16  # tiles hold a multiple of so many pixels, which keeps the choice of tiles small and costs no cycle
-SLICE_ELEMENTS = 2**22  # of activations handled at a time
 
 
 class CambriconXArray(PEArray):
@@ -39,6 +39,14 @@ class CambriconXArray(PEArray):
     """
 
     kind: Literal["cambricon_x"] = "cambricon_x"
+    scalable: ClassVar[tuple[str, ...]] = ("pes", "multipliers")
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("cambricon_x_idle_padding", Cause.PADDING, "multipliers that hold a padding zero"),
+        idle("cambricon_x_idle_fragment", Cause.EDGE, "multipliers without an entry in the last group of a window"),
+        idle("cambricon_x_idle_extent", Cause.INDEX, "multipliers of a PE that looks at a window without an entry"),
+        idle("cambricon_x_idle_barrier", Cause.IMBALANCE, "multipliers of PEs that are done with their filters"),
+        idle("cambricon_x_idle_imbalance", Cause.IMBALANCE, "multipliers of PEs that got no filter"),
+    )
     pes: Size = 16
     multipliers: Annotated[int, Field(ge=1, le=WINDOW)] = 16
     index_bits: Annotated[int, Field(ge=1, le=16)] = 4
@@ -55,7 +63,7 @@ class CambriconXArray(PEArray):
 
     def program(self, trace: GemmTrace) -> CambriconXProgram:
         """Any coding runs: the values are integers."""
-        return (CambriconXShape if trace.weight_operand is None else CambriconXProgram)(self, trace)
+        return CambriconXProgram(self, trace)
 
     def multiplexer_gates(self, activation_bits: int) -> int:
         """2:1 multiplexers of one bit that pick one multiplier's activation out of the window."""
@@ -91,23 +99,22 @@ class Pixel(NamedTuple):
     busiest: int  # cycles of the PE that takes longest
 
 
-class CambriconXProgram(Program):
+class CambriconXProgram(CompressedProgram):
     """One GEMM on CambriconXArray. Weights and steps travel and lie in the filter buffer compressed."""
 
     array: CambriconXArray
+    unit_k = WINDOW
+    unit_index_bits = COUNT_BITS
+
+    @property
+    def entry_index_bits(self) -> int:
+        """A step."""
+        return self.array.index_bits
 
     @property
     def grain(self) -> Grain:
         """Pixels by a few, filters by rounds of the PEs, k by windows. Cuts of N and K add barriers."""
         return Grain(PIXELS, self.array.pes, WINDOW, "K", frozenset({"N", "K"}))
-
-    def spills_psums(self, k: int) -> bool:
-        """Where K is cut."""
-        return k < self.trace.K
-
-    def work_key(self, tile: Tile) -> object:
-        """Pixels count by their number, filters and windows by themselves."""
-        return tile.m1 - tile.m0, tile.n0, tile.n1, tile.k0, tile.k1
 
     def work(self, tile: Tile) -> Work:
         """Equal pixels, one after another in every PE, and where all multiplier slots went."""
@@ -122,40 +129,24 @@ class CambriconXProgram(Program):
             "barrier": (filled * one.busiest - busy) * array.multipliers,
             "imbalance": (array.pes - filled) * one.busiest * array.multipliers,
         }
-        counts = self._counts(tile, one)
-        counts.update({f"cambricon_x_idle_{reason}": slots * pixels for reason, slots in lost.items()})
-        return Work(one.busiest * pixels, counts)
+        idle = {f"cambricon_x_idle_{reason}": slots * pixels for reason, slots in lost.items()}
+        return Work(one.busiest * pixels, self.count(**self._counts(tile, one), **idle))
 
-    def _counts(self, tile: Tile, one: Pixel) -> Counter[str]:
+    def _counts(self, tile: Tile, one: Pixel) -> dict[str, int]:
         (m, n, k), array = tile.shape, self.array
-        entries, cycles, psums = one.entries * m, (one.groups + one.empty) * m, m * n if tile.k0 > 0 else 0
+        entries, cycles, psums = one.entries * m, (one.groups + one.empty) * m, tile.psums
         index_bits = entries * array.index_bits + m * n * ceil_div(k, WINDOW) * COUNT_BITS
         operands = entries * (self.trace.weight_bits + self.trace.activation_bits)
-        return Counter(
-            macs_executed=one.nonzeros * m,
-            sram_ifmap_reads=entries,
-            sram_filter_reads=entries,
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + index_bits + (cycles + psums) * array.accumulator_bits,
-            decodes=entries,
-        )
-
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Values of all entries, the padding zeros' too."""
-        return self._pixel(n0, n1, k0, k1).entries * self.trace.weight_bits
-
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """A step an entry, and the number of entries of every (filter, window)."""
-        counts = (n1 - n0) * ceil_div(k1 - k0, WINDOW) * COUNT_BITS
-        return self._pixel(n0, n1, k0, k1).entries * self.array.index_bits + counts
-
-    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
-        """From the running sums of entries."""
-        windows = in_units(k, WINDOW)
-        entries, counts = sums_of_tiles(self._entry_sums, n, windows), areas_of_tiles(n, windows)
-        return entries * self.trace.weight_bits, entries * self.array.index_bits + counts * COUNT_BITS
+        return {
+            "macs_executed": one.nonzeros * m,
+            "sram_ifmap_reads": entries,
+            "sram_filter_reads": entries,
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + index_bits + (cycles + psums) * array.accumulator_bits,
+            "decodes": entries,
+        }
 
     def functional(self) -> NDArray[np.int64]:
         """The walk over steps and values, `multipliers` entries at a time."""
@@ -166,11 +157,8 @@ class CambriconXProgram(Program):
         counts = self._entries[1]
         steps, values = encode(weight, counts, self.array.index_bits)
         out = np.zeros((trace.M, trace.N), np.int64)
-        slice_rows = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, slice_rows):
-            m1 = min(m0 + slice_rows, trace.M)
-            x = np.ascontiguousarray(trace.activation_tile(m0, m1, 0, trace.K), np.int64)
-            walk(counts, steps, values, self.array.multipliers, x, out[m0:m1])
+        for pixels, x in self.activation_slices():
+            walk(counts, steps, values, self.array.multipliers, x, out[pixels])
         return out
 
     @cached_property
@@ -182,10 +170,9 @@ class CambriconXProgram(Program):
         nonzeros, entries = count(np.ascontiguousarray(weight != 0), self.array.index_bits)
         return nonzeros, entries
 
-    @cached_property
-    def _entry_sums(self) -> Int64s:
-        """Entries above and left of every (filter, window) corner."""
-        return running_sums(self._entries[1])
+    def entry_counts(self) -> NDArray[np.int64]:
+        """Nonzeros and padding of every (filter, window)."""
+        return self._entries[1]
 
     @cached_property
     def _pixels(self) -> dict[tuple[int, int, int, int], Pixel]:
@@ -193,6 +180,8 @@ class CambriconXProgram(Program):
 
     def _pixel(self, n0: int, n1: int, k0: int, k1: int) -> Pixel:
         """One pixel over whole windows of filters n0..n1−1, counted once."""
+        if self.is_shape:
+            return self._pixel_of_shape(n1 - n0, k1 - k0)
         key = n0, n1, k0, k1
         if key not in self._pixels:
             part = slice(n0, n1), slice(k0 // WINDOW, ceil_div(k1, WINDOW))
@@ -205,19 +194,8 @@ class CambriconXProgram(Program):
             self._pixels[key] = Pixel(*(int(total) for total in totals))
         return self._pixels[key]
 
-
-class CambriconXShape(CambriconXProgram):
-    """The same without weight values: all are nonzero."""
-
-    uniform_weights = True
-
-    def work_key(self, tile: Tile) -> object:
-        """Only sizes matter, and whether psums come back."""
-        return tile.shape, tile.k0 > 0
-
-    def _pixel(self, n0: int, n1: int, k0: int, k1: int) -> Pixel:
+    def _pixel_of_shape(self, n: int, k: int) -> Pixel:
         """Full windows, and the one that K's end cuts short."""
-        n, k = n1 - n0, k1 - k0
         full, rest = divmod(k, WINDOW)
         groups = full * ceil_div(WINDOW, self.array.multipliers) + ceil_div(rest, self.array.multipliers)
         return Pixel(n * k, n * k, n * groups, 0, ceil_div(n, self.array.pes) * groups)

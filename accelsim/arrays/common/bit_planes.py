@@ -15,7 +15,6 @@ each row's edge forms it while the words enter, and an add an output takes it of
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
@@ -26,7 +25,10 @@ from numpy.typing import NDArray
 from accelsim.arrays.base import ceil_div
 from accelsim.arrays.common.output_stationary import OutputStationaryProgram
 from accelsim.arrays.common.packed_words import WordArray, pack, popcount_adders
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.common.slices import row_slices
+from accelsim.arrays.counters import CounterSpec, statistic
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
@@ -34,7 +36,15 @@ Int64s = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 CODINGS = ("uniform", "binary", "ternary", "codebook")  # whose integers are two's complement of weight_bits
-SLICE_ELEMENTS = 2**22  # of an operand's planes held at a time
+
+
+def plane_counters(kind: str) -> tuple[CounterSpec, ...]:
+    """The counters of a BitPlaneArray of this kind."""
+    return (
+        statistic(f"{kind}_words", "words", "words of bit pairs that PEs take"),
+        statistic(f"{kind}_edge_words", "words", "words whose ones the rows' edges count"),
+        statistic(f"{kind}_corrections", "outputs", "outputs corrected, once a fold"),
+    )
 
 
 class BitPlaneArray(WordArray):
@@ -88,7 +98,7 @@ class BitPlaneArray(WordArray):
         return logic
 
 
-class Passes(NamedTuple):
+class PlanePasses(NamedTuple):
     """What the folds of a tile's filters run: sums over filters of planes and of bits, and who is corrected."""
 
     folds: int
@@ -120,37 +130,37 @@ class BitPlaneProgram(OutputStationaryProgram):
         """⌈K / word_bits⌉ · weight_bits · activation_bits."""
         return ceil_div(k, self.array.word_bits) * self.trace.weight_bits * self.trace.activation_bits
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """Every plane of every filter."""
         folds, bits = ceil_div(n, self.array.cols), self.trace.weight_bits
         corrected = self.corrected(bits)
-        return self.pass_counts(m, k, Passes(folds, n * bits, n * bits, folds * corrected, n * corrected))
+        return self.pass_counts(m, k, PlanePasses(folds, n * bits, n * bits, folds * corrected, n * corrected))
 
     def corrected(self, bits: int) -> bool:
         """Whether weights of `bits` need a correction that depends on the activations' values."""
         return (bits == 1) != (self.trace.activation_bits == 1)
 
-    def pass_counts(self, m: int, k: int, passes: Passes) -> Counter[str]:
+    def pass_counts(self, m: int, k: int, passes: PlanePasses) -> dict[str, int]:
         """A lane of a pass that holds one of the k is an operation; every PE latches whole words."""
         array, planes = self.array, self.trace.activation_bits
         words = ceil_div(k, array.word_bits)
         executed = m * words * planes * passes.filter_planes
         latched = executed * ((3 if planes == 1 else 2) * array.word_bits + array.accumulator_bits)
         edges = k * (m * planes * passes.folds + ceil_div(m, array.rows) * passes.filter_bits)
-        counts = Counter(macs_executed=m * k * planes * passes.filter_planes, register_bits=latched + edges)
-        counts[f"{array.kind}_words"] = executed
-        counts[f"{array.kind}_edge_words"] = m * words * planes * passes.corrected_folds
-        counts[f"{array.kind}_corrections"] = m * passes.corrected_filters
-        return counts
+        return {
+            "macs_executed": m * k * planes * passes.filter_planes,
+            "register_bits": latched + edges,
+            f"{array.kind}_words": executed,
+            f"{array.kind}_edge_words": m * words * planes * passes.corrected_folds,
+            f"{array.kind}_corrections": m * passes.corrected_filters,
+        }
 
     def functional(self) -> NDArray[np.int64]:
         """Packed planes, popcounts of every pass, shifts and signs, then the pixels' corrections."""
         trace = self.trace
         out = np.empty((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // (trace.K * trace.activation_bits))
-        for m0 in range(0, trace.M, step):
-            x = trace.activation_tile(m0, min(m0 + step, trace.M), 0, trace.K)
-            out[m0 : m0 + step] = self._outputs(x)
+        for m0, m1 in row_slices(trace.M, trace.K * trace.activation_bits):
+            out[m0:m1] = self._outputs(trace.activation_tile(m0, m1, 0, trace.K))
         return out
 
     def batches(self) -> Iterator[Batch]:

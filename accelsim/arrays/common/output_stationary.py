@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar, Literal, NamedTuple
 
 from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
-
-SLICE_ELEMENTS = 2**22  # of activations handled at a time
 
 
 class OutputStationaryArray(PEArray):
     """R rows × C cols; a fold of temporal length T takes T + R + C − 2 cycles (DESIGN section 11, the `os` row)."""
 
+    scalable: ClassVar[tuple[str, ...]] = ("rows", "cols")
     rows: Size = 16
     cols: Size = 16
     dataflow: Literal["os"] = "os"
@@ -35,7 +29,11 @@ class OutputStationaryProgram(Program):
     """⌈M/R⌉·⌈N/C⌉ folds; a subclass says how long one is and what happens in a PE."""
 
     array: OutputStationaryArray
-    uniform_weights = True
+
+    @property
+    def uniform_weights(self) -> bool:
+        """Every weight travels at equal bits."""
+        return True
 
     @property
     def k_step(self) -> int:
@@ -52,7 +50,7 @@ class OutputStationaryProgram(Program):
         """T: steps of a fold that reduces k elements."""
 
     @abstractmethod
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """`macs_executed`, `register_bits` and the array's own counters for m·n outputs over k elements."""
 
     def streams(self, tile: Tile) -> Streams:
@@ -61,7 +59,7 @@ class OutputStationaryProgram(Program):
         folds = ceil_div(n, self.array.cols)
         return Streams(folds * self.steps(k), folds * k, n * k * self.codes_per_weight)
 
-    def tile_counts(self, tile: Tile) -> Counter[str]:
+    def tile_counts(self, tile: Tile) -> dict[str, int]:
         """`operation_counts` of a tile."""
         return self.operation_counts(*tile.shape)
 
@@ -76,10 +74,6 @@ class OutputStationaryProgram(Program):
         rows, cols = self.array.rows, self.array.cols
         return ceil_div(self.trace.M, rows) * ceil_div(self.trace.N, cols) * (rows + cols - 2)
 
-    def spills_psums(self, k: int) -> bool:
-        """Outputs stay in their PEs for a whole K."""
-        return k < self.trace.K
-
     def work_key(self, tile: Tile) -> object:
         """Only sizes matter, and whether psums come back."""
         return tile.shape, tile.k0 > 0
@@ -90,23 +84,14 @@ class OutputStationaryProgram(Program):
         over_m, over_n = ceil_div(m, self.array.rows), ceil_div(n, self.array.cols)
         streams = self.streams(tile)
         cycles = over_m * (streams.steps + over_n * (self.array.rows + self.array.cols - 2))
-        counts = Counter(
-            sram_ifmap_reads=m * streams.columns,
-            sram_filter_reads=streams.weights * over_m,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=m * n if tile.k0 > 0 else 0,
-        )
-        counts.update(self.tile_counts(tile))
-        return Work(cycles, counts)
+        counts = {
+            "sram_ifmap_reads": m * streams.columns,
+            "sram_filter_reads": streams.weights * over_m,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": tile.psums,
+        }
+        return Work(cycles, self.count(**counts, **self.tile_counts(tile)))
 
     def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
         """All codes of every weight."""
         return (n1 - n0) * (k1 - k0) * self.codes_per_weight * self.trace.weight_bits
-
-    def activation_slices(self) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-        """Some pixels and their activations (pixels, K), a part of X at a time. Needs values."""
-        trace = self.trace
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            m1 = min(m0 + step, trace.M)
-            yield slice(m0, m1), np.ascontiguousarray(trace.activation_tile(m0, m1, 0, trace.K), np.int64)

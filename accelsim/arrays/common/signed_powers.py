@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import PEArray
+from accelsim.arrays.common.slices import row_slices
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
-SLICE_ELEMENTS = 2**22  # of terms or activations handled at a time
 MOST_EXPONENT = 62  # of an integer that a trace holds
 MOST_DIGITS = 32  # of the non-adjacent form of an integer up to 2^62
 
@@ -29,8 +29,8 @@ def check_terms(array: PEArray, trace: GemmTrace, terms: int) -> None:
         rest = signed_powers(weight, terms)[1]
         if rest.any():
             row, k = (int(i) for i in np.argwhere(rest)[0])
-            told = f"weight {weight[row, k]} of filter {n0 + row} at k {k}"
-            raise array.refuse(trace, f"{told} is no sum of {terms} signed powers of two")
+            message = f"weight {weight[row, k]} of filter {n0 + row} at k {k}"
+            raise array.refuse(trace, f"{message} is no sum of {terms} signed powers of two")
 
 
 def _check_codes(array: PEArray, trace: GemmTrace, weight: Ints, terms: int) -> None:
@@ -38,8 +38,8 @@ def _check_codes(array: PEArray, trace: GemmTrace, weight: Ints, terms: int) -> 
     greatest = min((1 << trace.weight_bits - 1) - 1, MOST_EXPONENT)
     most = int(np.abs(weight.astype(np.int64)).max())
     if most > terms << greatest:
-        told = f"a weight is {most} or its negative, and codes of {trace.weight_bits} bits end at 2^{greatest}"
-        raise array.refuse(trace, f"{told}; at most {terms} of them are expected")
+        message = f"a weight is {most} or its negative, and codes of {trace.weight_bits} bits end at 2^{greatest}"
+        raise array.refuse(trace, f"{message}; at most {terms} of them are expected")
 
 
 def shifter_gates(weight_bits: int, activation_bits: int, accumulator_bits: int) -> int:
@@ -51,26 +51,20 @@ def shifter_gates(weight_bits: int, activation_bits: int, accumulator_bits: int)
     return stages * min(accumulator_bits, activation_bits + (1 << stages) - 1)
 
 
-def row_slices(rows: int, columns: int) -> list[tuple[int, int]]:
-    """Runs of rows that hold SLICE_ELEMENTS at most, or one row."""
-    step = max(1, SLICE_ELEMENTS // columns)
-    return [(start, min(start + step, rows)) for start in range(0, rows, step)]
-
-
 def signed_powers(values: Ints, terms: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(terms as integers on a last axis, what is left over): the non-adjacent form from its lowest digit on.
 
     It has the fewest signed powers of two of all, so that a rest other than 0 means that `terms` are too few.
     """
     rest = values.astype(np.int64)
-    found = np.zeros((*rest.shape, min(terms, MOST_DIGITS)), np.int64)
-    for t in range(found.shape[-1]):
+    digits = np.zeros((*rest.shape, min(terms, MOST_DIGITS)), np.int64)
+    for t in range(digits.shape[-1]):
         low = rest & -rest
-        found[..., t] = np.where(rest & (low << 1), -low, low)
-        rest = rest - found[..., t]
+        digits[..., t] = np.where(rest & (low << 1), -low, low)
+        rest = rest - digits[..., t]
         if not rest.any():
             break
-    return found, rest
+    return digits, rest
 
 
 def exponents_of(powers: NDArray[np.int64]) -> NDArray[np.int8]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
 from accelsim.arrays.common.signed_powers import check_terms, exponents_of, shifter_gates, signed_powers
-from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
+from accelsim.arrays.common.slices import row_slices
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
+from accelsim.arrays.operation import Operation
 from accelsim.errors import ConfigError
 from accelsim.formats.csr_absolute import CsrAbsolute
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 BLOCK = 64
@@ -23,7 +26,6 @@ COLUMN_BITS = 6
 EXTENT_BITS = 13
 CodebookBits = Annotated[int, Field(ge=1, le=12)]
 ADDRESS_BITS = 16  # of a k, as the decoder adds it up
-WORDS_LIMIT_BYTES = 16 * 2**20  # activations that the functional walk holds at a time
 
 
 class CsrRowsArray(PEArray):
@@ -47,6 +49,18 @@ class CsrRowsArray(PEArray):
     """
 
     kind: Literal["csr_rows"] = "csr_rows"
+    scalable: ClassVar[tuple[str, ...]] = ("pes", "vector_width")
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("csr_rows_idle_imbalance", Cause.IMBALANCE, "lanes of PEs that are done with their filters, or got none"),
+        idle("csr_rows_idle_empty", Cause.INDEX, "lanes of PEs that look at an extent without a nonzero"),
+        idle("csr_rows_idle_conflict", Cause.CONFLICT, "lanes of PEs whose bank serves another word"),
+        idle("csr_rows_idle_edge", Cause.EDGE, "lanes without a pixel in a last pass"),
+        statistic(
+            "csr_rows_lookup_multiplexers",
+            "multiplexers",
+            "1-bit 2:1 multiplexers that a codebook's codes go through",
+        ),
+    )
     pes: Size = 16
     vector_width: Size = 16
     assignment: Literal["static", "dynamic"] = "static"
@@ -74,7 +88,7 @@ class CsrRowsArray(PEArray):
         wanted = trace.number_format.codebook_bits if trace.weight_coding == "codebook" else None
         if wanted and self.codebook_bits and wanted > self.codebook_bits:
             raise self.refuse(trace, f"its codebook has {wanted} bits; at most {self.codebook_bits} are expected")
-        return (CsrRowsShape if trace.weight_operand is None else CsrRowsProgram)(self, trace)
+        return CsrRowsProgram(self, trace)
 
     def crossbar_gates(self, activation_bits: int) -> int:
         """2:1 multiplexers of one bit that bring one PE the word of the bank that served it: banks − 1 a bit."""
@@ -132,10 +146,14 @@ class Pass(NamedTuple):
     empties: int
 
 
-class CsrRowsProgram(Program):
+class CsrRowsProgram(CompressedProgram):
     """One GEMM on CsrRowsArray. Weights and indices travel and lie in the filter buffer compressed."""
 
     array: CsrRowsArray
+    unit_k = BLOCK
+    entry_index_bits = COLUMN_BITS
+    unit_index_bits = EXTENT_BITS
+    looks_up_codebook = True
 
     def __init__(self, array: CsrRowsArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
@@ -145,14 +163,6 @@ class CsrRowsProgram(Program):
     def grain(self) -> Grain:
         """Pixels by passes, filters by rounds of the PEs, k by blocks. Cuts of N and K add barriers."""
         return Grain(self.array.vector_width, self.array.pes, BLOCK, "K", frozenset({"N", "K"}))
-
-    def spills_psums(self, k: int) -> bool:
-        """Where K is cut."""
-        return k < self.trace.K
-
-    def work_key(self, tile: Tile) -> object:
-        """Pixels count by their number, filters and blocks by themselves."""
-        return tile.m1 - tile.m0, tile.n0, tile.n1, tile.k0, tile.k1
 
     def work(self, tile: Tile) -> Work:
         """⌈m / V⌉ equal passes. Buffer words are read whole, also by a last pass of fewer pixels."""
@@ -167,27 +177,27 @@ class CsrRowsProgram(Program):
         }
         slots = self.array.peak_macs * one.cycles * passes
         lost["imbalance"] = slots - counts["macs_executed"] - sum(lost.values())
-        counts.update({f"csr_rows_idle_{reason}": count for reason, count in lost.items()})
-        return Work(one.cycles * passes, counts)
+        idle = {f"csr_rows_idle_{reason}": count for reason, count in lost.items()}
+        return Work(one.cycles * passes, self.count(**counts, **idle))
 
-    def _operand_counts(self, tile: Tile, one: Pass, passes: int) -> Counter[str]:
+    def _operand_counts(self, tile: Tile, one: Pass, passes: int) -> dict[str, int]:
         (m, n, k), array = tile.shape, self.array
-        nonzeros, extents = self._nonzeros(tile.n0, tile.n1, tile.k0, tile.k1), n * ceil_div(k, BLOCK)
+        nonzeros, extents = self.entries(tile.n0, tile.n1, tile.k0, tile.k1), n * ceil_div(k, BLOCK)
         words = one.services * passes
-        psums = m * n if tile.k0 > 0 else 0
+        psums = tile.psums
         index_bits = (nonzeros * COLUMN_BITS + extents * EXTENT_BITS) * passes
         operands = nonzeros * passes * (self.stored_weight_bits + array.vector_width * self.trace.activation_bits)
-        return Counter(
-            macs_executed=nonzeros * m,
-            sram_ifmap_reads=words * array.vector_width,
-            sram_filter_reads=nonzeros * passes,
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + index_bits + (nonzeros * m + psums) * array.accumulator_bits,
-            decodes=nonzeros * passes,
-            csr_rows_lookup_multiplexers=nonzeros * passes * self._lookup,
-        )
+        return {
+            "macs_executed": nonzeros * m,
+            "sram_ifmap_reads": words * array.vector_width,
+            "sram_filter_reads": nonzeros * passes,
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + index_bits + (nonzeros * m + psums) * array.accumulator_bits,
+            "decodes": nonzeros * passes,
+            "csr_rows_lookup_multiplexers": nonzeros * passes * self._lookup,
+        }
 
     @property
     def _lookup(self) -> int:
@@ -195,28 +205,12 @@ class CsrRowsProgram(Program):
         code = self.trace.number_format.codebook_bits if self.trace.weight_coding == "codebook" else None
         return lookup_multiplexers(self.trace.weight_bits, code) if code else 0
 
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Nonzeros at their own width, or at the codebook's."""
-        return self._nonzeros(n0, n1, k0, k1) * self.stored_weight_bits
-
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """A 6-bit column a nonzero and a 13-bit extent a (row, block)."""
-        return self._nonzeros(n0, n1, k0, k1) * COLUMN_BITS + (n1 - n0) * ceil_div(k1 - k0, BLOCK) * EXTENT_BITS
-
-    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
-        """From the running sums of nonzeros."""
-        blocks = in_units(k, BLOCK)
-        nonzeros, extents = sums_of_tiles(self._prefix, n, blocks), areas_of_tiles(n, blocks)
-        return nonzeros * self.stored_weight_bits, nonzeros * COLUMN_BITS + extents * EXTENT_BITS
-
     def functional(self) -> NDArray[np.int64]:
         """The walk of every pass on the decoded columns and values, some passes at a time."""
         trace = self.trace
         lanes = min(self.array.vector_width, trace.M)
-        step = max(1, WORDS_LIMIT_BYTES // (8 * lanes * max(trace.K, trace.N))) * lanes
         out = np.empty((trace.M, trace.N), np.int64)
-        for m0 in range(0, trace.M, step):
-            m1 = min(m0 + step, trace.M)
+        for m0, m1 in row_slices(trace.M, max(trace.K, trace.N), step=lanes):
             words = self._words(m0, m1, lanes)
             sums = np.zeros((len(words), trace.N, lanes), np.int64)
             self._walk(words, sums)
@@ -249,7 +243,7 @@ class CsrRowsProgram(Program):
     @property
     def stored_weight_bits(self) -> int:
         """A weight at its own width, or at the codebook's; a code a term."""
-        return self.array.terms * self.trace.number_format.stored_weight_bits
+        return self.array.terms * super().stored_weight_bits
 
     @cached_property
     def _encoded(self) -> CsrAbsolute:
@@ -264,15 +258,9 @@ class CsrRowsProgram(Program):
     def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self._encoded.rows_of_blocks()
 
-    @cached_property
-    def _prefix(self) -> NDArray[np.int64]:
-        """Nonzeros above and left of every (row, block) corner, (N + 1, blocks + 1)."""
-        return running_sums(self._rows[1])
-
-    def _nonzeros(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Nonzeros of whole blocks of filters n0..n1−1."""
-        b0, b1, prefix = k0 // BLOCK, ceil_div(k1, BLOCK), self._prefix
-        return int(prefix[n1, b1] - prefix[n0, b1] - prefix[n1, b0] + prefix[n0, b0])
+    def entry_counts(self) -> NDArray[np.int64]:
+        """Nonzeros of every (row, block)."""
+        return self._rows[1]
 
     def _ordered(self, n0: int, n1: int, b0: int, b1: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Starts and lengths of filters n0..n1−1 in the order in which they are handed out."""
@@ -283,7 +271,13 @@ class CsrRowsProgram(Program):
         return starts[longest_first], lengths[longest_first]
 
     def _one_pass(self, n0: int, n1: int, k0: int, k1: int) -> Pass:
-        """One pass over whole blocks of filters n0..n1−1, simulated once."""
+        """One pass over whole blocks of filters n0..n1−1, simulated once.
+
+        Without zeros the PEs walk in step and want the same word, so that no bank is ever late.
+        """
+        if self.is_shape:
+            steps = ceil_div(n1 - n0, self.array.pes) * (k1 - k0)
+            return Pass(steps, steps, 0, 0)
         key = n0, n1, k0, k1
         if key not in self._passes:
             from accelsim.arrays.csr_rows.kernels import one_pass
@@ -294,21 +288,3 @@ class CsrRowsProgram(Program):
             result = one_pass(*rows, self._encoded.columns, (0, n1 - n0), blocks, pes, banks, dynamic)
             self._passes[key] = Pass(*result)
         return self._passes[key]
-
-
-class CsrRowsShape(CsrRowsProgram):
-    """The same without weight values: all are nonzero."""
-
-    uniform_weights = True
-
-    def work_key(self, tile: Tile) -> object:
-        """Only sizes matter, and whether psums come back."""
-        return tile.shape, tile.k0 > 0
-
-    def _nonzeros(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        return (n1 - n0) * (k1 - k0)
-
-    def _one_pass(self, n0: int, n1: int, k0: int, k1: int) -> Pass:
-        """Without zeros the PEs walk in step and want the same word, so that no bank is ever late."""
-        steps = ceil_div(n1 - n0, self.array.pes) * (k1 - k0)
-        return Pass(steps, steps, 0, 0)

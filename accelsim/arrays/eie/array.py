@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.common.tile_sums import Int64s
-from accelsim.arrays.eie.csc import BLOCK, Columns, CscMatrix
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
+from accelsim.arrays.eie.csc import BLOCK, CscMatrix, TileColumns
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 POINTER_BITS = 16  # of a column pointer, and of the column that waits in a FIFO beside its activation
@@ -22,7 +25,6 @@ WORD_BITS = 64  # of a PE's matrix memory: so many bits of entries are read at a
 LATENCY = 2  # cycles from a broadcast to its service: into the FIFO, and out of it to the pointer memories
 FIRST = 1 + LATENCY  # the cycle of a first service; activations are read in cycle 0
 DRAIN = 5  # cycles behind the last address: matrix read, then four stages of arithmetic
-SLICE_BYTES = 2**20  # activations held at a time
 
 
 class EieArray(PEArray):
@@ -38,6 +40,20 @@ class EieArray(PEArray):
     """
 
     kind: Literal["eie"] = "eie"
+    scalable: ClassVar[tuple[str, ...]] = ("pes",)
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("eie_idle_padding", Cause.PADDING, "PEs that multiply a padding zero"),
+        idle("eie_idle_pointer", Cause.INDEX, "PEs that look at a column without an entry"),
+        idle("eie_idle_queue", Cause.IMBALANCE, "PEs whose FIFO is empty while others are busy"),
+        idle("eie_idle_imbalance", Cause.IMBALANCE, "PEs that are done with their vector, or own no row"),
+        idle("eie_idle_pipeline", Cause.EDGE, "fill before the first service and drain behind the last"),
+        statistic("eie_entries", "entries", "entries stored, padding zeros included"),
+        statistic("eie_padding", "entries", "padding zeros stored"),
+        statistic("eie_work", "entries", "entries of active columns, padding zeros included"),
+        statistic("eie_max_pe", "entries", "entries of the busiest PE, summed over vectors"),
+        statistic("eie_matrix_words", "words", "64-bit words read from the PEs' matrix memories"),
+        statistic("eie_pointer_reads", "pairs", "pairs of column pointers read"),
+    )
     pes: Size = 64
     fifo_depth: Annotated[int, Field(ge=2, le=2**40)] = 8
     index_bits: Annotated[int, Field(ge=1, le=16)] = 4
@@ -54,8 +70,7 @@ class EieArray(PEArray):
 
     def program(self, trace: GemmTrace) -> EieProgram:
         """Any coding runs: the values are integers, looked up where the coding is a codebook."""
-        shape = trace.weight_operand is None and trace.activation_operand is None
-        return (EieShape if shape else EieProgram)(self, trace)
+        return EieProgram(self, trace)
 
     def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A MAC an entry of an active column: a padding zero is multiplied like a weight."""
@@ -69,7 +84,7 @@ class EieArray(PEArray):
         return {"mac": float(self.pes), "register_bit": float(self.pes * bits), "decoder": float(self.pes)}
 
 
-class Walk(NamedTuple):
+class BroadcastTime(NamedTuple):
     """Of one tile, summed over its vectors; PE-cycles where nothing else is said. `pes` have rows of the tile."""
 
     pes: int
@@ -85,82 +100,86 @@ class Walk(NamedTuple):
     empty: int  # columns without an entry in a PE
 
 
-class EieProgram(Program):
+class EieProgram(CompressedProgram):
     """One GEMM on EieArray. Weights and indices travel and lie in the filter buffer as compressed sparse columns."""
 
     array: EieArray
+    unit_k = BLOCK
+    looks_up_codebook = True
 
     def __init__(self, array: EieArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
-        self._held: tuple[tuple[int, int, int, int], Columns] | None = None
+        self._last_columns: tuple[tuple[int, int, int, int], TileColumns] | None = None
+
+    @property
+    def unit_n(self) -> int:
+        """A row of every PE."""
+        return min(self.array.pes, self.trace.N)
+
+    @property
+    def entry_index_bits(self) -> int:
+        """A distance."""
+        return self.array.index_bits
+
+    def entry_counts(self) -> Int64s:
+        """Weights and padding zeros of every (row of every PE) × (BLOCK columns)."""
+        return self._matrix.entries_of_blocks()
+
+    def fixed_index_bits(self, n: Int64s, k: Int64s) -> Int64s:
+        """K + 1 pointers a PE."""
+        return np.minimum(self.array.pes, n) * (k + 1) * self._pointer_bits
 
     @property
     def grain(self) -> Grain:
         """Rows by rounds of the PEs; a cut of N or K broadcasts, fills and drains again."""
         return Grain(1, self.array.pes, BLOCK, "K", frozenset({"N", "K"}))
 
-    def spills_psums(self, k: int) -> bool:
-        """Where K is cut."""
-        return k < self.trace.K
-
     def work_key(self, tile: Tile) -> object:
-        """Without activations all vectors are alike."""
+        """Without activations all vectors are equal; the stored entries are counted with the first.
+
+        Without weights either, only sizes matter and whether psums come back.
+        """
+        if self._without_values:
+            return tile.shape, tile.k0 > 0, tile.m0 == 0
         rows = (tile.m0, tile.m1) if self.trace.activation_operand is not None else (tile.m0 == 0, tile.m1 - tile.m0)
         return rows, tile.n0, tile.n1, tile.k0, tile.k1
 
     def work(self, tile: Tile) -> Work:
         """The exact cycles of every vector, and where all PE-cycles went."""
-        walk = self._walk(tile)
-        filled = walk.pes * FIRST * walk.started
+        time = self._time(tile)
+        filled = time.pes * FIRST * time.started
         lost = {
-            "padding": walk.entries - walk.weights,
-            "pointer": walk.empty,
-            "queue": walk.free - filled - walk.entries - walk.empty,
-            "imbalance": walk.pes * walk.last - walk.free + (self.array.pes - walk.pes) * walk.cycles,
-            "pipeline": walk.pes * (walk.cycles - walk.last) + filled,
+            "padding": time.entries - time.weights,
+            "pointer": time.empty,
+            "queue": time.free - filled - time.entries - time.empty,
+            "imbalance": time.pes * time.last - time.free + (self.array.pes - time.pes) * time.cycles,
+            "pipeline": time.pes * (time.cycles - time.last) + filled,
         }
-        counts = self._counts(tile, walk)
-        counts.update({f"eie_idle_{reason}": count for reason, count in lost.items()})
-        return Work(walk.cycles, counts)
+        idle = {f"eie_idle_{reason}": count for reason, count in lost.items()}
+        return Work(time.cycles, self.count(**self._counts(tile, time), **idle))
 
-    def _counts(self, tile: Tile, walk: Walk) -> Counter[str]:
+    def _counts(self, tile: Tile, time: BroadcastTime) -> dict[str, int]:
         m, n, k = tile.shape
-        read, pairs, psums = walk.words * self._word_entries, walk.broadcasts * walk.pes, m * n if tile.k0 > 0 else 0
+        read, pairs, psums = time.words * self._word_entries, time.broadcasts * time.pes, tile.psums
         once = tile.m0 == 0  # what is stored, not what is read
-        stored = self._entries(tile.n0, tile.n1, tile.k0, tile.k1) if once else 0
-        latched = pairs * (self.trace.activation_bits + 3 * POINTER_BITS) + walk.words * WORD_BITS
-        return Counter(
-            macs_executed=walk.weights,
-            sram_ifmap_reads=m * k,
-            sram_filter_reads=read,
-            sram_index_bits=read * self.array.index_bits + pairs * 2 * self._pointer_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=latched + (walk.entries + psums) * self.array.accumulator_bits,
-            decodes=walk.entries,
-            eie_entries=stored,
-            eie_padding=stored - self._weights(tile) if once else 0,
-            eie_work=walk.entries,
-            eie_max_pe=walk.busiest,
-            eie_matrix_words=walk.words,
-            eie_pointer_reads=pairs,
-        )
-
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Values of all entries, the padding zeros' too, at their own width or at the codebook's."""
-        return self._entries(n0, n1, k0, k1) * self.stored_weight_bits
-
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """A distance an entry, and K + 1 pointers a PE."""
-        pointers = min(self.array.pes, n1 - n0) * (k1 - k0 + 1)
-        return self._entries(n0, n1, k0, k1) * self.array.index_bits + pointers * self._pointer_bits
-
-    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
-        """From the running sums of entries."""
-        entries = self._matrix.entries_of_tiles(n, k)
-        pointers = np.multiply.outer(np.minimum(self.array.pes, np.diff(n)), np.diff(k) + 1)
-        index_bits = entries * self.array.index_bits + pointers * self._pointer_bits
-        return entries * self.stored_weight_bits, index_bits
+        stored = self.entries(tile.n0, tile.n1, tile.k0, tile.k1) if once else 0
+        latched = pairs * (self.trace.activation_bits + 3 * POINTER_BITS) + time.words * WORD_BITS
+        return {
+            "macs_executed": time.weights,
+            "sram_ifmap_reads": m * k,
+            "sram_filter_reads": read,
+            "sram_index_bits": read * self.array.index_bits + pairs * 2 * self._pointer_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": latched + (time.entries + psums) * self.array.accumulator_bits,
+            "decodes": time.entries,
+            "eie_entries": stored,
+            "eie_padding": stored - self._weights(tile) if once else 0,
+            "eie_work": time.entries,
+            "eie_max_pe": time.busiest,
+            "eie_matrix_words": time.words,
+            "eie_pointer_reads": pairs,
+        }
 
     def functional(self) -> NDArray[np.int64]:
         """PE by PE, the walk over the encoded columns of the nonzero activations."""
@@ -170,16 +189,14 @@ class EieProgram(Program):
         weight = trace.weight_tile(0, trace.N, 0, trace.K)
         matrices = [self._matrix.pe_matrix(p, weight) for p in range(pes)]
         out = np.zeros((trace.M, trace.N), np.int64)
-        for m0, m1 in self._slices(0, trace.M, 8 * trace.K):
-            x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
+        for pixels, x in self.activation_slices():
             for p, matrix in enumerate(matrices):
-                walk(*matrix, x, out[m0:m1, p::pes])
+                walk(*matrix, x, out[pixels, p::pes])
         return out
 
     @property
-    def stored_weight_bits(self) -> int:
-        """An entry's value at its own width, or at the codebook's."""
-        return self.trace.number_format.stored_weight_bits
+    def _without_values(self) -> bool:
+        return self.is_shape and self.trace.activation_operand is None
 
     @property
     def _word_entries(self) -> int:
@@ -195,26 +212,28 @@ class EieProgram(Program):
         trace = self.trace
         shape = trace.weight_operand is None
         weight = np.ones((trace.N, trace.K), bool) if shape else trace.weight_tile(0, trace.N, 0, trace.K) != 0
-        return CscMatrix(weight, min(self.array.pes, trace.N), self.array.index_bits)
-
-    def _entries(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        return self._matrix.entries(n0, n1, k0, k1)
+        return CscMatrix(weight, self.unit_n, self.array.index_bits)
 
     def _most_entries(self) -> int:
-        return self._matrix.most_entries()
+        """Entries of the PE that stores the most."""
+        return ceil_div(self.trace.N, self.array.pes) * self.trace.K if self.is_shape else self._matrix.most_entries()
 
     def _weights(self, tile: Tile) -> int:
         """Real weights of the tile."""
-        return int(self._columns(tile).weights.sum())
+        _, n, k = tile.shape
+        return n * k if self.is_shape else int(self._columns(tile).weights.sum())
 
-    def _columns(self, tile: Tile) -> Columns:
-        """The tile's columns; the last tile's are kept, for the next vectors."""
+    def _columns(self, tile: Tile) -> TileColumns:
+        """The tile's columns; the last tile's are remembered for the next vectors."""
         key = tile.n0, tile.n1, tile.k0, tile.k1
-        if self._held is None or self._held[0] != key:
-            self._held = key, self._matrix.tile_columns(*key, self._word_entries)
-        return self._held[1]
+        if self._last_columns is None or self._last_columns[0] != key:
+            self._last_columns = key, self._matrix.tile_columns(*key, self._word_entries)
+        return self._last_columns[1]
 
-    def _walk(self, tile: Tile) -> Walk:
+    def _time(self, tile: Tile) -> BroadcastTime:
+        """What the tile's vectors take."""
+        if self._without_values:
+            return self._time_of_shape(tile)
         from accelsim.arrays.eie.kernels import broadcast
 
         columns, m = self._columns(tile), tile.m1 - tile.m0
@@ -227,7 +246,9 @@ class EieProgram(Program):
         free, last, busiest, words, started = (int(value) for value in sums)
         cycles = last + DRAIN * started + (m - started)
         broadcasts = int(vectors.sum())
-        return Walk(columns.pes, cycles, free, last, busiest, words, started, broadcasts, **columns.of_active(vectors))
+        return BroadcastTime(
+            columns.pes, cycles, free, last, busiest, words, started, broadcasts, **columns.of_active(vectors)
+        )
 
     def _active(self, tile: Tile) -> Iterator[NDArray[np.bool_]]:
         """Where the vectors' activations are not zero, some vectors at a time; one stands for all without values."""
@@ -235,43 +256,22 @@ class EieProgram(Program):
         if self.trace.activation_operand is None:
             yield np.ones((1, k), bool)
             return
-        for m0, m1 in self._slices(tile.m0, tile.m1, k):
-            yield self.trace.activation_tile(m0, m1, tile.k0, tile.k1) != 0
+        for m0, m1 in row_slices(tile.m1 - tile.m0, k):
+            yield self.trace.activation_tile(tile.m0 + m0, tile.m0 + m1, tile.k0, tile.k1) != 0
 
-    @staticmethod
-    def _slices(m0: int, m1: int, vector_bytes: int) -> list[tuple[int, int]]:
-        step = max(1, SLICE_BYTES // vector_bytes)
-        return [(start, min(start + step, m1)) for start in range(m0, m1, step)]
+    def _time_of_shape(self, tile: Tile) -> BroadcastTime:
+        """The closed form where all weights and activations are nonzero.
 
-
-class EieShape(EieProgram):
-    """The same without values: all weights and activations are nonzero, and the cycles have a closed form."""
-
-    uniform_weights = True
-
-    def work_key(self, tile: Tile) -> object:
-        """Only sizes matter, whether psums come back, and whether the stored entries are counted here."""
-        return tile.shape, tile.k0 > 0, tile.m0 == 0
-
-    def _entries(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        return (n1 - n0) * (k1 - k0)
-
-    def _most_entries(self) -> int:
-        return ceil_div(self.trace.N, self.array.pes) * self.trace.K
-
-    def _weights(self, tile: Tile) -> int:
-        return self._entries(tile.n0, tile.n1, tile.k0, tile.k1)
-
-    def _walk(self, tile: Tile) -> Walk:
-        """PE 0 has `most` rows and sets the pace; the others have as many, or one fewer and wait for it."""
+        PE 0 has `most` rows and sets the pace; the others have as many, or one fewer and wait for it.
+        """
         m, n, k = tile.shape
         pes, most = min(self.array.pes, n), ceil_div(n, self.array.pes)
         longest = n - (most - 1) * pes  # PEs with `most` rows
         ends = [self._end(k, rows, most) for rows in (most, most - 1)]
         words = [ceil_div(k * rows, self._word_entries) for rows in (most, most - 1)]
         free, read = (longest * both[0] + (pes - longest) * both[1] for both in (ends, words))
-        one = Walk(pes, ends[0] + DRAIN, free, ends[0], k * most, read, 1, k, k * n, k * n, 0)
-        return Walk(pes, *(count * m for count in one[1:]))
+        one = BroadcastTime(pes, ends[0] + DRAIN, free, ends[0], k * most, read, 1, k, k * n, k * n, 0)
+        return BroadcastTime(pes, *(count * m for count in one[1:]))
 
     def _end(self, k: int, rows: int, most: int) -> int:
         """The first free cycle of a PE with `rows` rows in each of k columns, where the slowest has `most`."""

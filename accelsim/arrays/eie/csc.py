@@ -7,14 +7,12 @@ tile takes those of its rows and columns, and counts its first distances from it
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.tile_sums import Int64s, in_units, running_sums, sums_of_tiles
+from accelsim.arrays.common.tile_sums import Int64s
 from accelsim.trace.operand import Ints
 
 Int32s = NDArray[np.int32]
@@ -29,7 +27,7 @@ class PeMatrix(NamedTuple):
     values: Int64s
 
 
-class Columns(NamedTuple):
+class TileColumns(NamedTuple):
     """Of a tile, (K, PEs): entries of each column, and the memory words of its first and its last entry."""
 
     entries: Int32s
@@ -58,29 +56,17 @@ class CscMatrix:
         self.pes = pes
         self.kinds = place_entries(nonzero, pes, 2**index_bits)  # 0 nothing, 1 a weight, 2 padding
 
-    @cached_property
-    def _prefix(self) -> Int64s:
-        """Entries above and left of every corner of (one row of every PE) × (BLOCK columns)."""
+    def entries_of_blocks(self) -> Int64s:
+        """Entries, padding included, of every (one row of every PE) × (BLOCK columns)."""
         rows, columns = np.arange(0, self.kinds.shape[0], self.pes), np.arange(0, self.kinds.shape[1], BLOCK)
         by_rows = np.add.reduceat((self.kinds != 0).view(np.uint8), rows, axis=0, dtype=np.int32)
-        blocks = np.add.reduceat(by_rows, columns, axis=1, dtype=np.int64)
-        return running_sums(blocks)
-
-    def entries(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Entries, padding included, of a tile whose edges are multiples of the PEs and of BLOCK."""
-        r0, r1, c0, c1 = n0 // self.pes, ceil_div(n1, self.pes), k0 // BLOCK, ceil_div(k1, BLOCK)
-        prefix = self._prefix
-        return int(prefix[r1, c1] - prefix[r0, c1] - prefix[r1, c0] + prefix[r0, c0])
-
-    def entries_of_tiles(self, n: Int64s, k: Int64s) -> Int64s:
-        """The same of every tile between successive edges, (tiles along N, tiles along K)."""
-        return sums_of_tiles(self._prefix, in_units(n, self.pes), in_units(k, BLOCK))
+        return np.add.reduceat(by_rows, columns, axis=1, dtype=np.int64)
 
     def most_entries(self) -> int:
         """Entries of the PE that stores the most."""
         return max(int(np.count_nonzero(self.kinds[p :: self.pes])) for p in range(self.pes))
 
-    def tile_columns(self, n0: int, n1: int, k0: int, k1: int, word_entries: int) -> Columns:
+    def tile_columns(self, n0: int, n1: int, k0: int, k1: int, word_entries: int) -> TileColumns:
         """Columns k0..k1−1 of rows n0..n1−1, in memories of their own with words of so many entries."""
         from accelsim.arrays.eie.kernels import count_columns
 
@@ -88,7 +74,7 @@ class CscMatrix:
         entries = count_columns(kinds, min(self.pes, len(kinds)))
         ends = entries.cumsum(axis=0, dtype=np.int64)
         first, last = ((at // word_entries).astype(np.int32) for at in (ends - entries, ends - 1))
-        return Columns(entries, first, last, np.asarray(np.count_nonzero(kinds == 1, axis=0)))
+        return TileColumns(entries, first, last, np.asarray(np.count_nonzero(kinds == 1, axis=0)))
 
     def pe_matrix(self, p: int, weight: Ints) -> PeMatrix:
         """The encoded rows of PE p."""

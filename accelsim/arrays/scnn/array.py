@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.base import PEArray, Size
-from accelsim.arrays.scnn.plan import INDEX_BITS, Plan, plan_of
-from accelsim.arrays.scnn.program import ScnnProgram, ScnnShape
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
+from accelsim.arrays.common.tile_sums import Int64s, in_units
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
+from accelsim.arrays.operation import Operation
+from accelsim.arrays.scnn.plan import INDEX_BITS, Plan, halo_regions, plan_of
+from accelsim.arrays.scnn.tile_time import SLOTS, StepTime, TileTimes
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
 
+COUNT_BITS = 16  # entries of a stream
+CHANNEL_CUTS = 32  # along K; more would only lengthen the search for a mapping
+Flags = NDArray[np.uint8]
+Integer = TypeVar("Integer", bound=np.integer)
 Vector = Annotated[int, Field(ge=1, le=128)]  # so that a step's products fit the kernel's 16-bit counters
 
 
@@ -30,11 +41,21 @@ class ScnnArray(PEArray):
     Weights travel and lie in the filter buffer as nonzeros with 4-bit counts of the zeros before them (section IV), a
     padding zero after each further 16 positions and a 16-bit count a stream (the width is this project's); padding
     zeros are dropped before vectors are formed. Activations travel dense, as touched elements; in the PEs they are
-    compressed alike, and their indices are priced like the weights'. Filling accumulators from and draining them to the
+    compressed too, and their indices are priced like the weights'. Filling accumulators from and draining them to the
     ofmap buffer takes no cycles: they are double-buffered.
     """
 
     kind: Literal["scnn"] = "scnn"
+    scalable: ClassVar[tuple[str, ...]] = ("pe_rows", "pe_cols")
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("scnn_idle_fragment", Cause.EDGE, "multipliers without a product inside the output in a step"),
+        idle("scnn_idle_conflict", Cause.CONFLICT, "multipliers that wait for the busiest accumulator bank"),
+        idle("scnn_idle_barrier", Cause.IMBALANCE, "multipliers of PEs that wait for the slowest"),
+        idle("scnn_idle_halo", Cause.CONFLICT, "multipliers while psums go to the neighbours"),
+        statistic("scnn_mults", "products", "products inside the output"),
+        statistic("scnn_outside", "products", "products outside the output, which are dropped"),
+        statistic("scnn_halo_psums", "psums", "psums handed to neighbours"),
+    )
     pe_rows: Size = 8
     pe_cols: Size = 8
     ifmap_vector: Vector = 4
@@ -75,8 +96,7 @@ class ScnnArray(PEArray):
         if self.plan(trace.conv).group == 0:
             out = f"{trace.conv.out_height}x{trace.conv.out_width}"
             raise self.refuse(trace, f"a PE's part of its {out} outputs exceeds {self.accumulators} accumulators")
-        shape = trace.weight_operand is None and trace.conv.columns is None
-        return (ScnnShape if shape else ScnnProgram)(self, trace)
+        return ScnnProgram(self, trace)
 
     def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A multiplication a product, an addition a product inside the output."""
@@ -103,3 +123,151 @@ class ScnnArray(PEArray):
             "decoder": entries,
         }
         return {name: float(self.pes * count) for name, count in unit.items()}
+
+
+class ScnnProgram(CompressedProgram):
+    """One group's convolution on Scnn; where columns were pruned, the kernel is whole again, with zeros there."""
+
+    array: ScnnArray
+    entry_index_bits = INDEX_BITS
+    looks_up_codebook = True
+
+    def __init__(self, array: ScnnArray, trace: GemmTrace) -> None:
+        super().__init__(array, trace)
+        assert trace.conv is not None
+        self.conv = trace.conv
+        self.plan = array.plan(trace.conv)
+        self.image_outputs = self.conv.out_height * self.conv.out_width
+
+    @property
+    def unit_k(self) -> int:
+        """A channel; columns that were pruned here and there are never cut."""
+        return self.conv.taps if self.conv.columns is None else self.trace.K
+
+    @property
+    def uniform_weights(self) -> bool:
+        """Where all weights of whole kernels are nonzero."""
+        return self.is_shape and self.conv.columns is None
+
+    def entry_counts(self) -> NDArray[np.int64]:
+        """Nonzeros and padding zeros of every (filter, channel); padding stays where the whole layer's encoding has it.
+
+        Of all channels together where columns were pruned.
+        """
+        from accelsim.arrays.scnn.datapath import place_entries
+
+        plan = self.plan._replace(group=min(self.plan.group, self.trace.N))
+        entries = place_entries(self._nonzero, plan, 2**INDEX_BITS)
+        return entries if self.conv.columns is None else entries.sum(axis=1, keepdims=True)
+
+    def fixed_index_bits(self, n: Int64s, k: Int64s) -> Int64s:
+        """A count a stream of each group, channel and stride phase that has taps."""
+        channels = k // self.conv.taps if self.conv.columns is None else self.conv.channels
+        return in_units(n, self.plan.group) * channels * self._phases * COUNT_BITS
+
+    @property
+    def grain(self) -> Grain:
+        """Whole images and channels. Filters by a divisor of the group, at most F; each tile forms groups anew."""
+        group, most = self.plan.group, self.array.filter_vector
+        divides = group < self.trace.N  # else the layer is one group
+        filters = next(n for n in range(min(most, group), 0, -1) if group % n == 0 or not divides)
+        pruned = self.conv.columns is not None
+        k = self.trace.K if pruned else ceil_div(self.conv.channels, CHANNEL_CUTS) * self.conv.taps
+        return Grain(self.image_outputs, filters, k, "K", frozenset({"N", "K"}))
+
+    def work_key(self, tile: Tile) -> object:
+        """Without activations all images are equal; without weights only the banks at which filters start matter."""
+        valued = self.trace.activation_operand is not None
+        images = (tile.m0, tile.m1) if valued else tile.m1 - tile.m0
+        if not self.uniform_weights:
+            return images, tile.n0, tile.n1, tile.k0, tile.k1
+        k = (tile.k0, tile.k1) if valued else tile.shape[2]
+        return images, k, tile.n0 % SLOTS, tile.shape[1], tile.k0 > 0
+
+    def work(self, tile: Tile) -> Work:
+        """The exact cycles of every PE and step, and where all multiplier slots went."""
+        time, array = self._time(tile), self.array
+        images, (_, n, _) = self._images(tile), tile.shape
+        halo = max(self._halo, default=0) * n * images
+        lost = {
+            "fragment": time.steps * array.lanes - time.mults,
+            "conflict": (time.work - time.steps) * array.lanes,
+            "barrier": (time.cycles * array.pes - time.work) * array.lanes,
+            "halo": halo * array.peak_macs,
+        }
+        idle = {f"scnn_idle_{reason}": count for reason, count in lost.items()}
+        return Work(time.cycles + halo, self.count(**self._counts(tile, time), **idle))
+
+    def _counts(self, tile: Tile, time: StepTime) -> dict[str, int]:
+        (m, n, _), array = tile.shape, self.array
+        weights, acts = time.steps * array.filter_vector, time.vectors * array.ifmap_vector  # vectors are read whole
+        halo, psums = sum(self._halo) * n * array.pes * self._images(tile), tile.psums
+        index_bits = (weights + acts) * INDEX_BITS
+        operands = weights * self.stored_weight_bits + acts * self.trace.activation_bits + index_bits
+        return {
+            "macs_executed": time.mults,
+            "sram_ifmap_reads": acts,
+            "sram_filter_reads": weights,
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + (time.mults + halo + psums) * array.accumulator_bits,
+            "decodes": weights + acts,
+            "scnn_mults": time.mults,
+            "scnn_outside": time.products - time.mults,
+            "scnn_halo_psums": halo,
+        }
+
+    def functional(self) -> NDArray[np.int64]:
+        """Nonzero activations times nonzero weights, scattered to the outputs that they belong to."""
+        from accelsim.arrays.scnn.datapath import multiply
+
+        trace, conv = self.trace, self.conv
+        weight, ifmap = trace.weight_tile(0, trace.N, 0, trace.K), trace.ifmap
+        assert ifmap is not None
+        out = np.zeros((conv.batch, trace.N, conv.out_height, conv.out_width), np.int64)
+        plan = self.plan._replace(group=min(self.plan.group, trace.N))
+        multiply(np.ascontiguousarray(ifmap, np.int64), self._whole_kernel(weight.astype(np.int64)), plan, out)
+        return out.transpose(0, 2, 3, 1).reshape(trace.M, trace.N)
+
+    def _whole_kernel(self, weight: NDArray[Integer]) -> NDArray[Integer]:
+        """(N, K) as (N, C, R, S), with zeros where columns were pruned."""
+        full = np.zeros((len(weight), self.conv.channels * self.conv.taps), weight.dtype)
+        full[:, self.conv.full_k(0, self.trace.K)] = weight
+        return full.reshape(len(weight), self.conv.channels, *self.conv.kernel)
+
+    def _images(self, tile: Tile) -> int:
+        return (tile.m1 - tile.m0) // self.image_outputs
+
+    @cached_property
+    def _halo(self) -> list[int]:
+        return halo_regions(self.conv, self.plan)
+
+    @cached_property
+    def _phases(self) -> int:
+        """Stride phases that have taps."""
+        count = 1
+        for size, step, spread in zip(self.conv.kernel, self.conv.stride, self.conv.dilation, strict=True):
+            count *= len({tap * spread % step for tap in range(size)})
+        return count
+
+    @cached_property
+    def _nonzero(self) -> Flags:
+        """(N, C, R, S): 1 where a weight is nonzero."""
+        trace = self.trace
+        shape = np.ones((trace.N, trace.K), np.uint8)
+        return self._whole_kernel(shape if trace.weight is None else (trace.weight != 0).astype(np.uint8))
+
+    @cached_property
+    def _times(self) -> TileTimes:
+        conv, ifmap = self.conv, self.trace.ifmap
+        active = None if ifmap is None else (ifmap != 0).astype(np.uint8)
+        return TileTimes(self.plan, self.array.barrier == "channel", active, self._nonzero, (conv.height, conv.width))
+
+    def _time(self, tile: Tile) -> StepTime:
+        images = tile.m0 // self.image_outputs, tile.m1 // self.image_outputs
+        channels = (tile.k0 // self.unit_k, tile.k1 // self.unit_k)
+        if self.conv.columns is not None:
+            channels = 0, self.conv.channels
+        of_tile = self._times.of_full_tile if self.uniform_weights else self._times.of_tile
+        return of_tile(images, (tile.n0, tile.n1), channels)

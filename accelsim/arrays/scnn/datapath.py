@@ -33,21 +33,21 @@ def multiply(ifmap: Int64s, weight: Int64s, plan: Plan, out: Int64s) -> None:
 
 
 @njit(cache=True)
-def _nonzero_weights(weight: Int64s, first: int, own: Int64s, taps: Taps, found: Int64s) -> int:
+def _nonzero_weights(weight: Int64s, first: int, own: Int64s, taps: Taps, rows: Int64s) -> int:
     """Rows (filter, tap's row, tap's column, value) of a group's (N, R, S) weights at the taps of one phase."""
     count = 0
     for tap in own:
         for k in range(weight.shape[0]):
             value = weight[k, tap // weight.shape[2], tap % weight.shape[2]]
             if value != 0:
-                found[count, 0], found[count, 1] = first + k, taps.rows[tap]
-                found[count, 2], found[count, 3] = taps.columns[tap], value
+                rows[count, 0], rows[count, 1] = first + k, taps.rows[tap]
+                rows[count, 2], rows[count, 3] = taps.columns[tap], value
                 count += 1
     return count
 
 
 @njit(cache=True)
-def _nonzero_activations(plane: Int64s, pe: int, phase: int, plan: Plan, found: Int64s) -> int:
+def _nonzero_activations(plane: Int64s, pe: int, phase: int, plan: Plan, rows: Int64s) -> int:
     """Rows (x, y, value) of a PE's tile of the padded plane, at the positions of one phase."""
     top, left, count = pe // plan.grid[1] * plan.tile[0], pe % plan.grid[1] * plan.tile[1], 0
     for x in range(max(top, plan.padding[0]), min(top + plan.tile[0], plan.padding[0] + plane.shape[0])):
@@ -56,7 +56,7 @@ def _nonzero_activations(plane: Int64s, pe: int, phase: int, plan: Plan, found: 
         for y in range(max(left, plan.padding[1]), min(left + plan.tile[1], plan.padding[1] + plane.shape[1])):
             value = plane[x - plan.padding[0], y - plan.padding[1]]
             if y % plan.stride[1] == phase % plan.stride[1] and value != 0:
-                found[count, 0], found[count, 1], found[count, 2] = x, y, value
+                rows[count, 0], rows[count, 1], rows[count, 2] = x, y, value
                 count += 1
     return count
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Literal
 
 import numpy as np
@@ -14,11 +13,12 @@ from accelsim.arrays.common.signed_powers import (
     MOST_DIGITS,
     check_terms,
     exponents_of,
-    row_slices,
     shifter_gates,
     signed_powers,
 )
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.common.slices import row_slices
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 
@@ -87,11 +87,11 @@ class ShiftProgram(OutputStationaryProgram):
         """K · terms."""
         return k * self.array.terms
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """A term an operation; an activation stays in its register for all terms of a weight."""
         terms = m * n * self.steps(k)
         latched = terms * (self.trace.weight_bits + self.array.accumulator_bits)
-        return Counter(macs_executed=terms, register_bits=latched + m * n * k * self.trace.activation_bits)
+        return {"macs_executed": terms, "register_bits": latched + m * n * k * self.trace.activation_bits}
 
     def functional(self) -> NDArray[np.int64]:
         """Signs and exponents of the terms, then a shift and an add for each."""
@@ -102,7 +102,6 @@ class ShiftProgram(OutputStationaryProgram):
         for n0, n1 in row_slices(trace.N, trace.K * min(self.array.terms, MOST_DIGITS)):
             terms, _ = signed_powers(trace.weight_tile(n0, n1, 0, trace.K), self.array.terms)
             signs, exponents = np.sign(terms).astype(np.int8), exponents_of(terms)
-            for m0, m1 in row_slices(trace.M, trace.K):
-                x = trace.activation_tile(m0, m1, 0, trace.K).astype(np.int64)
-                shift_add(x, signs, exponents, out[m0:m1, n0:n1])
+            for pixels, x in self.activation_slices():
+                shift_add(x, signs, exponents, out[pixels, n0:n1])
         return out

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import product
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
+from accelsim.arrays.common.slices import row_slices
 from accelsim.arrays.common.tile_sums import Int64s
+from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
 from accelsim.arrays.sticker.operand import PLACE_BITS, WORD, Density, Operand
 from accelsim.config import Config
 from accelsim.errors import ConfigError
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Ints
 
-SLICE_ELEMENTS = 2**20  # of activations handled at a time
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -31,8 +32,8 @@ class Thresholds(Config):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.sparse > self.dense:
-            told = f"array.thresholds.sparse is {self.sparse}; at most array.thresholds.dense is expected"
-            raise ConfigError(f"{told}, which is {self.dense}")
+            message = f"array.thresholds.sparse is {self.sparse}; at most array.thresholds.dense is expected"
+            raise ConfigError(f"{message}, which is {self.dense}")
         return self
 
     def classify(self, density: float) -> Density:
@@ -40,6 +41,10 @@ class Thresholds(Config):
         if density <= self.sparse:
             return "sparse"
         return "dense" if density > self.dense else "medium"
+
+
+MODES = tuple(f"{w}_{a}" for w, a in product(get_args(Density), repeat=2))  # of weights, of activations
+MODE_COUNTERS = tuple(statistic(f"sticker_cycles_{mode}", "cycles", f"cycles in mode {mode}") for mode in MODES)
 
 
 class StickerArray(PEArray):
@@ -69,6 +74,13 @@ class StickerArray(PEArray):
     """
 
     kind: Literal["sticker"] = "sticker"
+    scalable: ClassVar[tuple[str, ...]] = ("pe_rows", "pe_cols")
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        idle("sticker_idle_gated", Cause.ZEROS, "PEs that hold a pair with a zero of a medium operand"),
+        idle("sticker_idle_imbalance", Cause.IMBALANCE, "PEs that wait for the slowest of their pass"),
+        idle("sticker_idle_edge", Cause.EDGE, "PEs without a pixel or a filter"),
+        *MODE_COUNTERS,
+    )
     pe_rows: Size = 16
     pe_cols: Size = 16
     thresholds: Thresholds = Thresholds()
@@ -89,7 +101,7 @@ class StickerArray(PEArray):
         return {name: float(self.peak_macs * count) for name, count in unit.items()}
 
 
-class Weights(Operand):
+class FilterOperand(Operand):
     """Filters of a trace."""
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
@@ -102,7 +114,7 @@ class Weights(Operand):
         return self.trace.weight_tile(r0, r1, 0, self.k)
 
 
-class Activations(Operand):
+class PixelOperand(Operand):
     """Pixels of a trace; the class is that of its ifmap, before any padding."""
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
@@ -116,32 +128,29 @@ class Activations(Operand):
         return self.trace.activation_tile(r0, r1, 0, self.k)
 
 
-class Passes(NamedTuple):
+class PassTime(NamedTuple):
     """Of one tile's passes: cycles, slots of PEs that hold an output, and slots in which these take an operand pair."""
 
     cycles: int
-    held: int
+    occupied: int
     taken: int
 
 
-class StickerProgram(Program):
+class StickerProgram(CompressedProgram):
     """One GEMM on StickerArray in the mode that its operands select."""
 
     array: StickerArray
+    unit_k = WORD
 
     def __init__(self, array: StickerArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)
-        self.weights, self.activations = Weights(array, trace), Activations(array, trace)
+        self.weights, self.activations = FilterOperand(array, trace), PixelOperand(array, trace)
         self.mode = f"{self.weights.density}_{self.activations.density}"
 
     @property
     def grain(self) -> Grain:
         """Whole passes, and whole words of k. A cut of K ends every pass earlier."""
         return Grain(self.array.pe_rows, self.array.pe_cols, WORD, "K", frozenset({"K"}))
-
-    def spills_psums(self, k: int) -> bool:
-        """Where K is cut."""
-        return k < self.trace.K
 
     def work_key(self, tile: Tile) -> object:
         """Of a dense operand only the size matters."""
@@ -154,30 +163,28 @@ class StickerProgram(Program):
         passes, executed = self._passes(tile), self._executed(tile)
         lost = {
             "gated": passes.taken - executed,
-            "imbalance": passes.held - passes.taken,
-            "edge": self.array.peak_macs * passes.cycles - passes.held,
+            "imbalance": passes.occupied - passes.taken,
+            "edge": self.array.peak_macs * passes.cycles - passes.occupied,
         }
-        counts = self._counts(tile, executed)
-        counts.update({f"sticker_idle_{reason}": slots for reason, slots in lost.items()})
-        modes = (f"{w}_{a}" for w, a in product(get_args(Density), repeat=2))
-        counts.update({f"sticker_cycles_{mode}": passes.cycles * (mode == self.mode) for mode in modes})
-        return Work(passes.cycles, counts)
+        idle = {f"sticker_idle_{reason}": slots for reason, slots in lost.items()}
+        counts = self._counts(tile, executed) | idle | {f"sticker_cycles_{self.mode}": passes.cycles}
+        return Work(passes.cycles, self.count(**counts))
 
-    def _passes(self, tile: Tile) -> Passes:
+    def _passes(self, tile: Tile) -> PassTime:
         (m, n, k), array = tile.shape, self.array
         pixels, filters = (tile.m0, tile.m1, tile.k0, tile.k1), (tile.n0, tile.n1, tile.k0, tile.k1)
         skips = self.weights.density == "sparse", self.activations.density == "sparse"
         if all(skips):
             return self._matched(pixels, filters)
         if skips[0]:
-            cycles, held = _slowest(self.weights.row_nonzeros(*filters), array.pe_cols)
-            return Passes(ceil_div(m, array.pe_rows) * cycles, m * held, m * self.weights.nonzeros(*filters))
+            cycles, occupied = _slowest(self.weights.row_nonzeros(*filters), array.pe_cols)
+            return PassTime(ceil_div(m, array.pe_rows) * cycles, m * occupied, m * self.weights.nonzeros(*filters))
         if skips[1]:
-            cycles, held = _slowest(self.activations.row_nonzeros(*pixels), array.pe_rows)
-            return Passes(ceil_div(n, array.pe_cols) * cycles, n * held, n * self.activations.nonzeros(*pixels))
-        return Passes(ceil_div(m, array.pe_rows) * ceil_div(n, array.pe_cols) * k, m * n * k, m * n * k)
+            cycles, occupied = _slowest(self.activations.row_nonzeros(*pixels), array.pe_rows)
+            return PassTime(ceil_div(n, array.pe_cols) * cycles, n * occupied, n * self.activations.nonzeros(*pixels))
+        return PassTime(ceil_div(m, array.pe_rows) * ceil_div(n, array.pe_cols) * k, m * n * k, m * n * k)
 
-    def _matched(self, pixels: tuple[int, int, int, int], filters: tuple[int, int, int, int]) -> Passes:
+    def _matched(self, pixels: tuple[int, int, int, int], filters: tuple[int, int, int, int]) -> PassTime:
         """Both operands sparse: pair by pair."""
         from accelsim.arrays.sticker.kernels import matches
 
@@ -185,7 +192,7 @@ class StickerProgram(Program):
         rows, cols = min(self.array.pe_rows, m), min(self.array.pe_cols, n)
         most, taken = matches(self.activations.part(*pixels), self.weights.part(*filters), rows, cols)
         cycles = np.maximum(most, 1)
-        return Passes(int(cycles.sum()), int(_sizes(m, rows) @ cycles @ _sizes(n, cols)), int(taken))
+        return PassTime(int(cycles.sum()), int(_sizes(m, rows) @ cycles @ _sizes(n, cols)), int(taken))
 
     def _executed(self, tile: Tile) -> int:
         """Multiplications that no zero of a sparse or medium operand stopped."""
@@ -197,38 +204,43 @@ class StickerProgram(Program):
             return n * x.nonzeros(*pixels)
         return int(x.column_nonzeros(*pixels) @ w.column_nonzeros(*filters))
 
-    def _counts(self, tile: Tile, executed: int) -> Counter[str]:
+    def _counts(self, tile: Tile, executed: int) -> dict[str, int]:
         """A pass reads each of its pixels and filters once, as they are stored."""
         (m, n, _), trace, w, x = tile.shape, self.trace, self.weights, self.activations
         pixels, filters = (tile.m0, tile.m1, tile.k0, tile.k1), (tile.n0, tile.n1, tile.k0, tile.k1)
         over_m, over_n = ceil_div(m, self.array.pe_rows), ceil_div(n, self.array.pe_cols)
         reads = x.nonzeros(*pixels) * over_n, w.nonzeros(*filters) * over_m
         index_bits = x.index_bits(*pixels) * over_n + w.index_bits(*filters) * over_m
-        psums = m * n if tile.k0 > 0 else 0
+        psums = tile.psums
         operands = executed * (trace.weight_bits + trace.activation_bits + self.array.accumulator_bits)
-        return Counter(
-            macs_executed=executed,
-            sram_ifmap_reads=reads[0],
-            sram_filter_reads=reads[1],
-            sram_index_bits=index_bits,
-            sram_ofmap_writes=m * n,
-            sram_psum_reads=psums,
-            register_bits=operands + psums * self.array.accumulator_bits,
-            decodes=reads[0] * (x.density == "sparse") + reads[1] * (w.density == "sparse"),
-        )
+        return {
+            "macs_executed": executed,
+            "sram_ifmap_reads": reads[0],
+            "sram_filter_reads": reads[1],
+            "sram_index_bits": index_bits,
+            "sram_ofmap_writes": m * n,
+            "sram_psum_reads": psums,
+            "register_bits": operands + psums * self.array.accumulator_bits,
+            "decodes": reads[0] * (x.density == "sparse") + reads[1] * (w.density == "sparse"),
+        }
 
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Nonzeros of sparse and medium weights, all of dense ones."""
-        return self.weights.nonzeros(n0, n1, k0, k1) * self.trace.weight_bits
+    @property
+    def uniform_weights(self) -> bool:
+        """Of dense weights all are stored."""
+        return self.weights.density == "dense"
 
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """Places and counts of sparse weights, a bitmap of medium ones."""
-        return self.weights.index_bits(n0, n1, k0, k1)
+    def entry_counts(self) -> Int64s:
+        """Nonzeros of every (filter, word)."""
+        return self.weights.word_nonzeros()
 
-    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
-        """From the running sums of nonzeros."""
-        nonzeros = self.weights.nonzeros_of_tiles(n, k)
-        return nonzeros * self.trace.weight_bits, self.weights.index_bits_of_tiles(n, k, nonzeros)
+    @property
+    def entry_index_bits(self) -> int:
+        """A place of a sparse weight."""
+        return self.weights.entry_index_bits
+
+    def fixed_index_bits(self, n: Int64s, k: Int64s) -> Int64s:
+        """Counts beside sparse weights, a bitmap beside medium ones."""
+        return self.weights.fixed_index_bits(n, k)
 
     def functional(self) -> NDArray[np.int64]:
         """Pair by pair: where the masks of a stored pixel and a stored filter meet, their values are multiplied."""
@@ -236,10 +248,8 @@ class StickerProgram(Program):
 
         trace, filters = self.trace, self.weights.stored(0, self.trace.N)
         out = np.zeros((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            pixels = self.activations.stored(m0, min(m0 + step, trace.M))
-            multiply(*pixels, *filters, out[m0 : m0 + step])
+        for m0, m1 in row_slices(trace.M, trace.K):
+            multiply(*self.activations.stored(m0, m1), *filters, out[m0:m1])
         return out
 
 
@@ -249,7 +259,7 @@ def _sizes(count: int, step: int) -> NDArray[np.int64]:
 
 
 def _slowest(counts: NDArray[np.int64], step: int) -> tuple[int, int]:
-    """(cycles, slots held) of runs of `step` PEs that take `counts` cycles each; a run takes one at least."""
+    """(cycles, slots occupied) of runs of `step` PEs that take `counts` cycles each; a run takes one at least."""
     step = min(step, len(counts))
     cycles = np.maximum(np.maximum.reduceat(counts, np.arange(0, len(counts), step)), 1)
     return int(cycles.sum()), int(cycles @ _sizes(len(counts), step))

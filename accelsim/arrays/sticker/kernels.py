@@ -6,19 +6,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from accelsim.arrays.common.popcount import ones
+
 Int64s = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 WORD = 64
-
-
-@njit(cache=True)
-def _ones(word: np.uint64) -> int:
-    """Set bits of a word."""
-    pairs = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    fours = (pairs & np.uint64(0x3333333333333333)) + ((pairs >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    bytes_ = (fours + (fours >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((bytes_ * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @njit(cache=True)
@@ -27,7 +20,7 @@ def word_counts(mask: Words) -> Int64s:
     counts = np.zeros(mask.shape, np.int64)
     for row in range(mask.shape[0]):
         for b in range(mask.shape[1]):
-            counts[row, b] = _ones(mask[row, b])
+            counts[row, b] = ones(mask[row, b])
     return counts
 
 
@@ -41,11 +34,11 @@ def matches(x: Words, w: Words, rows: int, cols: int) -> tuple[Int64s, int]:
     total = 0
     for m in range(x.shape[0]):
         for n in range(w.shape[0]):
-            found = 0
+            pairs = np.int64(0)
             for b in range(x.shape[1]):
-                found += _ones(x[m, b] & w[n, b])
-            total += found
-            most[m // rows, n // cols] = max(most[m // rows, n // cols], found)
+                pairs += np.int64(ones(x[m, b] & w[n, b]))
+            total += int(pairs)
+            most[m // rows, n // cols] = max(most[m // rows, n // cols], pairs)
     return most, total
 
 
@@ -79,6 +72,6 @@ def multiply(
                 while both != 0:
                     rest = both & (both - np.uint64(1))
                     below = (both ^ rest) - np.uint64(1)
-                    x = x_values[x_starts[m, b] + _ones(x_mask[m, b] & below)]
-                    out[m, n] += x * w_values[w_starts[n, b] + _ones(w_mask[n, b] & below)]
+                    x = x_values[x_starts[m, b] + np.int64(ones(x_mask[m, b] & below))]
+                    out[m, n] += x * w_values[w_starts[n, b] + np.int64(ones(w_mask[n, b] & below))]
                     both = rest

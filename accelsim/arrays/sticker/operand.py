@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units, running_sums, sums_of_tiles
+from accelsim.arrays.common.slices import row_slices
+from accelsim.arrays.common.tile_sums import Int64s, UnitSums, in_units
 from accelsim.trace.operand import Ints
 
 WORD = 64  # k a word of a mask
 PLACE_BITS = 6  # of a nonzero within its word
 COUNT_BITS = 7  # of the nonzeros of a word, 0 to 64
-SLICE_ELEMENTS = 2**18  # looked at together: few enough for a cache
 
 Density = Literal["sparse", "medium", "dense"]
 
@@ -37,27 +37,29 @@ class Operand:
     @cached_property
     def mask(self) -> NDArray[np.uint64]:
         """A bit an element, set where it is not zero: (height, ⌈K / 64⌉)."""
-        step = max(1, SLICE_ELEMENTS // self.k)
-        starts = range(0, self.height, step)
-        return np.concatenate([packed(self.rows(r0, min(r0 + step, self.height)) != 0) for r0 in starts])
+        return np.concatenate([packed(self.rows(*part) != 0) for part in row_slices(self.height, self.k)])
 
     @cached_property
-    def _prefix(self) -> NDArray[np.int64]:
-        """Nonzeros above and left of every (row, word) corner."""
+    def sums(self) -> UnitSums:
+        """Nonzeros of any rows and words."""
+        return UnitSums(self.word_nonzeros(), 1, WORD)
+
+    def word_nonzeros(self) -> Int64s:
+        """Nonzeros of every (row, word)."""
         from accelsim.arrays.sticker.kernels import word_counts
 
-        return running_sums(word_counts(self.mask))
+        return word_counts(self.mask)
 
     def stored(self, r0: int, r1: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
         """(mask, places of the words' first values, values) of some rows: nonzeros, or of a dense operand all."""
         from accelsim.arrays.sticker.kernels import word_counts
 
         values = self.rows(r0, r1)
-        kept = np.ones(values.shape, bool) if self.density == "dense" else values != 0
-        mask = packed(kept)
+        stored = np.ones(values.shape, bool) if self.density == "dense" else values != 0
+        mask = packed(stored)
         counts = word_counts(mask)
         starts = (counts.cumsum() - counts.ravel()).reshape(counts.shape)
-        return mask, starts, values[kept].astype(np.int64)
+        return mask, starts, values[stored].astype(np.int64)
 
     def part(self, r0: int, r1: int, k0: int, k1: int) -> NDArray[np.uint64]:
         """The mask of whole words of rows r0..r1−1."""
@@ -65,15 +67,11 @@ class Operand:
 
     def nonzeros(self, r0: int, r1: int, k0: int, k1: int) -> int:
         """Nonzeros of whole words of rows r0..r1−1; of a dense operand, all elements."""
-        if self.density == "dense":
-            return (r1 - r0) * (k1 - k0)
-        b0, b1, prefix = k0 // WORD, ceil_div(k1, WORD), self._prefix
-        return int(prefix[r1, b1] - prefix[r0, b1] - prefix[r1, b0] + prefix[r0, b0])
+        return (r1 - r0) * (k1 - k0) if self.density == "dense" else self.sums.of_tile(r0, r1, k0, k1)
 
     def row_nonzeros(self, r0: int, r1: int, k0: int, k1: int) -> NDArray[np.int64]:
         """Nonzeros of every row, (r1 − r0,)."""
-        b0, b1, prefix = k0 // WORD, ceil_div(k1, WORD), self._prefix
-        return np.diff(prefix[r0 : r1 + 1, b1] - prefix[r0 : r1 + 1, b0])
+        return self.sums.of_rows(r0, r1, k0, k1)
 
     def column_nonzeros(self, r0: int, r1: int, k0: int, k1: int) -> NDArray[np.int64]:
         """Nonzeros of every k, to the end of its word."""
@@ -85,26 +83,25 @@ class Operand:
         return self._columns[key]
 
     def index_bits(self, r0: int, r1: int, k0: int, k1: int) -> int:
-        """Of rows r0..r1−1: a bitmap where medium; where sparse a place a nonzero and a count a word."""
-        height = r1 - r0
+        """Of rows r0..r1−1."""
+        fixed = self.fixed_index_bits(np.array(r1 - r0), np.array(k1 - k0))
+        return self.nonzeros(r0, r1, k0, k1) * self.entry_index_bits + int(fixed)
+
+    @property
+    def entry_index_bits(self) -> int:
+        """A place of a sparse operand's nonzero."""
+        return PLACE_BITS if self.density == "sparse" else 0
+
+    def fixed_index_bits(self, height: Int64s, k: Int64s) -> Int64s:
+        """A bitmap where medium; where sparse a count a word."""
         if self.density == "sparse":
-            return self.nonzeros(r0, r1, k0, k1) * PLACE_BITS + height * ceil_div(k1 - k0, WORD) * COUNT_BITS
-        return height * (k1 - k0) if self.density == "medium" else 0
-
-    def nonzeros_of_tiles(self, r: Int64s, k: Int64s) -> Int64s:
-        """`nonzeros` of every tile between successive edges, (tiles of rows, tiles along K)."""
-        return areas_of_tiles(r, k) if self.density == "dense" else sums_of_tiles(self._prefix, r, in_units(k, WORD))
-
-    def index_bits_of_tiles(self, r: Int64s, k: Int64s, nonzeros: Int64s) -> Int64s:
-        """`index_bits` of every tile, given its nonzeros."""
-        if self.density == "sparse":
-            return nonzeros * PLACE_BITS + areas_of_tiles(r, in_units(k, WORD)) * COUNT_BITS
-        return areas_of_tiles(r, k) * (self.density == "medium")
+            return height * in_units(k, WORD) * COUNT_BITS
+        return height * k * int(self.density == "medium")
 
 
-def packed(kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
+def packed(stored: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """Bits in words of 64, the first k lowest: (rows, ⌈K / 64⌉)."""
-    words = np.zeros((kept.shape[0], ceil_div(kept.shape[1], WORD)), np.uint64)
-    packed_bytes = np.packbits(kept, axis=1, bitorder="little")
+    words = np.zeros((stored.shape[0], ceil_div(stored.shape[1], WORD)), np.uint64)
+    packed_bytes = np.packbits(stored, axis=1, bitorder="little")
     words.view(np.uint8)[:, : packed_bytes.shape[1]] = packed_bytes
     return words

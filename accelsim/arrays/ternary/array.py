@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import Tile, ceil_div
+from accelsim.arrays.common.compressed import CompressedProgram
 from accelsim.arrays.common.output_stationary import OutputStationaryArray, OutputStationaryProgram, Streams
-from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles, in_units
+from accelsim.arrays.common.tile_sums import Int64s
+from accelsim.arrays.counters import CounterSpec, statistic
+from accelsim.arrays.operation import Operation
 from accelsim.arrays.ternary.pattern import LINE_K, FoldCounts, FoldPattern
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
 
 CODE_BITS = 2  # of a weight in a PE: whether it is nonzero, and its sign
@@ -36,6 +38,10 @@ class TernaryArray(OutputStationaryArray):
     """
 
     kind: Literal["ternary"] = "ternary"
+    counters: ClassVar[tuple[CounterSpec, ...]] = (
+        statistic("ternary_gated", "lane cycles", "lanes whose own weight is 0 at a k that others of their fold need"),
+        statistic("ternary_skipped", "lane cycles", "lanes of the k that no filter of a fold needs: they take no time"),
+    )
     zero_skipping: bool = True
 
     @property
@@ -47,14 +53,14 @@ class TernaryArray(OutputStationaryArray):
         """Weights of −1, 0 and +1, or a shape of ternary or binary ones; UnsupportedLayerError otherwise."""
         if trace.weight_operand is None:
             if trace.weight_coding not in {"ternary", "binary"} and trace.weight_bits > 1:
-                told = f"its weights are {trace.weight_coding} of {trace.weight_bits} bits"
-                raise self.refuse(trace, f"{told}; ternary or binary ones are expected")
+                message = f"its weights are {trace.weight_coding} of {trace.weight_bits} bits"
+                raise self.refuse(trace, f"{message}; ternary or binary ones are expected")
             return TernaryProgram(self, trace)
         weight = trace.weight_tile(0, trace.N, 0, trace.K)
         least, most = int(weight.min()), int(weight.max())
         if least < -1 or most > 1:
             raise self.refuse(trace, f"a weight is {least if least < -1 else most}; −1, 0 and +1 are expected")
-        return TernaryValues(self, trace)
+        return TernaryProgram(self, trace)
 
     def select_gates(self, activation_bits: int) -> int:
         """An AND and an XOR a bit of the activation: 0 for a zero weight, the complement for a negative one."""
@@ -81,10 +87,32 @@ class TernaryArray(OutputStationaryArray):
         return pes | {"decoder": 1.0} if self.zero_skipping else pes
 
 
-class TernaryProgram(OutputStationaryProgram):
-    """One GEMM on TernaryArray; without weight values all are nonzero, so that nothing is skipped."""
+class TernaryProgram(CompressedProgram, OutputStationaryProgram):
+    """One GEMM on TernaryArray: each fold takes the k that one of its filters needs.
+
+    Without weight values all are nonzero, so that nothing is skipped.
+    """
 
     array: TernaryArray
+    unit_k = LINE_K
+
+    @property
+    def unit_n(self) -> int:
+        """A fold of filters."""
+        return min(self.array.cols, self.trace.N)
+
+    def entry_counts(self) -> Int64s:
+        """The weights of all k that their fold takes."""
+        return self._pattern.weights
+
+    @property
+    def uniform_weights(self) -> bool:
+        """Without skipping every weight travels."""
+        return self.is_shape or not self.array.zero_skipping
+
+    def fixed_index_bits(self, n: Int64s, k: Int64s) -> Int64s:
+        """A bit a k for every fold of filters."""
+        return -(-n // self.array.cols) * k * int(self.array.zero_skipping)
 
     @property
     def k_step(self) -> int:
@@ -95,28 +123,46 @@ class TernaryProgram(OutputStationaryProgram):
         """K, where every k has a nonzero weight."""
         return k
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def streams(self, tile: Tile) -> Streams:
+        """The occupied k of every fold, and the weights of all its filters there."""
+        part = self._part(tile)
+        return Streams(part.occupied, part.occupied, part.weights)
+
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """Every weight is added."""
-        return self._counts((m, n, k), ceil_div(n, self.array.cols) * k, n * k, n * k)
+        return self._counts((m, n, k), FoldCounts(ceil_div(n, self.array.cols) * k, n * k, n * k))
 
-    def _counts(self, shape: tuple[int, int, int], steps: int, weights: int, nonzeros: int) -> Counter[str]:
-        """Counts of m pixels whose folds of filters take `steps` and `weights` of them, and `nonzeros` are added."""
+    def tile_counts(self, tile: Tile) -> dict[str, int]:
+        """Nonzero weights are added."""
+        return self._counts(tile.shape, self._part(tile))
+
+    def _counts(self, shape: tuple[int, int, int], part: FoldCounts) -> dict[str, int]:
+        """Counts of m pixels whose folds of filters take `part`."""
         m, n, k = shape
-        executed, lanes = m * nonzeros, m * weights
-        counts = Counter(
-            macs_executed=executed,
-            ternary_gated=lanes - executed,
-            ternary_skipped=m * n * k - lanes,
-            register_bits=lanes * (CODE_BITS + self.trace.activation_bits) + executed * self.array.accumulator_bits,
-        )
-        if self.array.zero_skipping:
-            over_m = ceil_div(m, self.array.rows)
-            counts.update(sram_index_bits=over_m * self.index_bits(0, n, 0, k), decodes=over_m * steps)
-        return counts
+        executed, lanes = m * part.nonzeros, m * part.weights
+        counts = {
+            "macs_executed": executed,
+            "ternary_gated": lanes - executed,
+            "ternary_skipped": m * n * k - lanes,
+            "register_bits": lanes * (CODE_BITS + self.trace.activation_bits) + executed * self.array.accumulator_bits,
+        }
+        if not self.array.zero_skipping:
+            return counts
+        over_m = ceil_div(m, self.array.rows)
+        return counts | {"sram_index_bits": over_m * self.index_bits(0, n, 0, k), "decodes": over_m * part.occupied}
 
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """A bit a k for every fold of filters."""
-        return ceil_div(n1 - n0, self.array.cols) * (k1 - k0) if self.array.zero_skipping else 0
+    def _part(self, tile: Tile) -> FoldCounts:
+        """What the folds of a tile's filters take."""
+        _, n, k = tile.shape
+        steps = ceil_div(n, self.array.cols) * k
+        if self.is_shape:
+            return FoldCounts(steps, n * k, n * k)
+        part = self._pattern.part(tile.n0, tile.n1, tile.k0, tile.k1)
+        return part if self.array.zero_skipping else part._replace(occupied=steps, weights=n * k)
+
+    @cached_property
+    def _pattern(self) -> FoldPattern:
+        return FoldPattern(self.trace.weight_tile(0, self.trace.N, 0, self.trace.K), self.array.cols)
 
     def functional(self) -> NDArray[np.int64]:
         """Fold by fold of filters: the k of its bitmap, and the packed codes of its weights there."""
@@ -131,44 +177,3 @@ class TernaryProgram(OutputStationaryProgram):
                 packed = np.ascontiguousarray(weight[:, bitmap])
                 add_subtract(x, np.flatnonzero(bitmap), packed != 0, packed < 0, out[pixels, n0 : n0 + cols])
         return out
-
-
-class TernaryValues(TernaryProgram):
-    """The same with weight values: each fold takes the k that one of its filters needs."""
-
-    uniform_weights = False
-
-    def work_key(self, tile: Tile) -> object:
-        """Pixels count by their number, filters and k by themselves."""
-        return tile.m1 - tile.m0, tile.n0, tile.n1, tile.k0, tile.k1
-
-    def streams(self, tile: Tile) -> Streams:
-        """The occupied k of every fold, and the weights of all its filters there."""
-        part = self._part(tile.n0, tile.n1, tile.k0, tile.k1)
-        return Streams(part.occupied, part.occupied, part.weights)
-
-    def tile_counts(self, tile: Tile) -> Counter[str]:
-        """Nonzero weights are added."""
-        return self._counts(tile.shape, *self._part(tile.n0, tile.n1, tile.k0, tile.k1))
-
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """The weights of all k that their fold takes."""
-        return self._part(n0, n1, k0, k1).weights * self.trace.weight_bits
-
-    def bits_of_tiles(self, n: Int64s, k: Int64s) -> tuple[Int64s, Int64s]:
-        """From the running sums of the pattern; without skipping every weight travels."""
-        bits, folds = self.trace.weight_bits, in_units(n, self.array.cols)
-        if not self.array.zero_skipping:
-            return areas_of_tiles(n, k) * bits, areas_of_tiles(folds, np.zeros_like(k))
-        return self._pattern.weights_of_tiles(n, k) * bits, areas_of_tiles(folds, k)
-
-    def _part(self, n0: int, n1: int, k0: int, k1: int) -> FoldCounts:
-        part = self._pattern.part(n0, n1, k0, k1)
-        if self.array.zero_skipping:
-            return part
-        folds = ceil_div(n1 - n0, self.array.cols)
-        return part._replace(occupied=folds * (k1 - k0), weights=(n1 - n0) * (k1 - k0))
-
-    @cached_property
-    def _pattern(self) -> FoldPattern:
-        return FoldPattern(self.trace.weight_tile(0, self.trace.N, 0, self.trace.K), self.array.cols)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram
+from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram, plane_counters
 from accelsim.arrays.common.output_stationary import OutputStationaryProgram
 from accelsim.arrays.common.packed_words import pack
-from accelsim.technology.table import EnergyTable, Operation
+from accelsim.arrays.common.slices import row_slices
+from accelsim.arrays.counters import CounterSpec
+from accelsim.arrays.operation import Operation
+from accelsim.technology.table import EnergyTable
 from accelsim.trace.gemm import GemmTrace
-
-SLICE_ELEMENTS = 2**22  # of an operand packed at a time
 
 
 class XnorArray(BitPlaneArray):
@@ -35,6 +35,7 @@ class XnorArray(BitPlaneArray):
     """
 
     kind: Literal["xnor"] = "xnor"
+    counters: ClassVar[tuple[CounterSpec, ...]] = plane_counters("xnor")
     multi_bit: bool = False
 
     def baseline_macs(self, weight_bits: int, activation_bits: int) -> int:
@@ -45,8 +46,8 @@ class XnorArray(BitPlaneArray):
         """Weights of −1 and +1 and 1-bit activations, or two's complement; UnsupportedLayerError otherwise."""
         single = trace.weight_bits == trace.activation_bits == 1
         if not single and not self.multi_bit:
-            told = f"its weights have {trace.weight_bits} bits and its activations {trace.activation_bits}"
-            raise self.refuse(trace, f"{told}; 1 and 1 are expected, or array.multi_bit")
+            message = f"its weights have {trace.weight_bits} bits and its activations {trace.activation_bits}"
+            raise self.refuse(trace, f"{message}; 1 and 1 are expected, or array.multi_bit")
         self.check_planes(trace)
         return (XnorProgram if single else BitPlaneProgram)(self, trace)
 
@@ -76,11 +77,11 @@ class XnorProgram(OutputStationaryProgram):
         """⌈K / word_bits⌉."""
         return ceil_div(k, self.array.word_bits)
 
-    def operation_counts(self, m: int, n: int, k: int) -> Counter[str]:
+    def operation_counts(self, m: int, n: int, k: int) -> dict[str, int]:
         """A lane of a word that holds one of the k is a MAC; every PE latches whole words."""
         words = m * n * self.steps(k)
         latched = words * (3 * self.array.word_bits + self.array.accumulator_bits)
-        return Counter(macs_executed=m * n * k, xnor_words=words, register_bits=latched)
+        return {"macs_executed": m * n * k, "xnor_words": words, "register_bits": latched}
 
     def functional(self) -> NDArray[np.int64]:
         """Packed words, XNOR under the mask, popcount, 2 · matches − valid lanes."""
@@ -88,10 +89,9 @@ class XnorProgram(OutputStationaryProgram):
 
         trace, lanes = self.trace, min(self.array.word_bits, self.trace.K)
         out = np.empty((trace.M, trace.N), np.int64)
-        step = max(1, SLICE_ELEMENTS // trace.K)
-        for m0 in range(0, trace.M, step):
-            x = trace.activation_tile(m0, min(m0 + step, trace.M), 0, trace.K)
-            xnor_popcount(pack(x > 0, lanes), pack(x != 0, lanes), self._weights, out[m0 : m0 + step])
+        for m0, m1 in row_slices(trace.M, trace.K):
+            x = trace.activation_tile(m0, m1, 0, trace.K)
+            xnor_popcount(pack(x > 0, lanes), pack(x != 0, lanes), self._weights, out[m0:m1])
         return out
 
     @cached_property

@@ -89,7 +89,7 @@ def test_a_wrong_datapath_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_functional_and_reference_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.common.output_stationary.SLICE_ELEMENTS", 40)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 40)
     monkeypatch.setattr("accelsim.trace.exact.SLICE_ELEMENTS", 40)
     rng = np.random.default_rng(3)
     weight, x = rng.integers(-9, 9, (11, 7)), rng.integers(-9, 9, (13, 7))

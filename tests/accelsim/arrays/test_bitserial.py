@@ -121,7 +121,7 @@ def test_widest_operands_are_exact() -> None:
 
 
 def test_functional_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.common.bit_planes.SLICE_ELEMENTS", 400)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 400)
     rng = np.random.default_rng(4)
     weight, x = draw((5, 70), 3, rng), draw((13, 70), 2, rng)
     trace = GemmTrace("layer", weight=weight, activation=x, weight_bits=3, activation_bits=2)

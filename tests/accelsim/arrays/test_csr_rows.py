@@ -211,7 +211,7 @@ def test_fewer_nonzeros_cost_no_more_cycles(banks: int) -> None:
 
 
 def test_functional_in_slices_of_the_activations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.csr_rows.array.WORDS_LIMIT_BYTES", 5000)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 600)
     rng = np.random.default_rng(2)
     weight, ifmap = draw((9, 3 * 9), 0.4, rng).reshape(9, 3, 3, 3), rng.integers(-128, 128, (2, 3, 9, 8))
     trace = GemmTrace.from_conv("conv", weight=weight, ifmap=ifmap, padding=1, stride=2)

@@ -176,7 +176,7 @@ def test_tiles_along_m_add_up() -> None:
     parts = [ran.work(Tile(m, min(m + 4, 9), 0, 40, 0, 150)) for m in range(0, 9, 4)]
     at_once = ran.work(whole(ran.trace))
     assert sum(part.cycles for part in parts) == at_once.cycles
-    assert sum((part.counts for part in parts[1:]), parts[0].counts) == +at_once.counts
+    assert sum((part.counts for part in parts[1:]), parts[0].counts) == at_once.counts
 
 
 def test_any_tiles_hold_the_entries_of_the_whole() -> None:

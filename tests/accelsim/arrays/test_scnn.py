@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim.arrays.base import Tile, Work
-from accelsim.arrays.scnn.array import ScnnArray
-from accelsim.arrays.scnn.program import ScnnProgram
+from accelsim.arrays.scnn.array import ScnnArray, ScnnProgram
 from accelsim.config import build
 from accelsim.errors import ConfigError, UnsupportedLayerError
+from accelsim.testing.conformance import LIMITED, OPERANDS
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
 from tests.accelsim.energy.energy_by_hand import read_bit, write_bit
 from tests.references import scnn as reference_scnn
-from tests.references.conformance import DRAM_PARTS, LIMITED
 
 LOSSES = ("fragment", "conflict", "barrier", "halo")
 SMALL = {"kind": "scnn", "pe_rows": 2, "pe_cols": 2}
@@ -188,7 +187,7 @@ def test_tiles_of_images_and_filter_groups_add_up(barrier: str) -> None:
     tiles = [Tile(b * area, b * area + area, n, min(n + 24, 40), 0, trace.K) for b in range(3) for n in (0, 24)]
     parts, at_once = added([ran.work(tile) for tile in tiles]), again.work(whole(trace))
     assert parts.cycles == at_once.cycles
-    assert +parts.counts == +at_once.counts
+    assert parts.counts == at_once.counts
 
 
 def test_a_cut_of_k_pays_the_halo_again_and_reads_psums() -> None:
@@ -272,7 +271,7 @@ def test_the_laws_of_every_array(weight: tuple[int, ...], ifmap: tuple[int, ...]
         row = report.rows[0]
         energy = [v for k, v in row.items() if k.startswith("energy_") and k != "energy_pj"]
         assert row["array"] == "scnn"
-        assert row["dram_bytes"] == sum(row[part] for part in DRAM_PARTS)
+        assert row["dram_bytes"] == sum(row[f"dram_{operand}_bytes"] for operand in OPERANDS)
         assert row["energy_pj"] == pytest.approx(sum(energy), rel=1e-9)
         assert min(v for v in row.values() if isinstance(v, int | float)) >= 0
         assert report.stall_cycles == (0 if not more else report.cycles - report.compute_cycles)

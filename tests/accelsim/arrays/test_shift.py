@@ -83,7 +83,7 @@ def test_convolution_with_padding_groups_and_dilation() -> None:
 
 
 def test_functional_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.common.signed_powers.SLICE_ELEMENTS", 40)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 40)
     rng = np.random.default_rng(3)
     weight, x = rng.choice([-3, 0, 1, 6], (11, 7)), rng.integers(-9, 9, (13, 7))
     np.testing.assert_array_equal(program(trace_of(weight, x), terms=2).functional(), x @ weight.T)

@@ -144,8 +144,7 @@ def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, ifmap = draw((9, 27), 0.3, rng).reshape(9, 3, 3, 3), rng.integers(-1, 2, (2, 3, 9, 8))
     trace = GemmTrace.from_conv("conv", weight=weight, ifmap=ifmap, padding=1, stride=2)
     at_once = StickerArray().program(trace).work(whole(trace))
-    monkeypatch.setattr("accelsim.arrays.sticker.array.SLICE_ELEMENTS", 100)
-    monkeypatch.setattr("accelsim.arrays.sticker.operand.SLICE_ELEMENTS", 100)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 100)
     sliced = StickerArray().program(trace)
     assert sliced.work(whole(trace)) == at_once
     np.testing.assert_array_equal(sliced.functional(), trace.activation.astype(np.int64) @ weight.reshape(9, -1).T)

@@ -131,7 +131,7 @@ def test_a_shape_has_no_zeros(zero_skipping: bool) -> None:
     full = program(trace_of(np.ones((7, 11), int), M=5), rows=2, cols=3, zero_skipping=zero_skipping)
     one, other = (ran.work(whole(ran.trace)) for ran in (shape, full))
     assert one.cycles == other.cycles == 3 * 3 * (11 + 3)
-    assert +one.counts == +other.counts
+    assert one.counts == other.counts
     assert shape.weight_bits(0, 7, 0, 11) == full.weight_bits(0, 7, 0, 11) == 7 * 11 * 2
     assert shape.index_bits(0, 7, 0, 11) == full.index_bits(0, 7, 0, 11) == 3 * 11 * zero_skipping
 
@@ -178,7 +178,7 @@ def test_convolution_with_padding_groups_and_dilation() -> None:
 
 
 def test_functional_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.common.output_stationary.SLICE_ELEMENTS", 40)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 40)
     rng = np.random.default_rng(3)
     weight, x = codes((11, 7), 0.4, rng), rng.integers(-9, 9, (13, 7))
     np.testing.assert_array_equal(program(trace_of(weight, x), cols=4).functional(), x @ weight.T)

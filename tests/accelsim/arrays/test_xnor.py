@@ -106,7 +106,7 @@ def test_padding_is_neither_sign(geometry: dict[str, int]) -> None:
 
 
 def test_functional_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accelsim.arrays.xnor.array.SLICE_ELEMENTS", 200)
+    monkeypatch.setattr("accelsim.arrays.common.slices.SLICE_ELEMENTS", 200)
     rng = np.random.default_rng(3)
     weight, x = signs((5, 70), rng), signs((13, 70), rng)
     np.testing.assert_array_equal(program(trace_of(weight, x)).functional(), x @ weight.T)
