@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from accelsim import errors, formats, memory
+    from accelsim import errors, formats, memory, testing
     from accelsim.analysis.comparison import compare_machines
     from accelsim.analysis.ppr import ppr
     from accelsim.arrays.registry import register_array
@@ -88,6 +88,7 @@ __all__ = [
     "register_dram",
     "register_format",
     "simulate",
+    "testing",
 ]
 
 

@@ -139,8 +139,8 @@ class Registry(Generic[T]):
         try:
             value = point.load()
         except Exception as error:  # whatever somebody else's module raises while it is imported
-            told = " ".join(str(error).split())[:200]
-            raise ConfigError(f"{where} does not load: {type(error).__name__}: {told}") from error
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(f"{where} does not load: {type(error).__name__}: {reason}") from error
         self._require(point.name, value, where)
         loaded: T = value
         return loaded

@@ -53,5 +53,5 @@ def _check_options(name: str, drawing: Drawing, options: dict[str, Any]) -> None
         return
     for option in options:
         if option not in known:
-            told = suggestion(option, known) if known else "it takes none"
-            raise ConfigError(f"figure {name!r} has no option {option!r}; {told}")
+            hint = suggestion(option, known) if known else "it takes none"
+            raise ConfigError(f"figure {name!r} has no option {option!r}; {hint}")

@@ -38,7 +38,7 @@ def save_all(data: StudyData, folder: str | Path) -> list[Path]:
 
 @lru_cache(maxsize=1)
 def rendered(data: StudyData) -> Mapping[str, bytes]:
-    """File name: content, for every figure that `data` allows. The last study's are kept, for files and page alike."""
+    """File name: content, for every figure that `data` allows. The last study's stay in memory for files and page."""
     return {
         f"{name}.{kind}": content
         for name, drawing in drawable(data).items()

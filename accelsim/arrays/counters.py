@@ -118,6 +118,14 @@ class CounterSchema:
     def count(self, **values: int) -> Counts:
         """Counts of these values, 0 for every other counter.
 
+        >>> schema = CounterSchema("mine", [statistic("mine_words", "words", "words read")])
+        >>> counts = schema.count(macs_executed=6, mine_words=2)
+        >>> (counts + counts)["mine_words"], counts["decodes"]
+        (4, 0)
+        >>> schema.count(mine_word=2)
+        Traceback (most recent call last):
+        accelsim.errors.InternalError: counter 'mine_word' is not declared by array 'mine'; did you mean 'mine_words'?
+
         Raises InternalError for a name that is not declared and for a value that is no integer.
         """
         numbers = [0] * len(self.names)

@@ -11,18 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.formats.base import Encoded, Widths
+    from accelsim.formats.base import Encoded, FieldWidths
     from accelsim.formats.registry import FORMATS, STORAGE_FORMATS, encode, register_format
     from accelsim.registry import Registry
 
-__all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "Registry", "Widths", "encode", "register_format"]
+__all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "FieldWidths", "Registry", "encode", "register_format"]
 
 _PLACES = {
     "Encoded": "accelsim.formats.base",
     "FORMATS": "accelsim.formats.registry",
     "Registry": "accelsim.registry",
     "STORAGE_FORMATS": "accelsim.formats.registry",
-    "Widths": "accelsim.formats.base",
+    "FieldWidths": "accelsim.formats.base",
     "encode": "accelsim.formats.registry",
     "register_format": "accelsim.formats.registry",
 }

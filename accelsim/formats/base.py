@@ -18,7 +18,7 @@ CHUNK = 2**22  # elements looked at at a time, so that temporary arrays stay sma
 
 
 @dataclass(frozen=True)
-class Widths:
+class FieldWidths:
     """Bits of a value and of an index (None: the width with the fewest bits), and (rows, columns) of a block.
 
     Raises TraceError where a width is no integer from 1 to 64 (values) or 1 to 32 (indices, runs), or where a
@@ -61,7 +61,7 @@ class Encoded(ABC):
 
     @classmethod
     @abstractmethod
-    def encode(cls, matrix: Ints, widths: Widths) -> Encoded:
+    def encode(cls, matrix: Ints, widths: FieldWidths) -> Encoded:
         """The (rows, columns) integers, which fit `widths.value_bits`, in this format."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.formats.base import Encoded, Widths
+from accelsim.formats.base import Encoded, FieldWidths
 from accelsim.trace.operand import Ints
 
 
@@ -21,7 +21,7 @@ class Bitmap(Encoded):
     mask: NDArray[np.uint8]
 
     @classmethod
-    def encode(cls, matrix: Ints, widths: Widths) -> Bitmap:
+    def encode(cls, matrix: Ints, widths: FieldWidths) -> Bitmap:
         """Mask and nonzeros of the matrix."""
         nonzero = matrix != 0
         return cls(matrix.shape, matrix.dtype, widths.value_bits, matrix[nonzero], np.packbits(nonzero))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import TraceError
-from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, Widths
+from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths
 from accelsim.trace.operand import Ints
 
 Int64s = NDArray[np.int64]
@@ -32,7 +32,7 @@ class CsrAbsolute(Encoded):
     extents: Ints
 
     @classmethod
-    def encode(cls, matrix: Ints, widths: Widths) -> CsrAbsolute:
+    def encode(cls, matrix: Ints, widths: FieldWidths) -> CsrAbsolute:
         """The matrix in blocks; TraceError where `index_bits` cannot hold a block's last column."""
         least = (widths.block[1] - 1).bit_length()
         column_bits = least if widths.index_bits is None else widths.index_bits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.formats.base import Encoded, Widths, check_codes
+from accelsim.formats.base import Encoded, FieldWidths, check_codes
 from accelsim.trace.operand import Ints
 
 
@@ -17,7 +17,7 @@ class Dense(Encoded):
     values: Ints
 
     @classmethod
-    def encode(cls, matrix: Ints, widths: Widths) -> Dense:
+    def encode(cls, matrix: Ints, widths: FieldWidths) -> Dense:
         """A copy of the matrix; TraceError where one bit would have to hold three values."""
         check_codes(matrix, widths.value_bits, "dense")
         return cls(matrix.shape, matrix.dtype, widths.value_bits, matrix.copy())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, Widths, check_codes
+from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths, check_codes
 from accelsim.trace.operand import Ints
 
 Gaps = NDArray[np.unsignedinteger[Any]]
@@ -28,7 +28,7 @@ class DistanceCoded(Encoded):
     distances: Gaps
 
     @classmethod
-    def encode(cls, matrix: Ints, widths: Widths) -> Self:
+    def encode(cls, matrix: Ints, widths: FieldWidths) -> Self:
         """Entries of the row-major matrix at `index_bits`, or at the width with the fewest bits in all."""
         gaps, stored = stored_elements(matrix.reshape(-1), cls.closed)
         index_bits = widths.index_bits or fewest_bits(gaps, widths.value_bits)

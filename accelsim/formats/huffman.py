@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.formats.base import CHUNK, Encoded, Widths, check_codes
+from accelsim.formats.base import CHUNK, Encoded, FieldWidths, check_codes
 from accelsim.trace.operand import Ints
 
 LENGTH_BITS = 6  # a code of 63 bits takes more than 10^13 elements
@@ -32,7 +32,7 @@ class Huffman(Encoded):
     stream: NDArray[np.uint8]
 
     @classmethod
-    def encode(cls, matrix: Ints, widths: Widths) -> Huffman:
+    def encode(cls, matrix: Ints, widths: FieldWidths) -> Huffman:
         """Codes of least total length for the matrix's own values."""
         from accelsim.formats.huffman_kernels import pack
 

@@ -14,17 +14,17 @@ Int64s = NDArray[np.int64]
 @njit(cache=True)
 def pack(flat: Ints, symbols: Ints, codes: Int64s, lengths: Int64s, stream: NDArray[np.uint8]) -> None:
     """Write the code of every element of `flat` to the zeroed bytes of `stream`; `symbols` rise."""
-    held, waiting, at = np.uint64(0), 0, 0
+    word, waiting, at = np.uint64(0), 0, 0
     for value in flat:
         symbol = np.searchsorted(symbols, value)
         for bit in range(lengths[symbol] - 1, -1, -1):
-            held = (held << np.uint64(1)) | np.uint64((codes[symbol] >> bit) & 1)
+            word = (word << np.uint64(1)) | np.uint64((codes[symbol] >> bit) & 1)
             waiting += 1
             if waiting == 8:
-                stream[at] = np.uint8(held)
-                held, waiting, at = np.uint64(0), 0, at + 1
+                stream[at] = np.uint8(word)
+                word, waiting, at = np.uint64(0), 0, at + 1
     if waiting:
-        stream[at] = np.uint8(held << np.uint64(8 - waiting))
+        stream[at] = np.uint8(word << np.uint64(8 - waiting))
 
 
 @njit(cache=True)

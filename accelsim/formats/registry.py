@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from accelsim.errors import unknown_name
-from accelsim.formats.base import Encoded, Widths, checked_matrix
+from accelsim.formats.base import Encoded, FieldWidths, checked_matrix
 from accelsim.registry import Registry
 
 FORMATS = {
@@ -64,5 +64,5 @@ def encode(
     """
     if not isinstance(format, str):
         raise unknown_name("format", str(format), STORAGE_FORMATS.names())
-    kind, widths = STORAGE_FORMATS.get(format), Widths(value_bits, index_bits, block)
+    kind, widths = STORAGE_FORMATS.get(format), FieldWidths(value_bits, index_bits, block)
     return kind.encode(checked_matrix(matrix, value_bits), widths)

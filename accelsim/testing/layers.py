@@ -69,7 +69,7 @@ class LayerSource:
         return int(np.count_nonzero(x, axis=0) @ np.count_nonzero(w, axis=0))
 
     def stored_bits(self, array: PEArray, w: Integers) -> tuple[int, int] | None:
-        """(weight bits, index bits) of whole weights (N, K) in the array's format, by numpy; None where left out."""
+        """(weight bits, index bits) of all weights (N, K) in the array's format, in numpy; None leaves the test out."""
         return None
 
     @classmethod

@@ -81,13 +81,13 @@ def compare(
     machines = [accelsim.load_hardware(name, **parse_settings(settings)) for name in hw]
     layers = open_workload(workload, density=density, values=verify)
     with waiting(f"simulating {layers.name} on {len(machines)} machines"):
-        found = compare_machines(layers, machines, iso=iso, verify=verify)
+        comparison = compare_machines(layers, machines, iso=iso, verify=verify)
     if out is not None:
-        write(found, out, places)
+        write(comparison, out, places)
     if as_json:
-        typer.echo(found.to_json())
+        typer.echo(comparison.to_json())
     else:
-        show(found)
+        show(comparison)
 
 
 def report_paths(out: Path, hw: Iterable[str]) -> list[Path]:
@@ -104,35 +104,37 @@ def require_free(out: Path, places: Iterable[Path]) -> None:
             raise OutputError(f"cannot write {str(path)!r}: a folder is in the way")
 
 
-def write(found: Comparison, out: Path, places: Sequence[Path]) -> None:
+def write(comparison: Comparison, out: Path, places: Sequence[Path]) -> None:
     """The table and the reports, all or none."""
-    texts = {out / TABLE: found.to_frame().to_csv(index=False)}
-    texts |= {path: side.report.to_json() + "\n" for path, side in zip(places, found.sides, strict=True)}
+    texts = {out / TABLE: comparison.to_frame().to_csv(index=False)}
+    texts |= {path: side.report.to_json() + "\n" for path, side in zip(places, comparison.sides, strict=True)}
     with ExitStack() as stack:
         for path, text in texts.items():
             stack.enter_context(written_whole(path)).write_text(text, encoding="utf-8")
 
 
-def show(found: Comparison) -> None:
+def show(comparison: Comparison) -> None:
     """A table with a column a machine, and below it how their sizes were chosen."""
-    columns = ("", *(f">{side.report.name}" for side in found.sides))
+    columns = ("", *(f">{side.report.name}" for side in comparison.sides))
     legend = (
         "α: weight reduction, β: speedup, PPR = α/β; against the same workload on the first machine, and against the "
         "uncompressed network on a dense array of the machine's own peak and DRAM"
     )
-    caption = "\n".join([*map(str, found.sizings), legend])
-    print_table(f"{found.workload} on {len(found.sides)} machines", columns, table_rows(found), (), caption)
+    caption = "\n".join([*map(str, comparison.sizings), legend])
+    print_table(
+        f"{comparison.workload} on {len(comparison.sides)} machines", columns, table_rows(comparison), (), caption
+    )
 
 
-def table_rows(found: Comparison) -> list[tuple[str, ...]]:
+def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """A label and a cell a machine, for every figure."""
-    figures = [side.figures() for side in found.sides]
+    figures = [side.figures() for side in comparison.sides]
     rows = [(label, *(text(one[key]) for one in figures)) for label, key, text in _lines(figures[0])]
-    rows.append(("fallback layers", *(", ".join(side.fallback_layers) or "none" for side in found.sides)))
-    first = (f"against {found.first}", *("" for _ in found.sides))
-    dense = ("against dense baseline", *(side.dense.name for side in found.sides))
-    rows += [first, *_ratio_rows([side.against_first for side in found.sides])]
-    return [*rows, dense, *_ratio_rows([side.against_dense for side in found.sides])]
+    rows.append(("fallback layers", *(", ".join(side.fallback_layers) or "none" for side in comparison.sides)))
+    first = (f"against {comparison.first}", *("" for _ in comparison.sides))
+    dense = ("against dense baseline", *(side.dense.name for side in comparison.sides))
+    rows += [first, *_ratio_rows([side.against_first for side in comparison.sides])]
+    return [*rows, dense, *_ratio_rows([side.against_dense for side in comparison.sides])]
 
 
 def _lines(figures: Iterable[str]) -> list[Line]:

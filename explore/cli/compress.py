@@ -78,8 +78,8 @@ def compress(
     from explore.recipes.compressing import compress_model
 
     try:
-        with _progress() as told:
-            result = compress_model(model, plan, out, seed, told, steps)
+        with _progress() as progress:
+            result = compress_model(model, plan, out, seed, progress, steps)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("interrupted; the same command goes on behind the last finished stage") from stop
     if as_json:

@@ -73,22 +73,22 @@ def run(
 def remarks(provenance: Mapping[str, Any]) -> list[str]:
     """A line each on what of a network is not simulated and on what is assumed about its numbers; often none."""
     left, assumed = provenance.get("not_lowered"), provenance.get("assumed")
-    found = [f"not simulated: {', '.join(map(str, left))}"] if left else []
+    lines = [f"not simulated: {', '.join(map(str, left))}"] if left else []
     if isinstance(assumed, dict):
-        found.append(f"assumed: {', '.join(f'{what} {value}' for what, value in assumed.items())}")
-    return found
+        lines.append(f"assumed: {', '.join(f'{what} {value}' for what, value in assumed.items())}")
+    return lines
 
 
 def _fallback(report: Report) -> list[str]:
     """A line on the layers that the machine's own array could not run; often none."""
     names, layers = report.fallback_layers, sum(row["array"] != "vector" for row in report.rows)
-    told = "every layer" if len(names) == layers else ", ".join(names)
-    return [f"on the fallback array: {told}"] if names else []
+    which = "every layer" if len(names) == layers else ", ".join(names)
+    return [f"on the fallback array: {which}"] if names else []
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
     """{dotted field: value} from FIELD=VALUE texts, each value read as YAML; ConfigError for anything else."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for text in texts:
         field, equals, value = text.partition("=")
         if not field.strip() or not equals:
@@ -96,8 +96,8 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
         parsed = parse_yaml(f"value: {value}", f"--set {text[:100]!r}")
         if set(parsed) != {"value"}:
             raise ConfigError(f"--set {text[:100]!r} holds more than one value; array.rows=8, for example, is expected")
-        found[field.strip()] = parsed["value"]
-    return found
+        settings[field.strip()] = parsed["value"]
+    return settings
 
 
 def require_free(out: Path) -> None:

@@ -35,8 +35,8 @@ def study(
     folder = out or Path("out") / f"study-{name}"
     require_writable(folder)
     with shown_progress() as progress:
-        told = run(folder, quick, jobs or default_jobs(), progress)
-    typer.echo(told)
+        text = run(folder, quick, jobs or default_jobs(), progress)
+    typer.echo(text)
 
 
 @contextmanager

@@ -24,8 +24,8 @@ def list_workloads() -> None:
     """
     import workloads
 
-    found = [workloads.load(name) for name in workloads.list_models()]
-    rows = [(w.name, len(w), f"{sum(map(weights, w)):,}", f"{w.macs:,}") for w in found]
+    networks = [workloads.load(name) for name in workloads.list_models()]
+    rows = [(w.name, len(w), f"{sum(map(weights, w)):,}", f"{w.macs:,}") for w in networks]
     print_table("workloads, for one input", ("name", ">layers", ">weights", ">MACs"), rows, "name")
     published = [(f"{name}@{profile}",) for name, known in workloads.profiles().items() for profile in known]
     print_table("published compressions", ("name",), published, "name", "densities and bits of a paper, random values")

@@ -41,8 +41,8 @@ def checked_report(path: Path) -> dict[str, Any]:
     return content
 
 
-def _wrong(where: str, found: str, expected: str) -> FileFormatError:
-    return FileFormatError(f"{where} {found}; {expected} is expected, as `accelsim demo` writes it")
+def _wrong(where: str, fault: str, expected: str) -> FileFormatError:
+    return FileFormatError(f"{where} {fault}; {expected} is expected, as `accelsim demo` writes it")
 
 
 def _short(value: object) -> str:

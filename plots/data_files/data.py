@@ -55,9 +55,9 @@ class StudyData:
 
         folder = Path(folder)
         if not folder.is_dir():
-            found = "a file" if folder.exists() else "not there"
+            state = "a file" if folder.exists() else "not there"
             raise MissingFileError(
-                f"study folder {str(folder)!r} is {found}; name a folder that `accelsim demo` has written"
+                f"study folder {str(folder)!r} is {state}; name a folder that `accelsim demo` has written"
             )
         report = checked_report(folder / "report.json")
         layers = checked_layers(folder / "layers.csv", report["runs"])

@@ -11,7 +11,7 @@ from typing import Any
 from accelsim.errors import FileFormatError
 from accelsim.files import read_json
 
-MOST_BARS = 600  # more are no longer told apart in a figure
+MOST_BARS = 600  # more can no longer be distinguished in a figure
 ENOUGH_BARS = 40  # from here on more of them do not say more
 
 
@@ -53,8 +53,10 @@ def read_timeline(path: Path, run: object = None) -> Timeline | None:
 
 
 def timeline_of(content: object, where: str, run: object = None) -> Timeline | None:
-    """The layer that shows most of a Chrome trace's content: many bars, as long as they are told apart, then a long
-    time. `where` begins the message of a FileFormatError."""
+    """The layer that shows most of a Chrome trace's content: many bars that can be distinguished, then a long time.
+
+    `where` begins the message of a FileFormatError.
+    """
     layers = [layer for layer in _layers(content, where) if layer.bars]
     if not layers:
         return None
@@ -101,7 +103,7 @@ def _grouped(events: list[dict[str, Any]]) -> list[Timeline]:
             track = names.get(("thread_name", event["pid"], event["tid"]), f"track {event['tid']}")
             bars.setdefault(event["pid"], []).append(Bar(str(track), _time(event, "ts"), _time(event, "dur")))
     processes = {pid: name for (kind, pid, _), name in names.items() if kind == "process_name"}
-    return [Timeline(str(processes.get(pid, f"process {pid}")), "", tuple(found)) for pid, found in bars.items()]
+    return [Timeline(str(processes.get(pid, f"process {pid}")), "", tuple(of_layer)) for pid, of_layer in bars.items()]
 
 
 def _time(event: Mapping[str, Any], key: str) -> float:

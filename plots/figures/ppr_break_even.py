@@ -34,9 +34,9 @@ def draw(data: PprData) -> Figure:
         reached = math.isfinite(rate)
         axis.hlines(y, 1, rate if reached else most, color=colour, linewidth=1)
         axis.plot(rate if reached else most, y, "o" if reached else ">", color=colour, markersize=4)
-        told = f"{digits(rate, 2)}x" if reached else "not reached"
+        label = f"{digits(rate, 2)}x" if reached else "not reached"
         at = (rate if reached else most, y)
-        axis.annotate(told, at, (5, 0), textcoords="offset points", va="center", fontsize=6.5)
+        axis.annotate(label, at, (5, 0), textcoords="offset points", va="center", fontsize=6.5)
     axis.axvline(1, color=GREY, linewidth=0.8)
     axis.xaxis.set_major_locator(FixedLocator(RATES))
     axis.xaxis.set_minor_locator(NullLocator())

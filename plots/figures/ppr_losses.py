@@ -42,7 +42,7 @@ def draw(data: PprData) -> Figure:
 
 
 def _chosen(points: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The measured points nearest to the told rates, each once."""
+    """The measured points nearest to RATES, each once."""
     nearest = [min(points, key=lambda row: abs(row["alpha"] / rate - 1)) for rate in RATES]
     return [(f"{digits(row['alpha'], 2)}x", row) for row in {id(row): row for row in nearest}.values()]
 

@@ -58,5 +58,5 @@ def save_figures(data: PprData, folder: Path) -> list[Path]:
 
 def _function(place: str) -> Drawing:
     module, name = place.split(":")
-    found: Drawing = getattr(import_module(module), name)
-    return found
+    function: Drawing = getattr(import_module(module), name)
+    return function

@@ -19,5 +19,5 @@ def inline_svg(text: str, name: str, caption: str) -> str:
     start = text.index("<svg")
     head, rest = text[start:].split(">", 1)
     head = _SIZE.sub("", _NAMESPACE.sub("", head))
-    body = _IDENTIFIER.sub(lambda found: f"{found[0]}{name}-", _METADATA.sub("", rest))
+    body = _IDENTIFIER.sub(lambda match: f"{match[0]}{name}-", _METADATA.sub("", rest))
     return f'{head} role="img" aria-label="{escape(caption)}">{body.strip()}'

@@ -29,8 +29,8 @@ def key(name: str, factor: float = 1.0) -> Callable[[Row], Any]:
     """A row's entry, divided by `factor` where it is a number; None where the row lacks it."""
 
     def value(row: Row) -> Any:
-        found = row.get(name)
-        return found / factor if factor != 1.0 and found is not None else found
+        value = row.get(name)
+        return value / factor if factor != 1.0 and value is not None else value
 
     return value
 

@@ -224,7 +224,7 @@ class TestAdder(ArrayConformance):
         return w.size * 8, 0
 
 
-SUITES = [suite for base in (ArrayConformance, SparseConformance) for suite in base.__subclasses__() if suite.arrays]
+SUITES = [suite for name, suite in list(globals().items()) if name.startswith("Test")]
 
 
 def test_no_array_is_left_out():
