@@ -13,6 +13,7 @@ from accelsim.errors import ConfigError, InternalError, unknown_name
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.serialization import restore
 from accelsim.trace.workload import Workload
+from accelsim.validation import is_whole
 from workloads.models import list_models
 from workloads.shapes.changes import changed, scaled
 from workloads.shapes.entries import restored_operator
@@ -113,5 +114,5 @@ def shapes(name: str) -> Workload:
 
 
 def _require(field: str, value: int, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    if not is_whole(value, least, most):
         raise ConfigError(f"{field} is {value!r:.60}; an integer from {least} to {most} is expected")

@@ -1,6 +1,6 @@
 """One workload side by side on several machines, each against the first and against its own dense baseline.
 
-from accelsim.comparison import compare_machines
+from accelsim import compare_machines
 workload = workloads.load("lenet5", density=0.1)
 compare_machines(workload, ["dense/os-16x16", "sparse/csr-rows-16x16"], iso="area")
 """
@@ -41,8 +41,8 @@ RATIOS = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "
 class Side:
     """One machine of a comparison: its report, its own dense baseline's, and PPR against that and the first machine.
 
-    The dense baseline is the uncompressed network on a dense array of the same peak and DRAM (accelsim.baseline);
-    `against_first` compares the same workload on the first machine.
+    The dense baseline is the uncompressed network on a dense array of the same peak and DRAM; `against_first` compares
+    the same workload on the first machine.
     """
 
     report: Report

@@ -16,9 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from accelsim.errors import InternalError, suggestion
+from accelsim.validation import is_integer
 
 
 class Cause(StrEnum):
@@ -131,7 +130,7 @@ class CounterSchema:
         numbers = [0] * len(self.names)
         for name, value in values.items():
             place = self.index(name)
-            if not isinstance(value, int | np.integer):
+            if not is_integer(value):
                 raise InternalError(f"counter {name!r} of array {self.kind!r} is {value!r}; an integer is expected")
             numbers[place] = int(value)
         return Counts(self, tuple(numbers))

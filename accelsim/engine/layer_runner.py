@@ -27,7 +27,8 @@ from accelsim.engine.traffic import DramTraffic
 from accelsim.engine.vector_layer import VectorLayer
 from accelsim.engine.vector_unit import FusedOperators, fuse
 from accelsim.hardware.accelerator import Accelerator
-from accelsim.trace.gemm import RECURRENT, GemmTrace
+from accelsim.trace.checks import RECURRENT
+from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import OPS, Operator
 
 Run = tuple[list[Program], Residency, int]  # programs, what never crosses to DRAM, how many equal runs

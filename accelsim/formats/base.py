@@ -10,6 +10,7 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.trace.operand import Ints, check_range, integer_array
+from accelsim.validation import is_integer
 
 VALUE_BITS_LIMIT = 64
 INDEX_BITS_LIMIT = 32
@@ -40,8 +41,7 @@ class FieldWidths:
 
 
 def _check_size(size: object, what: str, limit: int) -> None:
-    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or not 1 <= size <= limit:  # type: ignore[operator]  # `whole` says that it is an integer
+    if not is_integer(size, 1, limit):
         raise TraceError(f"{what} is {size!r}; an integer from 1 to {limit} is expected")
 
 

@@ -22,6 +22,7 @@ from accelsim.results.timeline import layer_events
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 SHOWN = ["name", "kind", "array", "cycles", "stall_cycles", "utilization", "bound", "dram_bytes", "energy_pj"]
 TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
@@ -160,6 +161,16 @@ class Report:
         if path is not None:
             write_text(Path(path), text + "\n")
         return text
+
+    def plot(self, name: str, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw one of the figures that `accelsim.plots()` lists, into an Axes where one is given.
+
+        Raises UnknownNameError with the nearest name.
+        """
+        import accelsim
+
+        axes: Axes = accelsim.plot(name, self, ax, **options)
+        return axes
 
     def to_timeline(self, path: str | Path | None = None) -> str:
         """Chrome-trace JSON for Perfetto: a process a layer, a thread a track, DRAM bandwidth as a counter; µs."""

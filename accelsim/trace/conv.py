@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import MappingError, TraceError
+from accelsim.validation import INTEGERS
 
 Ints = NDArray[np.integer]
 Pair = tuple[int, int]
-INTEGERS = (int, np.integer)  # a tuple: `int | np.integer` would be built anew at every check
 SIDE_LIMIT = 2**20  # of an ifmap
 MARK_LIMIT = 2**31  # positions to mark one by one
 

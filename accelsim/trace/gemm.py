@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import TraceError
+from accelsim.trace.checks import Given, checked_fields, has_weights
 from accelsim.trace.conv import ConvGeometry, Pair, conv_geometry
 from accelsim.trace.number_format import NumberFormat
 from accelsim.trace.operand import ArrayOperand, Im2colOperand, Ints, Pattern, StoredOperand, integer_array
-from accelsim.trace.settling import RECURRENT as RECURRENT  # where users of traces look for it
-from accelsim.trace.settling import Given, has_weights, settled
 from accelsim.trace.shape import Shape, plane_shape, positive
 
 _AS_OPERAND: Any = object()  # stands for a `weight` or `activation` that is not given: None is given, and means none
@@ -105,7 +104,7 @@ class GemmTrace:
 
     def __post_init__(self) -> None:
         """Work out what was not given, and check the fields against one another."""
-        vars(self).update(settled(vars(self)))
+        vars(self).update(checked_fields(vars(self)))
 
     @classmethod
     def from_conv(

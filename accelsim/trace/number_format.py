@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.trace.conv import INTEGERS
 from accelsim.trace.operand import ArrayOperand, check_extent
+from accelsim.validation import is_integer
 
 CODINGS = ("uniform", "pow2", "binary", "ternary", "codebook")
 Range = tuple[int, int]
@@ -30,14 +30,14 @@ class NumberFormat:
     def __post_init__(self) -> None:
         for field in ("weight_bits", "activation_bits"):
             value = getattr(self, field)
-            if not isinstance(value, INTEGERS) or not 1 <= value <= 32:
+            if not is_integer(value, 1, 32):
                 raise TraceError(f"{field} is {value!r}; an integer from 1 to 32 is expected")
         if self.weight_coding not in CODINGS:
             raise TraceError(f"weight_coding is {self.weight_coding!r}; one of {', '.join(CODINGS)} is expected")
         if self.filter_bits is not None and self.weight_coding != "uniform":
             raise TraceError(f"filter_bits of {self.weight_coding} weights are given; uniform weights are expected")
         for n, bits in enumerate(self.filter_bits or ()):
-            if not isinstance(bits, int) or not 1 <= bits <= self.weight_bits:
+            if not is_integer(bits, 1, self.weight_bits):
                 raise TraceError(f"filter_bits of filter {n} is {bits!r}; 1 to {self.weight_bits} is expected")
 
     @property

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from accelsim.errors import FileFormatError, TraceError, suggestion
-from accelsim.trace.conv import INTEGERS
 from accelsim.trace.shape import SIZE_LIMIT
+from accelsim.validation import is_integer
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,7 @@ class Operator:
 
     def _whole(self, field: str, least: int, most: int) -> int:
         value = getattr(self, field)
-        whole = isinstance(value, INTEGERS) and not isinstance(value, bool)
-        if not whole or not least <= value <= most:
+        if not is_integer(value, least, most):
             bound = "2^62" if most == SIZE_LIMIT else most
             raise TraceError(
                 f"{field} of operator {self.name!r} is {value!r}; an integer from {least} to {bound} is expected"

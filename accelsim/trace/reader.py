@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from accelsim.errors import FileFormatError
 from accelsim.trace.shape import SIZE_LIMIT
+from accelsim.validation import is_number
 
 
 class RecordReader:
@@ -38,18 +38,14 @@ class RecordReader:
     def whole(self, key: str, least: int, most: int = SIZE_LIMIT) -> int:
         """An integer within bounds."""
         value: Any = self.record.get(key)
-        if _is_whole(value, least, most):
+        if is_whole(value, least, most):
             return value  # type: ignore[no-any-return]  # _is_whole has seen that it is an int
         raise self._wrong(key, self.value(key), f"an integer from {least} to {most}")
 
     def wholes(self, key: str, count: int, least: int) -> tuple[int, ...]:
         """So many integers of at least `least`."""
         value = self.value(key)
-        if (
-            not isinstance(value, list)
-            or len(value) != count
-            or not all(_is_whole(v, least, SIZE_LIMIT) for v in value)
-        ):
+        if not isinstance(value, list) or len(value) != count or not all(is_whole(v, least, SIZE_LIMIT) for v in value):
             raise self._wrong(key, value, f"{count} integers of at least {least}")
         return tuple(value)
 
@@ -62,16 +58,12 @@ class RecordReader:
     def fraction(self, key: str) -> float:
         """A number from 0 to 1."""
         value = self.value(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1 or math.isnan(value):
+        if not is_number(value) or not 0 <= value <= 1:
             raise self._wrong(key, value, "a number from 0 to 1")
         return float(value)
 
     def _wrong(self, key: str, value: Any, expected: str) -> FileFormatError:
         return FileFormatError(f"{self.where}: {key} is {_short(value)}; {expected} is expected")
-
-
-def _is_whole(value: Any, least: int, most: int) -> bool:
-    return type(value) is int and least <= value <= most  # a bool's type is another
 
 
 def _short(value: Any) -> str:

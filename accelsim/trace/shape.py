@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from accelsim.errors import TraceError
-from accelsim.trace.conv import INTEGERS, ConvGeometry, Pair
+from accelsim.trace.conv import ConvGeometry, Pair
 from accelsim.trace.operand import ArrayOperand
+from accelsim.validation import is_integer
 
 SIZE_LIMIT = 2**62
 
@@ -22,8 +23,7 @@ class Shape(NamedTuple):
 
 def positive(value: Any, name: str, field: str) -> int:
     """An integer from 1 to 2^62, or TraceError that names the field."""
-    whole = isinstance(value, INTEGERS) and not isinstance(value, bool)
-    if not whole or not 1 <= value <= SIZE_LIMIT:
+    if not is_integer(value, 1, SIZE_LIMIT):
         raise TraceError(f"{field} of trace {name!r} is {value!r}; an integer from 1 to 2^62 is expected")
     return int(value)
 

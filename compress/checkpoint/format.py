@@ -9,7 +9,6 @@ they run, each as the record of its trace (accelsim.trace.serialization) with it
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from accelsim.files import read_bytes, read_json
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.reader import RecordReader
 from accelsim.trace.serialization import restore
+from accelsim.validation import is_number
 from compress.checkpoint.version1 import check_columns, modern
 
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
@@ -104,7 +104,7 @@ def read(folder: str | Path) -> Checkpoint:
 
 def _facts(manifest: dict[str, Any], where: str) -> tuple[float | None, str | None, dict[str, Any]]:
     accuracy, method = manifest.get("accuracy"), manifest.get("method")
-    if accuracy is not None and not (_is_number(accuracy) and 0 <= accuracy <= 1):
+    if accuracy is not None and not (is_number(accuracy) and 0 <= accuracy <= 1):
         raise FileFormatError(f"{where}: accuracy is {accuracy!r}; a fraction from 0 to 1 is expected")
     if method is not None and not isinstance(method, str):
         raise FileFormatError(f"{where}: method is {method!r}; a text is expected")
@@ -165,7 +165,7 @@ def _scale(reader: RecordReader, filters: int) -> float | np.ndarray:
 
 
 def _positive(value: Any, key: str, reader: RecordReader) -> float:
-    if not _is_number(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise FileFormatError(f"{reader.where}: {key} is {value!r:.60}; a finite number above 0 is expected")
     return float(value)
 
@@ -175,7 +175,3 @@ def _field(entry: dict[str, Any], key: str, kind: type, where: str) -> Any:
     if not isinstance(value, kind):
         raise FileFormatError(f"{where}: {key} is {value!r:.60}; a {kind.__name__} is expected")
     return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

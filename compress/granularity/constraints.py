@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_whole
 from compress.importance.magnitude import largest, squared_norms
 
 _ROUNDS = 20  # alternations of a combination; each keeps at least as much as the one before
@@ -43,7 +44,7 @@ class Constraint(ABC):
         except CompressionError as error:
             raise CompressionError(f"{where}: {error}") from None
         share = isinstance(self.keep, float) and 0 < self.keep < 1
-        count = isinstance(self.keep, int) and not isinstance(self.keep, bool) and 1 <= self.keep <= most
+        count = is_whole(self.keep, 1, most)
         if not (share or count):
             raise CompressionError(
                 f"{where}: {type(self).__name__}(keep={self.keep!r}); expected 1 to {most} {self.part}s, "

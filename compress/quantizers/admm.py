@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_number
 from compress.base import Compressor
 from compress.graph.masks import release
 from compress.graph.zeros import hold_dead_filters, hold_pruned
@@ -203,5 +204,5 @@ def _check_levels(model: nn.Module, levels: Mapping[str, LevelSet], epsilon: flo
         weight = layer(model, name).weight
         of_layer.check(weight.shape, f"layer {name!r}")
         of_layer.check_weight(weight, f"layer {name!r}")
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon <= 0.5:
+    if not is_number(epsilon) or not 0 <= epsilon <= 0.5:
         raise CompressionError(f"epsilon is {epsilon!r:.60}; expected a share from 0 to 0.5 of the levels' distance")

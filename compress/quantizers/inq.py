@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_whole
 from compress.base import Compressor
 from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
 from compress.quantizers.codes import LayerCode
@@ -121,7 +122,7 @@ def _check_settings(portions: Sequence[float], steps_per_portion: int) -> None:
     rising = all(a < b for a, b in pairwise(shares))
     if not shares or len(shares) != len(portions) or not rising:
         raise CompressionError(f"portions is {portions!r:.60}; rising shares above 0 and up to 1 are expected")
-    if isinstance(steps_per_portion, bool) or not isinstance(steps_per_portion, int) or steps_per_portion < 1:
+    if not is_whole(steps_per_portion, 1):
         raise CompressionError(f"steps_per_portion is {steps_per_portion!r:.60}; an integer of at least 1 is expected")
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_whole
 from compress.quantizers.codes import LayerCode, smallest_integers
 
 BITS = (2, 8)
@@ -82,7 +83,7 @@ class Levels(LevelSet):
 
     def check(self, shape: Sequence[int], where: str) -> None:
         """CompressionError for bits outside 2 to 8."""
-        if isinstance(self.bits, bool) or not isinstance(self.bits, int) or not BITS[0] <= self.bits <= BITS[1]:
+        if not is_whole(self.bits, *BITS):
             raise CompressionError(
                 f"{where}: Levels(bits={self.bits!r:.60}); expected an integer from {BITS[0]} to {BITS[1]}"
             )

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_number, is_whole
 from compress.base import Batch, Compressor
 from compress.graph.masks import release
 from compress.graph.zeros import hold_dead_filters, hold_pruned
@@ -126,7 +127,7 @@ class MixedPrecision(Compressor):
 
 def _allowed(fewest: int, most: int) -> BitRange:
     for what, value in (("fewest_bits", fewest), ("most_bits", most)):
-        if isinstance(value, bool) or not isinstance(value, int) or not BITS[0] <= value <= BITS[1]:
+        if not is_whole(value, *BITS):
             raise CompressionError(f"{what} is {value!r:.60}; expected an integer from {BITS[0]} to {BITS[1]}")
     if fewest > most:
         raise CompressionError(f"fewest_bits is {fewest}; expected at most most_bits, {most}")
@@ -134,6 +135,6 @@ def _allowed(fewest: int, most: int) -> BitRange:
 
 
 def _checked_tolerance(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise CompressionError(f"tolerance is {value!r:.60}; expected a fraction from 0 and below 1")
     return value

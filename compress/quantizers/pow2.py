@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_whole
 from compress.quantizers.codes import LayerCode, largest_magnitude, smallest_integers
 
 BITS = (2, 5)  # of a code: from ternary on, as INQ's networks (003 §4.2.2)
@@ -15,7 +16,7 @@ BITS = (2, 5)  # of a code: from ternary on, as INQ's networks (003 §4.2.2)
 
 def exponents(bits: int) -> int:
     """How many exponents a code of `bits` has: of sign and exponent, 2^(bits-1) exponents less one that means zero."""
-    if isinstance(bits, bool) or not isinstance(bits, int) or not BITS[0] <= bits <= BITS[1]:
+    if not is_whole(bits, *BITS):
         raise CompressionError(f"bits is {bits!r}; expected an integer from {BITS[0]} to {BITS[1]}")
     return (1 << (bits - 1)) - 1
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from accelsim.errors import ConfigError, suggestion
+from accelsim.validation import is_number, is_whole
 
 EPOCHS_LIMIT, SEED_LIMIT, BATCH_LIMIT, STEPS_LIMIT = 10_000, 2**31, 100_000, 1000
 PARTS = ("elements", "filters", "channels", "columns")
@@ -75,7 +76,7 @@ def steps(value: Any, where: str) -> int:
 
 def integer(value: Any, least: int, most: int, where: str) -> int:
     """An integer between two bounds, both included."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    if not is_whole(value, least, most):
         raise ConfigError(f"{where} is {value!r:.60}; an integer from {least} to {most} is expected")
     return value
 
@@ -87,7 +88,7 @@ def rate(value: Any, where: str) -> float:
 
 def number(value: Any, above: float, most: float, where: str) -> float:
     """A number above a bound and up to another."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= most:
+    if not is_number(value) or not above < value <= most:
         raise ConfigError(f"{where} is {value!r:.60}; a number above {above} and up to {most} is expected")
     return float(value)
 
@@ -108,7 +109,7 @@ def _parts(value: Any, where: str) -> Any:
 
 
 def _count_or_share(value: Any, where: str) -> int | float:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if is_whole(value, 1):
         return value
     if isinstance(value, float) and 0 < value < 1:
         return value

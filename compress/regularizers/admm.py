@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_whole
 from compress.layers import layer, require_finite
 
 
@@ -104,9 +104,9 @@ class _Pull(torch.autograd.Function):
 
 
 def _check_settings(rho: float, rho_growth: float, iterations: int, steps_per_iteration: int) -> None:
-    if not (_is_number(rho) and rho > 0):
+    if not (is_number(rho) and rho > 0):
         raise CompressionError(f"rho is {rho!r:.60}; expected a finite number above 0")
-    if not (_is_number(rho_growth) and rho_growth >= 1):
+    if not (is_number(rho_growth) and rho_growth >= 1):
         raise CompressionError(f"rho_growth is {rho_growth!r:.60}; expected a finite number of at least 1")
     for what, value in (("iterations", iterations), ("steps_per_iteration", steps_per_iteration)):
         require_count(what, value)
@@ -114,9 +114,5 @@ def _check_settings(rho: float, rho_growth: float, iterations: int, steps_per_it
 
 def require_count(what: str, value: Any, least: int = 1) -> None:
     """CompressionError where a setting is no integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if not is_whole(value, least):
         raise CompressionError(f"{what} is {value!r:.60}; expected an integer of at least {least}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

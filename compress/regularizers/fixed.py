@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_number
 from compress.granularity.constraints import Projectable, Unstructured
 from compress.granularity.targets import Keep, targets
 from compress.schedules.pruner import Pruner
@@ -33,7 +33,7 @@ class FixedRegularization(Pruner):
     ) -> None:
         if power not in (1, 2):
             raise CompressionError(f"power is {power!r:.60}; expected 1 or 2")
-        if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 < strength < math.inf:
+        if not is_number(strength) or strength <= 0:
             raise CompressionError(f"strength is {strength!r:.60}; expected a finite number above 0")
         super().__init__(model, constraints, example_input)
         self.power, self.strength = power, strength

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from accelsim.errors import CompressionError
+from accelsim.validation import is_number
 from compress.granularity.constraints import Constraint, Projectable, Unstructured
 from compress.granularity.targets import Keep, targets
 from compress.layers import layer
@@ -114,7 +115,7 @@ def rates_from_prior(
     which makes 3 times in two.
     """
     for name, rate in prior.items():
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate >= 1:
+        if not is_number(rate) or rate < 1:
             raise CompressionError(
                 f"prior rate of layer {name!r} is {rate!r:.60}; expected weights before by after, >= 1"
             )
@@ -142,7 +143,7 @@ def admm_progressive(
     """
     require_count("rounds", rounds)
     for what, value in (("first_growth", first_growth), ("growth", growth)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 1 < value < 1e6:
+        if not is_number(value) or not 1 < value < 1e6:
             raise CompressionError(f"{what} is {value!r:.60}; expected a number above 1")
     if prior_rates is not None:
         final = rates_from_prior(prior_rates, first_growth, growth, rounds)

@@ -11,6 +11,7 @@ import typer
 
 from accelsim.errors import FileFormatError
 from accelsim.files import read_json
+from accelsim.validation import is_number
 from explore.cli.output import energy, print_table, size
 
 FIGURES = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
@@ -73,7 +74,7 @@ def _check_layer(row: object, number: int, names: set[str], where: str) -> None:
     names.add(name)
     for key in FIGURES:
         value = row.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LARGEST:
+        if not is_number(value) or not 0 <= value <= LARGEST:
             raise _wrong(where, f"has layers[{number}].{key} {_short(value)}", "a number of at least 0")
 
 

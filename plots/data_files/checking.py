@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import FileFormatError
 from accelsim.files import JSON_LIMIT_BYTES, read_json, read_text
+from accelsim.validation import is_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def _short(value: object) -> str:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return is_number(value) and value >= 0
 
 
 def _checked_rows(

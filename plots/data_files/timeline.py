@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from accelsim.errors import FileFormatError
 from accelsim.files import read_json
+from accelsim.validation import is_number
 
 MOST_BARS = 600  # more can no longer be distinguished in a figure
 ENOUGH_BARS = 40  # from here on more of them do not say more
@@ -108,6 +108,6 @@ def _grouped(events: list[dict[str, Any]]) -> list[Timeline]:
 
 def _time(event: Mapping[str, Any], key: str) -> float:
     value = event[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value >= 0):
+    if not is_number(value) or value < 0:
         raise ValueError(f"a {key} of at least 0")
     return float(value)

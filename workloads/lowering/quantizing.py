@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from accelsim.errors import ConfigError, TraceError
+from accelsim.validation import is_whole
 from compress.quantizers.codes import ActivationCode, smallest_integers
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Quantization:
         for name in ("weight_bits", "activation_bits"):
             given = getattr(self, name)
             for bits in given.values() if isinstance(given, Mapping) else [given]:
-                if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 16:
+                if not is_whole(bits, 2, 16):
                     raise ConfigError(f"{name} is {bits!r:.60}; an integer from 2 to 16 is expected")
         given_density = self.assumed_density
         for density in given_density.values() if isinstance(given_density, Mapping) else [given_density]:

@@ -11,6 +11,7 @@ from onnx import helper
 
 from accelsim.errors import ConfigError, FileFormatError, TraceError
 from accelsim.trace.workload import Workload
+from accelsim.validation import is_whole
 from workloads.onnx.calls import OnnxCalls
 from workloads.onnx.quantized import CodedAssembly, StoredQuantization, with_stored_bits
 
@@ -79,7 +80,7 @@ def _checked(values: str | None, data: Data | None, batch: int, dimensions: Mapp
     if values not in VALUES:
         raise ConfigError(f"values is {values!r:.60}; None, 'weights' or 'activations' is expected")
     for name, size in {"batch": batch, **dimensions}.items():
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 2**20:
+        if not is_whole(size, 1, 2**20):
             raise ConfigError(f"{name} is {size!r:.60}; an integer from 1 to {2**20} is expected")
     if values == "weights" and data is not None:
         raise ConfigError("data is given, and values is 'weights'; 'activations' takes data")

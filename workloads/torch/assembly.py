@@ -10,10 +10,10 @@ from zlib import crc32
 import numpy as np
 
 from accelsim.errors import TraceError
+from accelsim.trace.checks import RECURRENT
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Pattern
 from accelsim.trace.operator import Operator
-from accelsim.trace.settling import RECURRENT
 from workloads.lowering import FREE, Gemm, Item, Work, lower
 from workloads.lowering.calls import Call, Value
 from workloads.lowering.quantizing import Quantization, of_layer

@@ -17,7 +17,7 @@ Given = StoredOperand | Pattern | None  # an operand as a trace takes it, once i
 Fields = Mapping[str, Any]
 
 
-def settled(given: Fields) -> dict[str, Any]:
+def checked_fields(given: Fields) -> dict[str, Any]:
     """The fields of a GemmTrace, and its number format, from those that were given; None stands for what was not.
 
     Operands that were checked before, those of a trace that is copied, are taken as they are. Raises TraceError where
