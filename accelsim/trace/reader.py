@@ -6,7 +6,7 @@ from typing import Any
 
 from accelsim.errors import FileFormatError
 from accelsim.trace.shape import SIZE_LIMIT
-from accelsim.validation import is_number
+from accelsim.validation import is_number, is_whole
 
 
 class RecordReader:
@@ -39,7 +39,7 @@ class RecordReader:
         """An integer within bounds."""
         value: Any = self.record.get(key)
         if is_whole(value, least, most):
-            return value  # type: ignore[no-any-return]  # _is_whole has seen that it is an int
+            return value
         raise self._wrong(key, self.value(key), f"an integer from {least} to {most}")
 
     def wholes(self, key: str, count: int, least: int) -> tuple[int, ...]:

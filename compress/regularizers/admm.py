@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from accelsim.errors import CompressionError
-from accelsim.validation import is_whole
+from accelsim.validation import is_number, is_whole
 from compress.layers import layer, require_finite
 
 
