@@ -97,7 +97,7 @@ def test_what_the_terminal_says_is_what_the_report_says(demo):
     for what in ("smallest is", "fastest is", "least energy is"):
         assert what in report["verdict"]
     assert "xnor-16x16x64" in said
-    assert "α: weight reduction, β: speedup over the dense baseline" in said
+    assert "α: weight reduction, β: speedup over the dense baseline" in said  # the legend
 
 
 def test_figures_are_there_twice_and_nothing_is_half_written(demo):
