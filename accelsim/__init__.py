@@ -19,21 +19,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from accelsim import errors, formats, memory, testing
-    from accelsim.analysis.comparison import compare_machines
-    from accelsim.analysis.ppr import ppr
-    from accelsim.arrays.registry import register_array
-    from accelsim.errors import AccelSimError
-    from accelsim.formats.registry import register_format
-    from accelsim.hardware.accelerator import Accelerator
-    from accelsim.hardware.loading import config_names, load_hardware
-    from accelsim.memory.registry import register_dram
-    from accelsim.results.report import Report
-    from accelsim.simulate import simulate
-    from accelsim.trace.conv import ConvGeometry
-    from accelsim.trace.gemm import GemmTrace
-    from accelsim.trace.operator import Operator
-    from accelsim.trace.workload import Workload
+    from . import errors, formats, memory, testing
+    from .analysis.comparison import compare_machines
+    from .analysis.ppr import ppr
+    from .arrays.registry import register_array
+    from .errors import AccelSimError
+    from .formats.registry import register_format
+    from .hardware.accelerator import Accelerator
+    from .hardware.loading import config_names, load_hardware
+    from .memory.registry import register_dram
+    from .results.report import Report
+    from .simulate import simulate
+    from .trace.conv import ConvGeometry
+    from .trace.gemm import GemmTrace
+    from .trace.operator import Operator
+    from .trace.workload import Workload
 
     def plot(name: str, data: object, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw a figure; see plots.drawing.plot."""
@@ -104,7 +104,7 @@ def __getattr__(name: str) -> Any:
 
 def _upper(name: str) -> Any:
     """A name of a package above, which is found by where it lies."""
-    from accelsim.siblings import sibling
+    from .siblings import sibling
 
     package, module = _UPPER[name]
     return getattr(import_module(f"{sibling(package).__name__}.{module}"), name)

@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from accelsim.errors import AccelSimError, ConfigError, suggestion
+from .errors import AccelSimError, ConfigError, suggestion
 
 
 class Config(BaseModel):

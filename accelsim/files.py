@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import FileFormatError, MissingFileError, OutputError
+from .errors import FileFormatError, MissingFileError, OutputError
 
 YAML_LIMIT_BYTES = 2**20
 JSON_LIMIT_BYTES = 2**28

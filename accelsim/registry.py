@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from accelsim.errors import ConfigError, unknown_name
+from .errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

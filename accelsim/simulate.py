@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelsim.analysis.verification import verified_output
-from accelsim.energy.model import EnergyModel
-from accelsim.engine.array_selection import runs_natively, select_array
-from accelsim.engine.layer_runner import LayerRunner
-from accelsim.engine.plan import plan
-from accelsim.errors import TraceError
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.hardware.loading import load_hardware
-from accelsim.results.invariants import checked
-from accelsim.results.layer import ReportedLayer
-from accelsim.results.report import Report
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.workload import Workload
+from .analysis.verification import verified_output
+from .energy.model import EnergyModel
+from .engine.array_selection import runs_natively, select_array
+from .engine.layer_runner import LayerRunner
+from .engine.plan import plan
+from .errors import TraceError
+from .hardware.accelerator import Accelerator
+from .hardware.loading import load_hardware
+from .results.invariants import checked
+from .results.layer import ReportedLayer
+from .results.report import Report
+from .trace.gemm import GemmTrace
+from .trace.workload import Workload
 
 __all__ = ["runs_natively", "select_array", "simulate"]
 

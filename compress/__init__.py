@@ -5,31 +5,31 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from compress.registry import Method, create, methods, register_method
+from .registry import Method, create, methods, register_method
 
 if TYPE_CHECKING:
-    from compress.base import Compressor
-    from compress.checkpoint.format import Checkpoint, SavedLayer, read
-    from compress.checkpoint.packed import pack, read_packed
-    from compress.checkpoint.saving import save
-    from compress.granularity.constraints import Channels, Columns, Combined, Filters, Unstructured
-    from compress.graph.shrinking import shrink
-    from compress.quantizers.admm import ADMMQuantizer
-    from compress.quantizers.codes import ActivationCode, LayerCode
-    from compress.quantizers.deepshift import DeepShiftQ
-    from compress.quantizers.inq import IncrementalQuantizer
-    from compress.quantizers.integer import calibrate_activations, integer_network
-    from compress.quantizers.levels import Binary, Levels, Ternary
-    from compress.quantizers.mixed_precision import MixedPrecision
-    from compress.quantizers.truncated_gaussian import PrunedTernary
-    from compress.quantizers.xnor_net import XnorNet
-    from compress.recipes.recipe import Recipe, load_recipe
-    from compress.regularizers.fixed import FixedRegularization
-    from compress.schedules.admm import ADMMPruner
-    from compress.schedules.admm_progressive import ProgressivePruner
-    from compress.schedules.iterative_magnitude import IterativeMagnitude
-    from compress.schedules.projected_gradient import ProjectedGradient
-    from compress.training.fit import fit
+    from .base import Compressor
+    from .checkpoint.format import Checkpoint, SavedLayer, read
+    from .checkpoint.packed import pack, read_packed
+    from .checkpoint.saving import save
+    from .granularity.constraints import Channels, Columns, Combined, Filters, Unstructured
+    from .graph.shrinking import shrink
+    from .quantizers.admm import ADMMQuantizer
+    from .quantizers.codes import ActivationCode, LayerCode
+    from .quantizers.deepshift import DeepShiftQ
+    from .quantizers.inq import IncrementalQuantizer
+    from .quantizers.integer import calibrate_activations, integer_network
+    from .quantizers.levels import Binary, Levels, Ternary
+    from .quantizers.mixed_precision import MixedPrecision
+    from .quantizers.truncated_gaussian import PrunedTernary
+    from .quantizers.xnor_net import XnorNet
+    from .recipes.recipe import Recipe, load_recipe
+    from .regularizers.fixed import FixedRegularization
+    from .schedules.admm import ADMMPruner
+    from .schedules.admm_progressive import ProgressivePruner
+    from .schedules.iterative_magnitude import IterativeMagnitude
+    from .schedules.projected_gradient import ProjectedGradient
+    from .training.fit import fit
 
 _HOMES = {
     "ADMMPruner": "schedules.admm",

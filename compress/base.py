@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from compress.layers import weight_shapes
-from compress.quantizers.codes import ActivationCode, LayerCode
+from .layers import weight_shapes
+from .quantizers.codes import ActivationCode, LayerCode
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from accelsim.files import write_text
-from compress.base import Compressor
-from compress.registry import Method, factory, methods
+
+from .base import Compressor
+from .registry import Method, factory, methods
 
 PAPERS = {
     "000": "Duke, efficient and robust networks (000)",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from compress.base import Compressor
+    from .base import Compressor
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from accelsim.siblings import claim
 
 if TYPE_CHECKING:
-    from workloads.datasets import digits
-    from workloads.files.checkpoints import from_checkpoint
-    from workloads.files.scalesim import from_scalesim_csv
-    from workloads.files.shipped import shipped_names, shipped_path
-    from workloads.models import list_models, model
-    from workloads.onnx.importer import from_onnx
-    from workloads.opening import open_workload
-    from workloads.published.files import profiles
-    from workloads.registry import Importer, register_importer
-    from workloads.torch.importer import from_torch
-    from workloads.zoo import load
+    from .datasets import digits
+    from .files.checkpoints import from_checkpoint
+    from .files.scalesim import from_scalesim_csv
+    from .files.shipped import shipped_names, shipped_path
+    from .models import list_models, model
+    from .onnx.importer import from_onnx
+    from .opening import open_workload
+    from .published.files import profiles
+    from .registry import Importer, register_importer
+    from .torch.importer import from_torch
+    from .zoo import load
 
 claim("compress")  # what the files here mean by this name, whatever lies beside a script
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from accelsim.errors import ConfigError, FileFormatError, unknown_name
 from accelsim.trace.workload import Workload
-from workloads.files.importers import EXPECTED, exists, require_there
-from workloads.files.shipped import shipped_names, shipped_path
-from workloads.models import list_models
-from workloads.registry import Importer, importer_of
+
+from .files.importers import EXPECTED, exists, require_there
+from .files.shipped import shipped_names, shipped_path
+from .models import list_models
+from .registry import Importer, importer_of
 
 
 def open_workload(text: str | Path, batch: int = 1, density: float | None = None, values: bool = False) -> Workload:
@@ -28,7 +29,7 @@ def open_workload(text: str | Path, batch: int = 1, density: float | None = None
     name = str(text)
     network, _, profile = name.partition("@")
     if name in list_models() or (profile and network in list_models()):
-        from workloads.zoo import load
+        from .zoo import load
 
         if profile:
             return load(network, batch=batch, density=density, profile=profile)

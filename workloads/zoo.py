@@ -14,9 +14,10 @@ from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.serialization import restore
 from accelsim.trace.workload import Workload
 from accelsim.validation import is_whole
-from workloads.models import list_models
-from workloads.shapes.changes import changed, scaled
-from workloads.shapes.entries import restored_operator
+
+from .models import list_models
+from .shapes.changes import changed, scaled
+from .shapes.entries import restored_operator
 
 BATCH_LIMIT = 2**20
 SEED_LIMIT = 2**32
@@ -83,7 +84,7 @@ def _from_file(
         )
     if density is not None or profile is not None:
         raise ConfigError("density and profile are for random weights; weights from a file have their own")
-    from workloads.models.trained import from_package, from_state
+    from .models.trained import from_package, from_state
 
     return from_package(name, batch, seed) if weights == "pretrained" else from_state(name, path, batch, seed)
 
@@ -94,8 +95,8 @@ def _published(
     """The network with the densities and bits of a profile."""
     if density is not None or weights not in {None, "random"}:
         raise ConfigError("a profile brings its own densities and random weights; leave density and weights out")
-    from workloads.published.apply import compressed
-    from workloads.published.files import load_profile
+    from .published.apply import compressed
+    from .published.files import load_profile
 
     figures = load_profile(network.name, profile)
     drawn = compressed(list(network), figures, seed * _SEEDS_A_NETWORK)

@@ -15,17 +15,17 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.analysis.dense_baseline import dense_pair
-from accelsim.analysis.iso_scaling import Sizing, sized
-from accelsim.analysis.ppr import PPR, ppr
-from accelsim.errors import ConfigError, TraceError
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.hardware.loading import load_hardware
-from accelsim.results.report import Report
-from accelsim.simulate import simulate
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operator import Operator
-from accelsim.trace.workload import Workload
+from ..errors import ConfigError, TraceError
+from ..hardware.accelerator import Accelerator
+from ..hardware.loading import load_hardware
+from ..results.report import Report
+from ..simulate import simulate
+from ..trace.gemm import GemmTrace
+from ..trace.operator import Operator
+from ..trace.workload import Workload
+from .dense_baseline import dense_pair
+from .iso_scaling import Sizing, sized
+from .ppr import PPR, ppr
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isqrt
 
-from accelsim.arrays.base import PEArray
-from accelsim.arrays.systolic import SystolicArray
-from accelsim.errors import TraceError, suggestion
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.hardware.parts import MappingConfig
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operator import Operator
-from accelsim.trace.workload import Workload
+from ..arrays.base import PEArray
+from ..arrays.systolic import SystolicArray
+from ..errors import TraceError, suggestion
+from ..hardware.accelerator import Accelerator
+from ..hardware.parts import MappingConfig
+from ..trace.gemm import GemmTrace
+from ..trace.operator import Operator
+from ..trace.workload import Workload
 
 
 def dense_pair(uncompressed: Workload, workload: Workload, machine: Accelerator) -> tuple[Workload, Accelerator]:

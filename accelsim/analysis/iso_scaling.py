@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
-from accelsim.arrays.base import PEArray
-from accelsim.energy.area import machine_area
-from accelsim.errors import ConfigError, unknown_name
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.hardware.loading import load_hardware
-from accelsim.trace.workload import Workload
+from ..arrays.base import PEArray
+from ..energy.area import machine_area
+from ..errors import ConfigError, unknown_name
+from ..hardware.accelerator import Accelerator
+from ..hardware.loading import load_hardware
+from ..trace.workload import Workload
 
 LONGEST_SIDE = 2**40  # what a size of an array may be
 MOST_DOUBLINGS = 80  # of the whole array, either way

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from accelsim.errors import TraceError, suggestion
-from accelsim.results.layer import ReportedLayer
-from accelsim.results.report import Report
+from ..errors import TraceError, suggestion
+from ..results.layer import ReportedLayer
+from ..results.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd

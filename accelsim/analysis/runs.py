@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from accelsim.analysis.dense_baseline import dense_pair
-from accelsim.analysis.ppr import PPR, ppr
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.results.report import Report
-from accelsim.simulate import runs_natively, simulate
-from accelsim.trace.workload import Workload
+from ..hardware.accelerator import Accelerator
+from ..results.report import Report
+from ..simulate import runs_natively, simulate
+from ..trace.workload import Workload
+from .dense_baseline import dense_pair
+from .ppr import PPR, ppr
 
 Progress = Callable[[str], None]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.errors import TraceError
-from accelsim.formats import encode
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Ints
-from accelsim.trace.workload import Workload
+from ..errors import TraceError
+from ..formats import encode
+from ..trace.gemm import GemmTrace
+from ..trace.operand import Ints
+from ..trace.workload import Workload
 
 COMPARED = ("dense", "csr_absolute", "csr_relative")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accelsim.errors import TraceError
+from ..errors import TraceError
 
 Summary = Mapping[str, Any]
 ASSUMED_PPR = (2.7, 3.5)  # 001 §VI: synthesis results of non-structured accelerators

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.engine.array_selection import select_array
-from accelsim.errors import TraceError, VerificationError
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.trace.gemm import GemmTrace
+from ..engine.array_selection import select_array
+from ..errors import TraceError, VerificationError
+from ..hardware.accelerator import Accelerator
+from ..trace.gemm import GemmTrace
 
 
 def verified_output(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:

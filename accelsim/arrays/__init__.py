@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.arrays.registry import ARRAYS, KINDS, array_class, register_array
+    from .registry import ARRAYS, KINDS, array_class, register_array
 
 __all__ = ["ARRAYS", "KINDS", "array_class", "register_array"]
 
@@ -16,6 +16,6 @@ __all__ = ["ARRAYS", "KINDS", "array_class", "register_array"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from accelsim.arrays import registry
+    from . import registry
 
     return getattr(registry, name)

@@ -69,15 +69,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.counters import CounterSchema, CounterSpec, Counts
-from accelsim.arrays.operation import Operation
-from accelsim.arrays.tile import Grain, Tile, Work, ceil_div
-from accelsim.config import Config
-from accelsim.errors import UnsupportedLayerError
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.exact import exact_gemm
-from accelsim.trace.gemm import GemmTrace
+from ..config import Config
+from ..errors import UnsupportedLayerError
+from ..technology.table import EnergyTable
+from ..trace.exact import exact_gemm
+from ..trace.gemm import GemmTrace
+from .common.slices import row_slices
+from .counters import CounterSchema, CounterSpec, Counts
+from .operation import Operation
+from .tile import Grain, Tile, Work, ceil_div
 
 __all__ = ["Grain", "OperandBits", "PEArray", "Program", "Size", "Tile", "Work", "ceil_div"]
 

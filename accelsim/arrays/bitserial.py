@@ -9,8 +9,9 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from accelsim.arrays.base import Tile, ceil_div
-from accelsim.arrays.common.bit_planes import (
+from ..trace.gemm import GemmTrace
+from .base import Tile, ceil_div
+from .common.bit_planes import (
     Batch,
     BitPlaneArray,
     BitPlaneProgram,
@@ -18,10 +19,9 @@ from accelsim.arrays.common.bit_planes import (
     filter_bits,
     plane_counters,
 )
-from accelsim.arrays.common.output_stationary import Streams
-from accelsim.arrays.common.tile_sums import Int64s, areas_of_tiles
-from accelsim.arrays.counters import CounterSpec
-from accelsim.trace.gemm import GemmTrace
+from .common.output_stationary import Streams
+from .common.tile_sums import Int64s, areas_of_tiles
+from .counters import CounterSpec
 
 
 class BitserialArray(BitPlaneArray):

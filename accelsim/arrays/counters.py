@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from accelsim.errors import InternalError, suggestion
-from accelsim.validation import is_integer
+from ..errors import InternalError, suggestion
+from ..validation import is_integer
 
 
 class Cause(StrEnum):

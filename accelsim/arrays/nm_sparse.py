@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import Size, Tile, Work
-from accelsim.arrays.common.nm_pattern import NM, compressed_length
-from accelsim.arrays.counters import Cause, CounterSpec, idle
-from accelsim.arrays.systolic import FoldedArray, SystolicProgram
-from accelsim.errors import ConfigError
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Ints
+from ..errors import ConfigError
+from ..trace.gemm import GemmTrace
+from ..trace.operand import Ints
+from .base import Size, Tile, Work
+from .common.nm_pattern import NM, compressed_length
+from .counters import Cause, CounterSpec, idle
+from .systolic import FoldedArray, SystolicProgram
 
 GroupSize = Annotated[int, Field(ge=1, le=1024)]
 

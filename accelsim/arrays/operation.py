@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.technology.cost import Cost
+from ..technology.cost import Cost
 
 
 @dataclass(frozen=True)

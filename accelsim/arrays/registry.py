@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from accelsim.arrays.base import PEArray
-from accelsim.config import name_in
-from accelsim.registry import Registry
+from ..config import name_in
+from ..registry import Registry
+from .base import PEArray
 
 KINDS = {
     "systolic": "accelsim.arrays.systolic:SystolicArray",

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.nm_pattern import NM, check_pattern, compressed_length
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ..technology.table import EnergyTable
+from ..trace.gemm import GemmTrace
+from .base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from .common.nm_pattern import NM, check_pattern, compressed_length
+from .operation import Operation
 
 
 def _valid_nm(text: str | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.arrays.counters import Counts
+from .counters import Counts
 
 
 @dataclass(frozen=True)

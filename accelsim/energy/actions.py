@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import nan
 
-from accelsim.arrays.base import PEArray
-from accelsim.engine.layer_result import LayerResult, OperandWidths
-from accelsim.engine.traffic import DramTraffic
-from accelsim.errors import InternalError, suggestion
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.technology.cost import Cost
-from accelsim.technology.settings import table_of
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.operand_names import BUFFERS, BufferName
+from ..arrays.base import PEArray
+from ..engine.layer_result import LayerResult, OperandWidths
+from ..engine.traffic import DramTraffic
+from ..errors import InternalError, suggestion
+from ..hardware.accelerator import Accelerator
+from ..technology.cost import Cost
+from ..technology.settings import table_of
+from ..technology.table import EnergyTable
+from ..trace.operand_names import BUFFERS, BufferName
 
 COMPONENTS = ("mac", "register", "sram", "index", "vector", "dram", "dram_io", "leakage")
 

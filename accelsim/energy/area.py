@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from accelsim.arrays.base import PEArray
-from accelsim.errors import InternalError
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.technology.cost import Cost
-from accelsim.technology.settings import table_of
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.operand_names import BUFFERS
+from ..arrays.base import PEArray
+from ..errors import InternalError
+from ..hardware.accelerator import Accelerator
+from ..technology.cost import Cost
+from ..technology.settings import table_of
+from ..technology.table import EnergyTable
+from ..trace.operand_names import BUFFERS
 
 BUFFER = "_buffer"
 

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from math import isnan
 from typing import Any
 
-from accelsim.energy.actions import Action, actions, buffer_bytes
-from accelsim.energy.area import AreaItem, area_items, machine_area, machine_leakage_uw
-from accelsim.engine.layer_result import OperandWidths
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.technology.scaling import KINDS
-from accelsim.technology.settings import table_of
-from accelsim.technology.table import EnergyTable
+from ..engine.layer_result import OperandWidths
+from ..hardware.accelerator import Accelerator
+from ..technology.scaling import KINDS
+from ..technology.settings import table_of
+from ..technology.table import EnergyTable
+from .actions import Action, actions, buffer_bytes
+from .area import AreaItem, area_items, machine_area, machine_leakage_uw
 
 Records = list[dict[str, Any]]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accelsim.arrays.base import PEArray
-from accelsim.energy.actions import COMPONENTS, Action, actions, buffer_bytes, quantities_of
-from accelsim.energy.area import machine_area, machine_leakage_uw
-from accelsim.engine.layer_result import LayerResult, OperandWidths
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.trace.operand_names import BufferName
+from ..arrays.base import PEArray
+from ..engine.layer_result import LayerResult, OperandWidths
+from ..hardware.accelerator import Accelerator
+from ..trace.operand_names import BufferName
+from .actions import COMPONENTS, Action, actions, buffer_bytes, quantities_of
+from .area import machine_area, machine_leakage_uw
 
 
 @dataclass(frozen=True)

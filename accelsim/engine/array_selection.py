@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accelsim.arrays.base import PEArray, Program
-from accelsim.errors import UnsupportedLayerError
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.trace.gemm import GemmTrace
+from ..arrays.base import PEArray, Program
+from ..errors import UnsupportedLayerError
+from ..hardware.accelerator import Accelerator
+from ..trace.gemm import GemmTrace
 
 
 def select_array(machine: Accelerator, trace: GemmTrace) -> tuple[PEArray, list[Program]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from accelsim.arrays.base import Program
-from accelsim.engine.residency import Residency
-from accelsim.engine.vector_unit import FusedOperators
-from accelsim.mapping.footprint import bytes_of
+from ..arrays.base import Program
+from ..mapping.footprint import bytes_of
+from .residency import Residency
+from .vector_unit import FusedOperators
 
 
 def encoded_filter_bytes(program: Program) -> int:

@@ -8,10 +8,10 @@ from functools import reduce
 from operator import add
 from typing import TypeVar
 
-from accelsim.arrays.counters import Counts
-from accelsim.engine.additive import Additive
-from accelsim.engine.simulation import Span
-from accelsim.engine.traffic import DramTraffic, Stalls
+from ..arrays.counters import Counts
+from .additive import Additive
+from .simulation import Span
+from .traffic import DramTraffic, Stalls
 
 VECTOR = "vector"  # kind and array of an operator's result
 

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from accelsim.arrays.base import PEArray, Program
-from accelsim.engine.array_selection import programs_of, select_array
-from accelsim.engine.compulsory import compulsory_bytes, encoded_filter_bytes
-from accelsim.engine.layer_result import (
+from ..arrays.base import PEArray, Program
+from ..hardware.accelerator import Accelerator
+from ..trace.checks import RECURRENT
+from ..trace.gemm import GemmTrace
+from ..trace.operator import OPS, Operator
+from .array_selection import programs_of, select_array
+from .compulsory import compulsory_bytes, encoded_filter_bytes
+from .layer_result import (
     VECTOR,
     LayerResult,
     LayerShape,
@@ -18,18 +22,14 @@ from accelsim.engine.layer_result import (
     WeightCounts,
     total,
 )
-from accelsim.engine.plan import Step
-from accelsim.engine.playing import Played, play
-from accelsim.engine.residency import Residency
-from accelsim.engine.schedule_builder import build
-from accelsim.engine.tilings import Tilings
-from accelsim.engine.traffic import DramTraffic
-from accelsim.engine.vector_layer import VectorLayer
-from accelsim.engine.vector_unit import FusedOperators, fuse
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.trace.checks import RECURRENT
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operator import OPS, Operator
+from .plan import Step
+from .playing import Played, play
+from .residency import Residency
+from .schedule_builder import build
+from .tilings import Tilings
+from .traffic import DramTraffic
+from .vector_layer import VectorLayer
+from .vector_unit import FusedOperators, fuse
 
 Run = tuple[list[Program], Residency, int]  # programs, what never crosses to DRAM, how many equal runs
 

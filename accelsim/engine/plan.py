@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from accelsim.engine.residency import EVERYTHING_CROSSES, Residency
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.mapping.footprint import bytes_of
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operator import OPS, Operator
-from accelsim.trace.workload import Workload
+from ..hardware.accelerator import Accelerator
+from ..mapping.footprint import bytes_of
+from ..trace.gemm import GemmTrace
+from ..trace.operator import OPS, Operator
+from ..trace.workload import Workload
+from .residency import EVERYTHING_CROSSES, Residency
 
 
 @dataclass(frozen=True)

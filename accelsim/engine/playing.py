@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accelsim.arrays.base import Program
-from accelsim.engine import simulation
-from accelsim.engine.layer_result import Cycles, DramActivity, RunResult
-from accelsim.engine.schedule import Schedule
-from accelsim.hardware.accelerator import Accelerator
+from ..arrays.base import Program
+from ..hardware.accelerator import Accelerator
+from . import simulation
+from .layer_result import Cycles, DramActivity, RunResult
+from .schedule import Schedule
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from accelsim.arrays.counters import CounterSchema, Counts
-from accelsim.engine.traffic import DramTraffic
-from accelsim.trace.operand_names import FETCHED
+from ..arrays.counters import CounterSchema, Counts
+from ..trace.operand_names import FETCHED
+from .traffic import DramTraffic
 
 NO_COUNTS = CounterSchema("vector").count()  # of the vector unit, which has no counters of its own
 TILE_ALIGNMENT = 128  # bytes between the starts of tiles in DRAM: the longest burst of the shipped devices

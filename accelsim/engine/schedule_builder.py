@@ -8,15 +8,15 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 
-from accelsim.arrays.base import Program, Tile, Work, ceil_div
-from accelsim.arrays.counters import Counts
-from accelsim.engine.residency import EVERYTHING_CROSSES, Residency
-from accelsim.engine.schedule import Fetch, Schedule, Visit
-from accelsim.engine.subtiles import SUBTILES, subtiles_of
-from accelsim.engine.vector_unit import FusedOperators
-from accelsim.mapping.footprint import bytes_of
-from accelsim.mapping.tiling import Tiling, tiles_of
-from accelsim.trace.operand_names import IFMAP, INDEX, OFMAP, PSUM, WEIGHT
+from ..arrays.base import Program, Tile, Work, ceil_div
+from ..arrays.counters import Counts
+from ..mapping.footprint import bytes_of
+from ..mapping.tiling import Tiling, tiles_of
+from ..trace.operand_names import IFMAP, INDEX, OFMAP, PSUM, WEIGHT
+from .residency import EVERYTHING_CROSSES, Residency
+from .schedule import Fetch, Schedule, Visit
+from .subtiles import SUBTILES, subtiles_of
+from .vector_unit import FusedOperators
 
 Place = tuple[int, int, int, int]
 

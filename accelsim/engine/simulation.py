@@ -15,10 +15,10 @@ from typing import Any
 
 import simpy
 
-from accelsim.engine.schedule import Fetch, Schedule
-from accelsim.engine.traffic import Stalls
-from accelsim.memory.base import DramKernel, Transfer
-from accelsim.trace.operand_names import FETCHED, OFMAP, PSUM
+from ..memory.base import DramKernel, Transfer
+from ..trace.operand_names import FETCHED, OFMAP, PSUM
+from .schedule import Fetch, Schedule
+from .traffic import Stalls
 
 Process = Generator[Any, Any, None]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 from math import lcm
 
-from accelsim.arrays.base import Grain, Tile, ceil_div
-from accelsim.mapping.footprint import spans
+from ..arrays.base import Grain, Tile, ceil_div
+from ..mapping.footprint import spans
 
 SUBTILES = 64  # of a layer, as far as the grain allows: the last one's time in the vector unit is little of the whole
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
-from accelsim.arrays.base import Program
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.mapping.search import choose
-from accelsim.mapping.tiling import Tiling
+from ..arrays.base import Program
+from ..hardware.accelerator import Accelerator
+from ..mapping.search import choose
+from ..mapping.tiling import Tiling
 
 
 class Tilings:

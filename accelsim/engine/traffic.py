@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.engine.additive import Additive
-from accelsim.trace.operand_names import DRAM_OPERANDS, FETCHED, OFMAP, PSUM
+from ..trace.operand_names import DRAM_OPERANDS, FETCHED, OFMAP, PSUM
+from .additive import Additive
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from accelsim.arrays.base import ceil_div
-from accelsim.engine.residency import Residency
-from accelsim.engine.schedule import NO_COUNTS, Fetch, Schedule, Visit
-from accelsim.engine.vector_unit import part
-from accelsim.errors import MappingError
-from accelsim.hardware.parts import Buffers
-from accelsim.mapping.footprint import bytes_of
-from accelsim.mapping.search import PIPELINE_TILES, TILE_LIMIT
-from accelsim.trace.operand_names import IFMAP, OFMAP, WEIGHT, BufferName
-from accelsim.trace.operator import Operator
+from ..arrays.base import ceil_div
+from ..errors import MappingError
+from ..hardware.parts import Buffers
+from ..mapping.footprint import bytes_of
+from ..mapping.search import PIPELINE_TILES, TILE_LIMIT
+from ..trace.operand_names import IFMAP, OFMAP, WEIGHT, BufferName
+from ..trace.operator import Operator
+from .residency import Residency
+from .schedule import NO_COUNTS, Fetch, Schedule, Visit
+from .vector_unit import part
 
 
 class VectorLayer:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 
-from accelsim.arrays.base import ceil_div
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operator import OPS, Operator
+from ..arrays.base import ceil_div
+from ..trace.gemm import GemmTrace
+from ..trace.operator import OPS, Operator
 
 
 def part(total: int, first: int, end: int, whole: int) -> int:

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.formats.base import Encoded, FieldWidths
-    from accelsim.formats.registry import FORMATS, STORAGE_FORMATS, encode, register_format
-    from accelsim.registry import Registry
+    from ..registry import Registry
+    from .base import Encoded, FieldWidths
+    from .registry import FORMATS, STORAGE_FORMATS, encode, register_format
 
 __all__ = ["FORMATS", "STORAGE_FORMATS", "Encoded", "FieldWidths", "Registry", "encode", "register_format"]
 

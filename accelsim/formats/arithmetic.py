@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.errors import TraceError
+from ..errors import TraceError
 
 WIDEST_INDEX = 32
 

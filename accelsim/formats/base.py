@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.errors import TraceError
-from accelsim.trace.operand import Ints, check_range, integer_array
-from accelsim.validation import is_integer
+from ..errors import TraceError
+from ..trace.operand import Ints, check_range, integer_array
+from ..validation import is_integer
 
 VALUE_BITS_LIMIT = 64
 INDEX_BITS_LIMIT = 32

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.formats.base import Encoded, FieldWidths
-from accelsim.trace.operand import Ints
+from ..trace.operand import Ints
+from .base import Encoded, FieldWidths
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import TraceError
-from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths
-from accelsim.trace.operand import Ints
+from ..errors import TraceError
+from ..trace.operand import Ints
+from .base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths
 
 Int64s = NDArray[np.int64]
 

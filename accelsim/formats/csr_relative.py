@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from accelsim.formats.distances import DistanceCoded
+from .distances import DistanceCoded
 
 
 class CsrRelative(DistanceCoded):

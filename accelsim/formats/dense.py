@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.formats.base import Encoded, FieldWidths, check_codes
-from accelsim.trace.operand import Ints
+from ..trace.operand import Ints
+from .base import Encoded, FieldWidths, check_codes
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.formats.base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths, check_codes
-from accelsim.trace.operand import Ints
+from ..trace.operand import Ints
+from .base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths, check_codes
 
 Gaps = NDArray[np.unsignedinteger[Any]]
 

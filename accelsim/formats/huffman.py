@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.formats.base import CHUNK, Encoded, FieldWidths, check_codes
-from accelsim.trace.operand import Ints
+from ..trace.operand import Ints
+from .base import CHUNK, Encoded, FieldWidths, check_codes
 
 LENGTH_BITS = 6  # a code of 63 bits takes more than 10^13 elements
 COUNT_BITS = 32
@@ -34,7 +34,7 @@ class Huffman(Encoded):
     @classmethod
     def encode(cls, matrix: Ints, widths: FieldWidths) -> Huffman:
         """Codes of least total length for the matrix's own values."""
-        from accelsim.formats.huffman_kernels import pack
+        from .huffman_kernels import pack
 
         symbols, counts = _histogram(matrix.reshape(-1))
         check_codes(symbols, widths.value_bits, "the table of huffman")
@@ -51,7 +51,7 @@ class Huffman(Encoded):
 
     def decode(self) -> Ints:
         """The matrix."""
-        from accelsim.formats.huffman_kernels import unpack
+        from .huffman_kernels import unpack
 
         matrix = np.empty(self.shape, self.dtype)
         counts = np.bincount(self.lengths, minlength=1)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from accelsim.errors import unknown_name
-from accelsim.formats.base import Encoded, FieldWidths, checked_matrix
-from accelsim.registry import Registry
+from ..errors import unknown_name
+from ..registry import Registry
+from .base import Encoded, FieldWidths, checked_matrix
 
 FORMATS = {
     "dense": "accelsim.formats.dense:Dense",

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from accelsim.arrays.base import PEArray
-from accelsim.arrays.registry import ARRAYS
-from accelsim.config import Config, build
-from accelsim.errors import ConfigError, suggestion
-from accelsim.hardware.parts import Buffers, MappingConfig, VectorConfig
-from accelsim.memory.base import DramConfig
-from accelsim.memory.ideal import IdealDram
-from accelsim.memory.registry import DRAM_MODELS
-from accelsim.registry import Registry
-from accelsim.technology.settings import energy_settings
+from ..arrays.base import PEArray
+from ..arrays.registry import ARRAYS
+from ..config import Config, build
+from ..errors import ConfigError, suggestion
+from ..memory.base import DramConfig
+from ..memory.ideal import IdealDram
+from ..memory.registry import DRAM_MODELS
+from ..registry import Registry
+from ..technology.settings import energy_settings
+from .parts import Buffers, MappingConfig, VectorConfig
 
 
 def _array(value: object) -> object:

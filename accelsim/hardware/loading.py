@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from accelsim.config import Config, build
-from accelsim.errors import ConfigError, suggestion, unknown_name
-from accelsim.files import read_yaml
-from accelsim.hardware.accelerator import Accelerator
+from ..config import Config, build
+from ..errors import ConfigError, suggestion, unknown_name
+from ..files import read_yaml
+from .accelerator import Accelerator
 
 
 def config_names() -> list[str]:

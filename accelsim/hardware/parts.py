@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.arrays.base import Size
-from accelsim.config import Config
-from accelsim.trace.operand_names import BufferName
+from ..arrays.base import Size
+from ..config import Config
+from ..trace.operand_names import BufferName
 
 
 class Buffers(Config):

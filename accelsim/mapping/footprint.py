@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Program, ceil_div
+from ..arrays.base import Program, ceil_div
 
 Span = tuple[int, int]
 

@@ -10,13 +10,13 @@ from math import lcm
 
 import numpy as np
 
-from accelsim.arrays.base import Program, ceil_div
-from accelsim.errors import MappingError
-from accelsim.hardware.parts import Buffers, MappingConfig
-from accelsim.mapping.footprint import Footprint
-from accelsim.mapping.tiling import Tiling
-from accelsim.mapping.traffic import Bytes, repeats, traffic_beside_ifmap
-from accelsim.trace.operand_names import BUFFERS
+from ..arrays.base import Program, ceil_div
+from ..errors import MappingError
+from ..hardware.parts import Buffers, MappingConfig
+from ..trace.operand_names import BUFFERS
+from .footprint import Footprint
+from .tiling import Tiling
+from .traffic import Bytes, repeats, traffic_beside_ifmap
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
 FEW_UNITS = 32

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from accelsim.arrays.base import Program, Tile, ceil_div
-from accelsim.mapping.footprint import spans
-from accelsim.trace.gemm import GemmTrace
+from ..arrays.base import Program, Tile, ceil_div
+from ..trace.gemm import GemmTrace
+from .footprint import spans
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.memory.registry import register_dram
+    from .registry import register_dram
 
 __all__ = ["register_dram"]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.memory.base import DramConfig, DramKernel, Transfer
+from .base import DramConfig, DramKernel, Transfer
 
 REQUEST_BYTES = 64
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from accelsim.config import Config
+from ..config import Config
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.errors import TraceError
-from accelsim.memory.bank import kernels as bank_kernels
-from accelsim.memory.bank.controller import TRANSFER
-from accelsim.memory.bank.device import Device, load_device
-from accelsim.memory.bank.energy import activity, core_commands
-from accelsim.memory.bank.state import new_state
-from accelsim.memory.base import energy_of
+from ..errors import TraceError
+from .bank import kernels as bank_kernels
+from .bank.controller import TRANSFER
+from .bank.device import Device, load_device
+from .bank.energy import activity, core_commands
+from .bank.state import new_state
+from .base import energy_of
 
 LARGEST_ADDRESS = 2**60
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Literal
 
-from accelsim.memory.base import DramConfig
+from .base import DramConfig
 
 
 class IdealDram(DramConfig):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from accelsim.config import name_in
-from accelsim.errors import ConfigError
-from accelsim.memory.base import DramConfig
-from accelsim.registry import Registry
+from ..config import name_in
+from ..errors import ConfigError
+from ..registry import Registry
+from .base import DramConfig
 
 Model = TypeVar("Model", bound=DramConfig)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accelsim.errors import InternalError
-from accelsim.results.layer import ReportedLayer
+from ..errors import InternalError
+from .layer import ReportedLayer
 
 
 def checked(layer: ReportedLayer) -> ReportedLayer:

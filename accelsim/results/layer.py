@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.energy.model import LayerEnergy
-from accelsim.engine.layer_result import LayerResult
+from ..energy.model import LayerEnergy
+from ..engine.layer_result import LayerResult
 
 
 @dataclass(frozen=True)

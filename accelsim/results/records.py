@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from accelsim.arrays.base import PEArray
-from accelsim.energy.model import LayerEnergy
-from accelsim.engine.layer_result import (
+from ..arrays.base import PEArray
+from ..energy.model import LayerEnergy
+from ..engine.layer_result import (
     Cycles,
     DramActivity,
     LayerResult,
@@ -16,10 +16,10 @@ from accelsim.engine.layer_result import (
     RunResult,
     WeightCounts,
 )
-from accelsim.engine.schedule import NO_COUNTS
-from accelsim.engine.traffic import DramTraffic, Stalls
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.results.layer import ReportedLayer
+from ..engine.schedule import NO_COUNTS
+from ..engine.traffic import DramTraffic, Stalls
+from ..hardware.accelerator import Accelerator
+from .layer import ReportedLayer
 
 Record = dict[str, Any]
 

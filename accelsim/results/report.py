@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.engine.traffic import DramTraffic
-from accelsim.errors import unknown_name
-from accelsim.files import write_text, written_whole
-from accelsim.results.layer import ReportedLayer
-from accelsim.results.rows import Row, row_of
-from accelsim.results.timeline import layer_events
+from ..engine.traffic import DramTraffic
+from ..errors import unknown_name
+from ..files import write_text, written_whole
+from .layer import ReportedLayer
+from .rows import Row, row_of
+from .timeline import layer_events
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.arrays.counters import COMMON
-from accelsim.engine.layer_result import LayerResult
-from accelsim.results.layer import ReportedLayer
+from ..arrays.counters import COMMON
+from ..engine.layer_result import LayerResult
+from .layer import ReportedLayer
 
 Row = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.engine.simulation import Span
+from ..engine.simulation import Span
 
 BINS = 64  # of a layer's time, for the bandwidth curve
 

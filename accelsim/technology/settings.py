@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, create_model
 
-from accelsim.config import Config, build
-from accelsim.errors import ConfigError
-from accelsim.technology.scaling import KINDS
-from accelsim.technology.table import EnergyTable, PowerLaw, default_table
+from ..config import Config, build
+from ..errors import ConfigError
+from .scaling import KINDS
+from .table import EnergyTable, PowerLaw, default_table
 
 USER = "user"
 Price = Annotated[float, Field(ge=0, le=1e12)]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from accelsim.files import parse_yaml
-from accelsim.technology.cost import Cost
-from accelsim.technology.scaling import Scaling
+from ..files import parse_yaml
+from .cost import Cost
+from .scaling import Scaling
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.testing.conformance import ArrayConformance, SparseConformance
+    from .conformance import ArrayConformance, SparseConformance
 
 __all__ = ["ArrayConformance", "SparseConformance"]
 
@@ -21,6 +21,6 @@ __all__ = ["ArrayConformance", "SparseConformance"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from accelsim.testing import conformance
+    from . import conformance
 
     return getattr(conformance, name)

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accelsim.analysis.verification import compare
-from accelsim.arrays.base import PEArray, Program
-from accelsim.hardware.accelerator import Accelerator
-from accelsim.results.report import Report
-from accelsim.simulate import simulate
-from accelsim.testing import laws
-from accelsim.testing.cuts import edges, grain_sizes, layer_sizes, random_steps, tiles, whole
-from accelsim.testing.laws import require
-from accelsim.testing.layers import LayerSource
-from accelsim.trace.gemm import GemmTrace
+from ..analysis.verification import compare
+from ..arrays.base import PEArray, Program
+from ..hardware.accelerator import Accelerator
+from ..results.report import Report
+from ..simulate import simulate
+from ..trace.gemm import GemmTrace
+from . import laws
+from .cuts import edges, grain_sizes, layer_sizes, random_steps, tiles, whole
+from .laws import require
+from .layers import LayerSource
 
 OPERANDS = ("ifmap", "weight", "index", "ofmap", "psum")
 TOTALS = ("cycles", "compute_cycles", "stall_cycles", "dram_bytes")

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Program, Tile, ceil_div
+from ..arrays.base import Program, Tile, ceil_div
 
 Sizes = dict[str, int]
 Edges = NDArray[np.int64]

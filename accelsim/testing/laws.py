@@ -11,9 +11,9 @@ from math import isfinite
 
 import numpy as np
 
-from accelsim.arrays.base import PEArray, Program, Tile, Work
-from accelsim.technology.table import default_table
-from accelsim.testing.cuts import Edges, tiles, whole
+from ..arrays.base import PEArray, Program, Tile, Work
+from ..technology.table import default_table
+from .cuts import Edges, tiles, whole
 
 SLACK = 64  # cycles, beside 2 %, that greedy orders and conflicts may cost a smaller problem
 PRIMITIVES = ("mac", "full_adder", "gate", "register_bit", "decoder")  # of `logic`

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import PEArray
-from accelsim.hardware.loading import load_hardware
-from accelsim.trace.gemm import GemmTrace
+from ..arrays.base import PEArray
+from ..hardware.loading import load_hardware
+from ..trace.gemm import GemmTrace
 
 Integers = NDArray[np.integer[Any]]
 Shape = tuple[int, int, int]

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
-from accelsim.arrays.base import PEArray, Program, Tile
-from accelsim.testing.cuts import grain_sizes, layer_sizes, tiles
-from accelsim.testing.layers import Conv, LayerSource
-from accelsim.trace.gemm import GemmTrace
+from ..arrays.base import PEArray, Program, Tile
+from ..trace.gemm import GemmTrace
+from .cuts import grain_sizes, layer_sizes, tiles
+from .layers import Conv, LayerSource
 
 DENSITIES = (0.0, 0.05, 0.3, 0.7, 1.0)
 Family = TypeVar("Family", bound=PEArray)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from accelsim.errors import TraceError
-from accelsim.trace.conv import ConvGeometry
-from accelsim.trace.number_format import NumberFormat
-from accelsim.trace.operand import ArrayOperand, Pattern, PatternOperand, StoredOperand, integer_array
-from accelsim.trace.shape import Shape, dense_sizes, gemm_sizes, plane_shape, positive
+from ..errors import TraceError
+from .conv import ConvGeometry
+from .number_format import NumberFormat
+from .operand import ArrayOperand, Pattern, PatternOperand, StoredOperand, integer_array
+from .shape import Shape, dense_sizes, gemm_sizes, plane_shape, positive
 
 OPERATIONS = ("any", "mac", "l1")
 RECURRENT = ("lstm", "gru", "rnn")  # kinds whose runs are time steps

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import MappingError, TraceError
-from accelsim.validation import INTEGERS
+from ..errors import MappingError, TraceError
+from ..validation import INTEGERS
 
 Ints = NDArray[np.integer]
 Pair = tuple[int, int]
@@ -191,7 +191,7 @@ def _positions(conv: ConvGeometry, m0: int, m1: int, step: int, taps: tuple[int,
         return np.array([_window_positions(conv, start, min(start + step, m1)) for start in starts], np.int64)
     if (m1 - m0) * len(taps) > MARK_LIMIT:
         raise MappingError(f"a convolution of {m1 - m0} output pixels is too large to be cut within a channel")
-    from accelsim.trace.conv_kernels import count_positions
+    from .conv_kernels import count_positions
 
     out, size = (conv.out_height, conv.out_width), (conv.height, conv.width)
     marks = np.array(taps, np.int64)

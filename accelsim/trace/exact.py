@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import TraceError
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Ints
+from ..errors import TraceError
+from .gemm import GemmTrace
+from .operand import Ints
 
 SLICE_ELEMENTS = 2**22  # of the im2col matrix held at a time
 

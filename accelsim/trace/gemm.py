@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.errors import TraceError
-from accelsim.trace.checks import Given, checked_fields, has_weights
-from accelsim.trace.conv import ConvGeometry, Pair, conv_geometry
-from accelsim.trace.number_format import NumberFormat
-from accelsim.trace.operand import ArrayOperand, Im2colOperand, Ints, Pattern, StoredOperand, integer_array
-from accelsim.trace.shape import Shape, plane_shape, positive
+from ..errors import TraceError
+from .checks import Given, checked_fields, has_weights
+from .conv import ConvGeometry, Pair, conv_geometry
+from .number_format import NumberFormat
+from .operand import ArrayOperand, Im2colOperand, Ints, Pattern, StoredOperand, integer_array
+from .shape import Shape, plane_shape, positive
 
 _AS_OPERAND: Any = object()  # stands for a `weight` or `activation` that is not given: None is given, and means none
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.errors import TraceError
-from accelsim.trace.operand import ArrayOperand, check_extent
-from accelsim.validation import is_integer
+from ..errors import TraceError
+from ..validation import is_integer
+from .operand import ArrayOperand, check_extent
 
 CODINGS = ("uniform", "pow2", "binary", "ternary", "codebook")
 Range = tuple[int, int]

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import TraceError
-from accelsim.trace.conv import ConvGeometry, Pair
+from ..errors import TraceError
+from .conv import ConvGeometry, Pair
 
 Ints = NDArray[np.integer]
 ACTIVATION_LIMIT_BYTES = 64 * 2**20

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from accelsim.errors import FileFormatError, TraceError, suggestion
-from accelsim.trace.shape import SIZE_LIMIT
-from accelsim.validation import is_integer
+from ..errors import FileFormatError, TraceError, suggestion
+from ..validation import is_integer
+from .shape import SIZE_LIMIT
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.errors import FileFormatError
-from accelsim.trace.shape import SIZE_LIMIT
-from accelsim.validation import is_number, is_whole
+from ..errors import FileFormatError
+from ..validation import is_number, is_whole
+from .shape import SIZE_LIMIT
 
 
 class RecordReader:

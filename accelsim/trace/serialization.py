@@ -13,11 +13,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import FileFormatError, TraceError
-from accelsim.trace.conv import ConvGeometry
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import ArrayOperand, Pattern, PatternOperand, StoredOperand, integer_array
-from accelsim.trace.reader import RecordReader
+from ..errors import FileFormatError, TraceError
+from .conv import ConvGeometry
+from .gemm import GemmTrace
+from .operand import ArrayOperand, Pattern, PatternOperand, StoredOperand, integer_array
+from .reader import RecordReader
 
 Arrays = dict[str, NDArray[Any]]
 Record = dict[str, Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from accelsim.errors import TraceError
-from accelsim.trace.conv import ConvGeometry, Pair
-from accelsim.trace.operand import ArrayOperand
-from accelsim.validation import is_integer
+from ..errors import TraceError
+from ..validation import is_integer
+from .conv import ConvGeometry, Pair
+from .operand import ArrayOperand
 
 SIZE_LIMIT = 2**62
 

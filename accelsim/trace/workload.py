@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import FileFormatError, TraceError, suggestion
-from accelsim.files import read_bytes, written_whole
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operator import Operator, operator_from_record
-from accelsim.trace.serialization import Arrays, describe, restore
+from ..errors import FileFormatError, TraceError, suggestion
+from ..files import read_bytes, written_whole
+from .gemm import GemmTrace
+from .operator import Operator, operator_from_record
+from .serialization import Arrays, describe, restore
 
 FORMAT, VERSION = "accelsim-workload", 1
 MANIFEST = "workload"  # the array that holds the JSON text as UTF-8 bytes; all others are operands

@@ -22,7 +22,8 @@ from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.reader import RecordReader
 from accelsim.trace.serialization import restore
 from accelsim.validation import is_number
-from compress.checkpoint.version1 import check_columns, modern
+
+from .version1 import check_columns, modern
 
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
 FORMAT, VERSION = "accelsim-checkpoint", 2

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from accelsim.errors import FileFormatError
 from accelsim.files import read_bytes, written_whole
-from compress.checkpoint.format import MANIFEST, TENSORS, Checkpoint, read
+
+from .format import MANIFEST, TENSORS, Checkpoint, read
 
 ZIP_LIMIT_BYTES = 2**28
 MEMBER_LIMIT_BYTES = 2**28  # unpacked: no small file may grow without end

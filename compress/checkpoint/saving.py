@@ -22,12 +22,13 @@ from accelsim.files import make_folder, require_writable, written_whole
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.serialization import describe
-from compress.base import Compressor
-from compress.checkpoint.format import FORMAT, MANIFEST, TENSORS, VERSION, SavedLayer
-from compress.graph.shrinking import shrink
-from compress.layers import weight_shapes
-from compress.quantizers.codes import ActivationCode, LayerCode, smallest_integers
-from compress.quantizers.integer import IntegerLayer, IntegerNetwork, calibrate_activations, input_codes, weight_codes
+
+from ..base import Compressor
+from ..graph.shrinking import shrink
+from ..layers import weight_shapes
+from ..quantizers.codes import ActivationCode, LayerCode, smallest_integers
+from ..quantizers.integer import IntegerLayer, IntegerNetwork, calibrate_activations, input_codes, weight_codes
+from .format import FORMAT, MANIFEST, TENSORS, VERSION, SavedLayer
 
 
 @dataclass(frozen=True)

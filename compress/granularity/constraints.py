@@ -16,7 +16,8 @@ import torch
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_whole
-from compress.importance.magnitude import largest, squared_norms
+
+from ..importance.magnitude import largest, squared_norms
 
 _ROUNDS = 20  # alternations of a combination; each keeps at least as much as the one before
 

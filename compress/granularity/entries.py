@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from compress.granularity.constraints import Channels, Columns, Combined, Constraint, Filters, Projectable, Unstructured
+from .constraints import Channels, Columns, Combined, Constraint, Filters, Projectable, Unstructured
 
 PARTS: Mapping[str, type[Constraint]] = {
     "elements": Unstructured,

@@ -8,8 +8,9 @@ from typing import TypeVar
 from torch import nn
 
 from accelsim.errors import CompressionError
-from compress.granularity.constraints import Constraint, Projectable
-from compress.layers import Layer, require_layers, weighted_layers
+
+from ..layers import Layer, require_layers, weighted_layers
+from .constraints import Constraint, Projectable
 
 Share = int | float  # a count of parts, or a share strictly between 0 and 1
 Keep = Share | Mapping[str, Share]  # the same for all layers that fit, or the layers that take part with their own

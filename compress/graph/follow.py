@@ -12,7 +12,7 @@ from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import functional
 
-from compress.layers import Layer
+from ..layers import Layer
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 

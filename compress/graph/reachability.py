@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from compress.granularity.constraints import Projectable
-from compress.graph.follow import Flow
-from compress.graph.shrinking import Tensors, clear_silent, clear_unread
-from compress.layers import Layer, weighted_layers
+from ..granularity.constraints import Projectable
+from ..layers import Layer, weighted_layers
+from .follow import Flow
+from .shrinking import Tensors, clear_silent, clear_unread
 
 _ROUNDS = 100  # of taking out what is unreachable: 5 to 50 on LeNet-5 with random weights, by rate
 

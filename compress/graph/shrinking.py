@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from compress.graph.follow import BatchNorm, Consumer, Flow, flows
-from compress.graph.masks import release
-from compress.layers import Layer, layer, weighted_layers
+from ..layers import Layer, layer, weighted_layers
+from .follow import BatchNorm, Consumer, Flow, flows
+from .masks import release
 
 
 @dataclass

@@ -7,10 +7,10 @@ from collections.abc import Collection
 import torch
 from torch import nn
 
-from compress.graph.follow import flows
-from compress.graph.masks import hold_zeros
-from compress.graph.shrinking import dead_filters
-from compress.layers import Layer, layer
+from ..layers import Layer, layer
+from .follow import flows
+from .masks import hold_zeros
+from .shrinking import dead_filters
 
 
 @torch.no_grad()

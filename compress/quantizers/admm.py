@@ -10,14 +10,15 @@ from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number
-from compress.base import Compressor
-from compress.graph.masks import release
-from compress.graph.zeros import hold_dead_filters, hold_pruned
-from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
-from compress.quantizers.codes import LayerCode
-from compress.quantizers.levels import Binary, Levels, LevelSet, Ternary
-from compress.quantizers.straight_through import straight_through
-from compress.regularizers.admm import AdmmRegularizer
+
+from ..base import Compressor
+from ..graph.masks import release
+from ..graph.zeros import hold_dead_filters, hold_pruned
+from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from ..regularizers.admm import AdmmRegularizer
+from .codes import LayerCode
+from .levels import Binary, Levels, LevelSet, Ternary
+from .straight_through import straight_through
 
 
 class OnLevels(nn.Module):

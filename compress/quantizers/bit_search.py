@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 from torch import nn
 
-from compress.layers import layer, weighted_layers
-from compress.quantizers.codes import ActivationCode, max_abs
-from compress.quantizers.integer import IntegerNetwork, accuracy, weight_codes
+from ..layers import layer, weighted_layers
+from .codes import ActivationCode, max_abs
+from .integer import IntegerNetwork, accuracy, weight_codes
 
 Operand = Literal["weight", "activation"]
 

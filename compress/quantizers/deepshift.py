@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from compress.base import Compressor
-from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
-from compress.quantizers.codes import LayerCode
-from compress.quantizers.pow2 import PowersOfTwo, exponents, pow2_code
-from compress.quantizers.straight_through import straight_through
+from ..base import Compressor
+from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from .codes import LayerCode
+from .pow2 import PowersOfTwo, exponents, pow2_code
+from .straight_through import straight_through
 
 
 class Shifted(nn.Module):

@@ -11,10 +11,11 @@ from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_whole
-from compress.base import Compressor
-from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
-from compress.quantizers.codes import LayerCode
-from compress.quantizers.pow2 import PowersOfTwo, pow2_code
+
+from ..base import Compressor
+from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from .codes import LayerCode
+from .pow2 import PowersOfTwo, pow2_code
 
 
 class Fixed(nn.Module):

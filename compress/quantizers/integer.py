@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from compress.base import Batch, Compressor
-from compress.layers import Layer, weighted_layers
-from compress.quantizers.codes import ActivationCode, LayerCode, largest_magnitude, max_abs
+from ..base import Batch, Compressor
+from ..layers import Layer, weighted_layers
+from .codes import ActivationCode, LayerCode, largest_magnitude, max_abs
 
 
 def weight_codes(model: nn.Module, method: Compressor | None = None, bits: int = 8) -> dict[str, LayerCode]:

@@ -11,7 +11,8 @@ import torch
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_whole
-from compress.quantizers.codes import LayerCode, smallest_integers
+
+from .codes import LayerCode, smallest_integers
 
 BITS = (2, 8)
 _EXACT_PAIRS = 1 << 18  # weights x levels up to which every assignment is looked at

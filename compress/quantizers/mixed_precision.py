@@ -14,14 +14,15 @@ from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number, is_whole
-from compress.base import Batch, Compressor
-from compress.graph.masks import release
-from compress.graph.zeros import hold_dead_filters, hold_pruned
-from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
-from compress.quantizers.bit_search import BitRange, BitSearch, at_bits, layer_macs
-from compress.quantizers.codes import ActivationCode, LayerCode, max_abs, smallest_integers
-from compress.quantizers.integer import calibrate_activations
-from compress.quantizers.straight_through import straight_through
+
+from ..base import Batch, Compressor
+from ..graph.masks import release
+from ..graph.zeros import hold_dead_filters, hold_pruned
+from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from .bit_search import BitRange, BitSearch, at_bits, layer_macs
+from .codes import ActivationCode, LayerCode, max_abs, smallest_integers
+from .integer import calibrate_activations
+from .straight_through import straight_through
 
 BITS = (2, 8)  # the fewest and the most that a layer may have
 _CALIBRATION_BATCH = 100

@@ -9,7 +9,8 @@ import torch
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_whole
-from compress.quantizers.codes import LayerCode, largest_magnitude, smallest_integers
+
+from .codes import LayerCode, largest_magnitude, smallest_integers
 
 BITS = (2, 5)  # of a code: from ternary on, as INQ's networks (003 §4.2.2)
 

@@ -11,14 +11,15 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
-from compress.granularity.constraints import Unstructured
-from compress.granularity.targets import Keep, targets
-from compress.graph.zeros import hold_dead_filters
-from compress.layers import layer, make_plain, require_finite, weighted_layers
-from compress.quantizers.codes import LayerCode
-from compress.quantizers.levels import Ternary
-from compress.quantizers.straight_through import straight_through
-from compress.schedules.pruner import Pruner
+
+from ..granularity.constraints import Unstructured
+from ..granularity.targets import Keep, targets
+from ..graph.zeros import hold_dead_filters
+from ..layers import layer, make_plain, require_finite, weighted_layers
+from ..schedules.pruner import Pruner
+from .codes import LayerCode
+from .levels import Ternary
+from .straight_through import straight_through
 
 _WIDEST = 2.0  # standard deviations that the threshold may go past the pruned part
 

@@ -10,10 +10,11 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
-from compress.base import Compressor
-from compress.layers import layer, make_plain, require_finite, require_layers, weighted_layers
-from compress.quantizers.codes import ActivationCode, LayerCode
-from compress.quantizers.straight_through import binary_sign
+
+from ..base import Compressor
+from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from .codes import ActivationCode, LayerCode
+from .straight_through import binary_sign
 
 MOMENTUM = 0.1  # of the running mean of an input's magnitude
 

@@ -11,16 +11,17 @@ import torch
 from torch import nn
 
 from accelsim.errors import AccelSimError, CompressionError
-from compress.base import Batch, Compressor
-from compress.granularity.entries import constraints_of, fitted
-from compress.layers import weight_shapes, weighted_layers
-from compress.quantizers.admm import ADMMQuantizer
-from compress.quantizers.levels import Levels
-from compress.recipes.recipe import Recipe
-from compress.recipes.stage import RECIPE_SEED, Stage
-from compress.registry import create
-from compress.schedules.admm import ADMMPruner
-from compress.training.fit import fit
+
+from ..base import Batch, Compressor
+from ..granularity.entries import constraints_of, fitted
+from ..layers import weight_shapes, weighted_layers
+from ..quantizers.admm import ADMMQuantizer
+from ..quantizers.levels import Levels
+from ..registry import create
+from ..schedules.admm import ADMMPruner
+from ..training.fit import fit
+from .recipe import Recipe
+from .stage import RECIPE_SEED, Stage
 
 
 class Batches(Protocol):

@@ -10,9 +10,10 @@ from typing import Any
 
 from accelsim.errors import ConfigError, unknown_name
 from accelsim.files import read_yaml
-from compress.recipes import values as values
-from compress.recipes.search_plan import Search, parse_search
-from compress.recipes.stage import STAGE_KEYS, Stage, augmentation, parse_stage
+
+from . import values as values
+from .search_plan import Search, parse_search
+from .stage import STAGE_KEYS, Stage, augmentation, parse_stage
 
 WHAT = "recipe"
 STAGES_LIMIT = 100

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import ConfigError
-from compress.recipes import values as values
-from compress.recipes.stage import Stage, parse_stage
+
+from . import values as values
+from .stage import Stage, parse_stage
 
 BRANCHES: Mapping[str, tuple[str, ...]] = {"nonstructured": ("elements",), "structured": ("columns", "filters")}
 BITS_LEAST, BITS_MOST = 2, 8

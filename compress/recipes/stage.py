@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from accelsim.errors import ConfigError, unknown_name
-from compress.recipes import values as values
-from compress.registry import methods
+
+from ..registry import methods
+from . import values as values
 
 RECIPE_SEED: Literal["recipe"] = "recipe"
 

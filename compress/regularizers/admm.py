@@ -10,7 +10,8 @@ from torch import nn
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number, is_whole
-from compress.layers import layer, require_finite
+
+from ..layers import layer, require_finite
 
 
 class Projection(Protocol):

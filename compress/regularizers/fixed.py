@@ -9,9 +9,10 @@ from torch import nn
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number
-from compress.granularity.constraints import Projectable, Unstructured
-from compress.granularity.targets import Keep, targets
-from compress.schedules.pruner import Pruner
+
+from ..granularity.constraints import Projectable, Unstructured
+from ..granularity.targets import Keep, targets
+from ..schedules.pruner import Pruner
 
 
 class FixedRegularization(Pruner):

@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from compress.granularity.constraints import Projectable
-from compress.regularizers.admm import AdmmRegularizer
-from compress.schedules.pruner import Pruner
+from ..granularity.constraints import Projectable
+from ..regularizers.admm import AdmmRegularizer
+from .pruner import Pruner
 
 
 class ADMMPruner(Pruner):

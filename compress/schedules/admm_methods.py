@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from compress.granularity.constraints import Channels, Columns, Combined, Filters, Projectable, Unstructured
-from compress.granularity.targets import Keep, require_some, targets
-from compress.layers import Layer, weighted_layers
-from compress.schedules.admm import ADMMPruner
+from ..granularity.constraints import Channels, Columns, Combined, Filters, Projectable, Unstructured
+from ..granularity.targets import Keep, require_some, targets
+from ..layers import Layer, weighted_layers
+from .admm import ADMMPruner
 
 
 def admm(

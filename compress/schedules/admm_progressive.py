@@ -11,11 +11,12 @@ from torch import nn
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number
-from compress.granularity.constraints import Constraint, Projectable, Unstructured
-from compress.granularity.targets import Keep, targets
-from compress.layers import layer
-from compress.regularizers.admm import AdmmRegularizer, require_count
-from compress.schedules.pruner import Pruner, check_constraints
+
+from ..granularity.constraints import Constraint, Projectable, Unstructured
+from ..granularity.targets import Keep, targets
+from ..layers import layer
+from ..regularizers.admm import AdmmRegularizer, require_count
+from .pruner import Pruner, check_constraints
 
 
 class ProgressivePruner(Pruner):

@@ -8,11 +8,11 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from compress.granularity.constraints import Constraint, Unstructured
-from compress.granularity.targets import Keep, targets
-from compress.layers import layer
-from compress.regularizers.admm import require_count
-from compress.schedules.pruner import Pruner
+from ..granularity.constraints import Constraint, Unstructured
+from ..granularity.targets import Keep, targets
+from ..layers import layer
+from ..regularizers.admm import require_count
+from .pruner import Pruner
 
 
 class IterativeMagnitude(Pruner):

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from compress.granularity.constraints import Projectable, Unstructured
-from compress.granularity.targets import Keep, targets
-from compress.graph.masks import original
-from compress.layers import require_finite
-from compress.regularizers.admm import require_count
-from compress.schedules.pruner import Pruner
+from ..granularity.constraints import Projectable, Unstructured
+from ..granularity.targets import Keep, targets
+from ..graph.masks import original
+from ..layers import require_finite
+from ..regularizers.admm import require_count
+from .pruner import Pruner
 
 
 class ProjectedGradient(Pruner):

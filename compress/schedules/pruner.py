@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from accelsim.errors import CompressionError
-from compress.base import Compressor
-from compress.granularity.constraints import Projectable
-from compress.graph.follow import Flow, flows
-from compress.graph.masks import hold_zeros, release
-from compress.graph.reachability import reachable_masks
-from compress.graph.zeros import hold_pruned, hold_removed_biases, silence_norms
-from compress.layers import layer, require_finite, require_layers
+
+from ..base import Compressor
+from ..granularity.constraints import Projectable
+from ..graph.follow import Flow, flows
+from ..graph.masks import hold_zeros, release
+from ..graph.reachability import reachable_masks
+from ..graph.zeros import hold_pruned, hold_removed_biases, silence_norms
+from ..layers import layer, require_finite, require_layers
 
 
 class Pruner(Compressor):

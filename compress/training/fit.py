@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn import functional
 
 from accelsim.errors import CompressionError
-from compress.base import Batch, Compressor
-from compress.training.snapshot import Snapshot
+
+from ..base import Batch, Compressor
+from .snapshot import Snapshot
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 EpochDone = Callable[[int, float], None]  # (epochs done, mean loss of the last one)

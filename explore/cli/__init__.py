@@ -1,5 +1,5 @@
 """The `accelsim` command: a file a command, and what they share."""
 
-from explore.cli.commands import app, main
+from .commands import app, main
 
 __all__ = ["app", "main"]

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 import accelsim
-from explore.cli import compare, compress, demo, diff, hw, report, reproduce, run, study, workload
-from explore.cli.errors import OneLineErrors
+
+from . import compare, compress, demo, diff, hw, report, reproduce, run, study, workload
+from .errors import OneLineErrors
 
 app = typer.Typer(
     name="accelsim",

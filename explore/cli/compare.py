@@ -12,8 +12,9 @@ import typer
 
 from accelsim.errors import OutputError
 from accelsim.files import require_writable, written_whole
-from explore.cli.output import energy, print_table, size, waiting
-from explore.cli.run import Settings, WorkloadName, parse_settings
+
+from .output import energy, print_table, size, waiting
+from .run import Settings, WorkloadName, parse_settings
 
 if TYPE_CHECKING:
     from accelsim.analysis.comparison import Comparison

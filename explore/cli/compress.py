@@ -13,10 +13,11 @@ import typer
 
 from accelsim.errors import unknown_name
 from accelsim.files import require_writable
-from explore.cli.output import print_table
+
+from .output import print_table
 
 if TYPE_CHECKING:
-    from explore.recipes.compressing import Compressed
+    from ..recipes.compressing import Compressed
 
 SEED_LIMIT = 2**31
 
@@ -75,7 +76,7 @@ def compress(
     require_writable(out)
     if steps is not None:
         require_writable(steps)
-    from explore.recipes.compressing import compress_model
+    from ..recipes.compressing import compress_model
 
     try:
         with _progress() as progress:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.files import require_writable
-from explore.cli.output import make_console
+
+from .output import make_console
 
 
 def demo(
@@ -26,6 +27,6 @@ def demo(
     Example: accelsim demo --fast --out out/demo
     """
     require_writable(out)
-    from explore.demo.study import run_demo
+    from ..demo.study import run_demo
 
     run_demo(out, fast, seed, make_console())

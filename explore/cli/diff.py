@@ -12,7 +12,8 @@ import typer
 from accelsim.errors import FileFormatError
 from accelsim.files import read_json
 from accelsim.validation import is_number
-from explore.cli.output import energy, print_table, size
+
+from .output import energy, print_table, size
 
 FIGURES = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
 LARGEST = 1e60  # a figure that passes it is no figure

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accelsim.technology.settings import USER
-from explore.cli.output import print_table
+
+from .output import print_table
 
 Row = tuple[str, ...]
 COUNT = "count, as in a report's row"

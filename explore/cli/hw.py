@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from explore.cli.output import print_table
-from explore.cli.run import Settings, parse_settings
+from .output import print_table
+from .run import Settings, parse_settings
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
@@ -65,7 +65,8 @@ def show(
 
 def _show_energy(machine: Accelerator, weight_bits: int, activation_bits: int, as_json: bool) -> None:
     from accelsim.energy.breakdown import energy_sheet
-    from explore.cli.energy_tables import print_energy
+
+    from .energy_tables import print_energy
 
     sheet = energy_sheet(machine, weight_bits, activation_bits)
     if as_json:

@@ -9,7 +9,8 @@ import typer
 
 from accelsim.errors import OutputError
 from accelsim.files import require_writable
-from explore.cli.output import waiting
+
+from .output import waiting
 
 PAGE, FIGURES = "report.html", "figures"
 

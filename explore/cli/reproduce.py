@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from explore.cli.output import print_table
+from .output import print_table
 
 if TYPE_CHECKING:
-    from explore.reproduce.cell import Cell
+    from ..reproduce.cell import Cell
 
 HEADINGS = ("row", "column", ">published", ">ours", ">difference", "verdict", "rule")
 
@@ -33,8 +33,9 @@ def reproduce(
     Example: accelsim reproduce --out out/reproduce
     """
     from accelsim.files import require_writable
-    from explore.reproduce import reproduce as recompute
-    from explore.reproduce.page import summary, write_files
+
+    from ..reproduce import reproduce as recompute
+    from ..reproduce.page import summary, write_files
 
     if out is not None:
         require_writable(out)
@@ -51,7 +52,7 @@ def reproduce(
 
 def show(cells: Sequence[Cell]) -> None:
     """A table of the terminal for each table of the papers."""
-    from explore.reproduce.page import title
+    from ..reproduce.page import title
 
     for name in dict.fromkeys(cell.table for cell in cells):
         print_table(title(name), HEADINGS, (_line(cell) for cell in cells if cell.table == name), "rule")

@@ -10,7 +10,8 @@ import typer
 
 from accelsim.errors import ConfigError, OutputError
 from accelsim.files import parse_yaml, require_writable, written_whole
-from explore.cli.output import energy, print_table, size, waiting
+
+from .output import energy, print_table, size, waiting
 
 if TYPE_CHECKING:
     from accelsim.results.report import Report

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from accelsim.files import require_writable
-from explore.cli.output import make_console
-from explore.studies.registry import STUDIES, STUDY_RUNS, Progress
+
+from ..studies.registry import STUDIES, STUDY_RUNS, Progress
+from .output import make_console
 
 
 def study(
@@ -29,7 +30,7 @@ def study(
     \b
     Example: accelsim study ppr --quick
     """
-    from explore.parallel import default_jobs
+    from ..parallel import default_jobs
 
     run = STUDY_RUNS.get(name)
     folder = out or Path("out") / f"study-{name}"

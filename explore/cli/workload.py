@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from explore.cli.output import print_table
-from explore.cli.run import WorkloadName
+from .output import print_table
+from .run import WorkloadName
 
 if TYPE_CHECKING:
     from accelsim.trace.gemm import GemmTrace

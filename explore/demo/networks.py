@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import Event, Lock
 
 from compress.recipes.recipe import Recipe, load_recipe
-from explore.recipes.compressing import Compressed, Log, carry_out, one_thread
-from explore.recipes.run import STORED, RecipeRun
-from explore.recipes.step_store import StepStore
+
+from ..recipes.compressing import Compressed, Log, carry_out, one_thread
+from ..recipes.run import STORED, RecipeRun
+from ..recipes.step_store import StepStore
 
 BASELINE = "baseline"
 NETWORKS = (BASELINE, "nonstructured", "structured", "pow2", "binary", "ternary", "mixed")

@@ -18,8 +18,9 @@ from accelsim.files import make_folder, require_writable, write_json, write_text
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.loading import load_hardware
 from accelsim.results.report import Report
-from explore.cli.output import energy, print_table, size
-from explore.demo.networks import Trained, train_networks
+
+from ..cli.output import energy, print_table, size
+from .networks import Trained, train_networks
 
 if TYPE_CHECKING:
     from rich.console import Console

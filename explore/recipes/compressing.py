@@ -15,10 +15,11 @@ from accelsim.files import write_text
 from compress.checkpoint.saving import save
 from compress.recipes.engine import check_stages
 from compress.recipes.recipe import Recipe
-from explore.recipes.measuring import CompressedLayer, rate
-from explore.recipes.run import Outcome, Progress, RecipeRun
-from explore.recipes.same_accuracy import SameAccuracy, Trial
-from explore.recipes.step_store import StepStore
+
+from .measuring import CompressedLayer, rate
+from .run import Outcome, Progress, RecipeRun
+from .same_accuracy import SameAccuracy, Trial
+from .step_store import StepStore
 
 LOG = "log.jsonl"
 STEPS = "steps"

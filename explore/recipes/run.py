@@ -20,12 +20,13 @@ from compress.recipes.engine import run_stage, stage_seed
 from compress.recipes.recipe import Recipe
 from compress.recipes.stage import Stage
 from compress.training.fit import fit
-from explore.recipes.measuring import Measured, measure
-from explore.recipes.step_store import StepFacts, StepStore, digest
-from explore.recipes.stopping import UntilStopped
 from workloads.datasets import Batches, Warp, digits
 from workloads.models import model as zoo_model
 from workloads.shapes import INPUTS
+
+from .measuring import Measured, measure
+from .step_store import StepFacts, StepStore, digest
+from .stopping import UntilStopped
 
 EXAMPLE_IMAGES = 16
 STORED = "stored"  # what an epoch is called that was trained before

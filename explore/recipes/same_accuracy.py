@@ -10,7 +10,8 @@ from compress.granularity.entries import PARTS
 from compress.layers import weight_shapes
 from compress.recipes.search_plan import BITS_MOST, Search
 from compress.recipes.stage import Stage
-from explore.recipes.run import Outcome, RecipeRun, Stages
+
+from .run import Outcome, RecipeRun, Stages
 
 Counts = dict[str, int]  # parts of one kind that a layer keeps, by layer
 Bits = dict[str, int]  # of a weight, by layer

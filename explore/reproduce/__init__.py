@@ -9,12 +9,13 @@ from collections.abc import Callable
 from functools import partial
 
 from accelsim.errors import unknown_name
-from explore.reproduce.bsq import bsq_cells
-from explore.reproduce.cell import Cell
-from explore.reproduce.dmp import dmp_cells
-from explore.reproduce.iss import iss_cells
-from explore.reproduce.pruning_rates import rule_cells
-from explore.reproduce.storage_tables import published_tables, storage_table
+
+from .bsq import bsq_cells
+from .cell import Cell
+from .dmp import dmp_cells
+from .iss import iss_cells
+from .pruning_rates import rule_cells
+from .storage_tables import published_tables, storage_table
 
 TABLES: dict[str, Callable[[], list[Cell]]] = {
     **{number: partial(storage_table, number) for number in published_tables()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from explore.reproduce.cell import Cell, Interval, Printed
+from .cell import Cell, Interval, Printed
 
 FLOAT_BITS = 32
 PRINTED = {  # regularization strength -> bits a parameter, compression

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import workloads
-from explore.reproduce.cell import Cell, Interval, Printed
+
+from .cell import Cell, Interval, Printed
 
 STAGE_BLOCKS = (9, 9, 9)  # residual blocks of each of ResNet-56's stages, two convolutions each
 BLOCKS_LEFT = (3, 2, 5)  # of the network that lost 17 of 27

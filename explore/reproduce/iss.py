@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from explore.reproduce.cell import Cell, Interval, Printed
+from .cell import Cell, Interval, Printed
 
 VOCABULARY, EMBEDDING = 10_000, 1_500  # METHODS of the study: Penn Treebank, the large model of Zaremba et al., 2014
 GATES = 4

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from accelsim.files import write_text
-from explore.reproduce.cell import Cell
 from plots.report_page.html import document
 from plots.report_page.table import Column, key, table
+
+from .cell import Cell
 
 TITLE = "The papers' tables, recomputed"
 PAGE, CSV = "reproduce.html", "reproduce.csv"

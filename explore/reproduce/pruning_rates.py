@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import ceil, log2
 
-from explore.reproduce.cell import Cell, Interval, Printed
-from explore.reproduce.storage_tables import paired_rows
+from .cell import Cell, Interval, Printed
+from .storage_tables import paired_rows
 
 ASSUMED_PPR = Printed.read("2.7")
 PRINTED_RATIOS = ("40%", "87%")  # "ranges from 40% to 87%", §VII-D

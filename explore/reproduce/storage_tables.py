@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import workloads
 from accelsim.files import parse_yaml
 from accelsim.formats.arithmetic import absolute_store_bits, best_relative_width, relative_store_bits
-from explore.reproduce.cell import Cell, Interval, Printed
+
+from .cell import Cell, Interval, Printed
 
 BASELINE_BITS = 32
 Row = Mapping[str, Any]

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from explore.studies.registry import register_study
+from .registry import register_study
 
 __all__ = ["register_study"]

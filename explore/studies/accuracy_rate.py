@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 from accelsim.errors import AccelSimError
 from accelsim.files import make_folder, require_writable, write_text
 from compress.recipes.recipe import load_recipe
-from explore.recipes.layer_shares import remaining_at
-from explore.studies.accuracy_rate_page import Point, page
-from explore.studies.pruning_ways import WAYS, Epochs, Way
+
+from ..recipes.layer_shares import remaining_at
+from .accuracy_rate_page import Point, page
+from .pruning_ways import WAYS, Epochs, Way
 
 if TYPE_CHECKING:
     from compress.recipes.recipe import Recipe
-    from explore.recipes.run import RecipeRun
+
+    from ..recipes.run import RecipeRun
 
 MODEL, BASELINE_RECIPE = "lenet5", "lenet5-246x"
 RATES = (25.0, 100.0, 246.0, 361.0)
@@ -82,8 +84,8 @@ def _baseline(steps: Path, seed: int) -> None:
     """Train the uncompressed network before the ways start from it side by side."""
     import torch
 
-    from explore.recipes.run import RecipeRun
-    from explore.recipes.step_store import StepStore
+    from ..recipes.run import RecipeRun
+    from ..recipes.step_store import StepStore
 
     torch.set_num_threads(1)
     RecipeRun(MODEL, _recipe(seed), StepStore(steps)).after(())
@@ -94,8 +96,9 @@ def run_way(name: str, steps: Path, seed: int) -> list[Point]:
     import torch
 
     from compress.layers import weight_shapes
-    from explore.recipes.run import RecipeRun
-    from explore.recipes.step_store import StepStore
+
+    from ..recipes.run import RecipeRun
+    from ..recipes.step_store import StepStore
 
     torch.set_num_threads(1)
     way = next(way for way in WAYS if way.name == name)

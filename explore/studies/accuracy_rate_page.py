@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explore.studies.pruning_ways import Epochs
+from .pruning_ways import Epochs
 
 RATE_TOLERANCE = 0.05
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from accelsim.errors import AccelSimError
 from accelsim.files import make_folder, read_json, require_writable, write_json, write_text
 from compress.recipes.recipe import Recipe, load_recipe
-from explore.studies.lenet5_targets import BASELINE, TARGETS
-from explore.studies.target_table import Row, page, table, to_csv
+
+from .lenet5_targets import BASELINE, TARGETS
+from .target_table import Row, page, table, to_csv
 
 MODEL = "lenet5"
 SIDE_BY_SIDE = 2
@@ -90,7 +91,7 @@ def run_chain(out: Path, recipes: Sequence[str], seed: int) -> list[Row]:
 
 def _row(out: Path, name: str, seed: int) -> Row:
     """One recipe's row: from its file where it is of the same recipe and its checkpoint is there, else from a run."""
-    from explore.recipes.compressing import compress_model, recipe_digest
+    from ..recipes.compressing import compress_model, recipe_digest
 
     recipe = recipe_of(name)
     folder, steps = out / f"seed{seed}" / name, out / "steps"

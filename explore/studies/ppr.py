@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.files import write_json, written_whole
-from explore.parallel import in_order
-from explore.studies.ppr_designs import DESIGNS
-from explore.studies.ppr_findings import (
+
+from ..parallel import in_order
+from .ppr_designs import DESIGNS
+from .ppr_findings import (
     Pair,
     break_evens,
     conclusion,
@@ -20,8 +21,8 @@ from explore.studies.ppr_findings import (
     finding,
     same_accuracy_storage,
 )
-from explore.studies.ppr_points import Measurable, measure, points
-from explore.studies.ppr_pruned import pruned_points
+from .ppr_points import Measurable, measure, points
+from .ppr_pruned import pruned_points
 
 PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy")
 Row = dict[str, Any]

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explore.reproduce.cell import Printed
-from explore.reproduce.storage_tables import paired_rows, row_name, storage_table
-from explore.studies.losses import CAUSES, DENSE, SKIPPED
-from explore.studies.ppr_curves import at_rate, break_even, curve, nearest, within
-from explore.studies.ppr_designs import DESIGNS, Design
-from explore.studies.ppr_layers import ACTIVATION_DENSITY
+from ..reproduce.cell import Printed
+from ..reproduce.storage_tables import paired_rows, row_name, storage_table
+from .losses import CAUSES, DENSE, SKIPPED
+from .ppr_curves import at_rate, break_even, curve, nearest, within
+from .ppr_designs import DESIGNS, Design
+from .ppr_layers import ACTIVATION_DENSITY
 
 Row = Mapping[str, Any]
 TOLD_RATES = (2.0, 10.0, 50.0)

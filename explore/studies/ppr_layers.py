@@ -9,7 +9,8 @@ from functools import lru_cache
 import workloads
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.workload import Workload
-from explore.studies.ppr_designs import BITS, SHAPES_OF_NM, Design
+
+from .ppr_designs import BITS, SHAPES_OF_NM, Design
 
 LAYERS: Mapping[str, Mapping[str, Sequence[str]]] = {  # set -> network of the zoo -> its layers
     "conv": {

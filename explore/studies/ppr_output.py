@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.files import make_folder, write_text
-from explore.studies.losses import CAUSES
-from explore.studies.ppr import PprStudy, Progress, run_study, write_files
-from explore.studies.ppr_curves import curve
-from explore.studies.ppr_designs import COMPARISONS, DESIGNS
-from explore.studies.ppr_findings import break_evens, layer_set, same_accuracy_storage
-from explore.studies.ppr_text import text
+
+from .losses import CAUSES
+from .ppr import PprStudy, Progress, run_study, write_files
+from .ppr_curves import curve
+from .ppr_designs import COMPARISONS, DESIGNS
+from .ppr_findings import break_evens, layer_set, same_accuracy_storage
+from .ppr_text import text
 
 if TYPE_CHECKING:
     from plots.figures.ppr_study import PprData

@@ -12,10 +12,11 @@ from accelsim.analysis.ppr import ppr
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.results.report import Report
 from accelsim.trace.workload import Workload
-from explore.cache import simulate_cached
-from explore.studies.losses import explains, gap_by_cause
-from explore.studies.ppr_designs import COMPARISONS, DESIGNS, SHAPES_OF_NM, Design, design
-from explore.studies.ppr_layers import ACTIVATION_DENSITY, Pattern, random_layers
+
+from ..cache import simulate_cached
+from .losses import explains, gap_by_cause
+from .ppr_designs import COMPARISONS, DESIGNS, SHAPES_OF_NM, Design, design
+from .ppr_layers import ACTIVATION_DENSITY, Pattern, random_layers
 
 DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03, 0.02)
 QUICK_DENSITIES = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.02)

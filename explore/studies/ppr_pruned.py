@@ -11,10 +11,11 @@ import workloads
 from accelsim.hardware.loading import load_hardware
 from accelsim.simulate import runs_natively
 from accelsim.trace.workload import Workload
-from explore.studies.ppr_designs import COMPARISONS, DESIGNS, design
-from explore.studies.ppr_layers import structured_layers
-from explore.studies.ppr_points import against_dense
 from workloads.files.shipped import shipped_path
+
+from .ppr_designs import COMPARISONS, DESIGNS, design
+from .ppr_layers import structured_layers
+from .ppr_points import against_dense
 
 DENSE = "dense/os-16x16"
 STRUCTURED_RATES = (1.7, 2.5, 4.3, 5.1, 10.0, 20.0, 50.0, 59.8, 87.9)

@@ -12,13 +12,14 @@ from string import Template
 from typing import Any
 
 from accelsim.arrays import array_class
-from explore.studies.losses import CAUSES
-from explore.studies.ppr import PACKAGES, PprStudy
-from explore.studies.ppr_curves import at_rate, curve, nearest
-from explore.studies.ppr_designs import BYTES_A_MAC, DESIGNS
-from explore.studies.ppr_findings import Pair, break_evens, conclusion, conclusion_sentence, layer_set
-from explore.studies.ppr_layers import ACTIVATION_DENSITY, LAYERS, QUICK_LAYERS
-from explore.studies.ppr_points import SEEDS
+
+from .losses import CAUSES
+from .ppr import PACKAGES, PprStudy
+from .ppr_curves import at_rate, curve, nearest
+from .ppr_designs import BYTES_A_MAC, DESIGNS
+from .ppr_findings import Pair, break_evens, conclusion, conclusion_sentence, layer_set
+from .ppr_layers import ACTIVATION_DENSITY, LAYERS, QUICK_LAYERS
+from .ppr_points import SEEDS
 
 Row = Mapping[str, Any]
 RATES = (2.0, 5.0, 10.0, 20.0, 50.0)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compress.recipes.stage import Stage
-from explore.recipes.run import Stages
+
+from ..recipes.run import Stages
 
 Counts = Mapping[str, int]
 

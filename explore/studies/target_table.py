@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from explore.studies.lenet5_targets import Target
+from .lenet5_targets import Target
 
 NOTE = (
     "ours: trained on 8,000 digits, accuracy on integers over the 2,000 others, mean ± standard deviation over seeds; "

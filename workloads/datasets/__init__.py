@@ -11,14 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workloads.datasets.batches import Batches, Warp
-    from workloads.datasets.bundled_digits import Digits, digits, read_digits, split
-    from workloads.datasets.cifar import cifar10, cifar100
-    from workloads.datasets.idx import mnist, read_idx
-    from workloads.datasets.image_folder import ImageFolder
-    from workloads.datasets.images import Images
-    from workloads.datasets.reviews import Reviews, imdb
-    from workloads.datasets.tokens import Corpus, TokenBatches, brown, penn_treebank
+    from .batches import Batches, Warp
+    from .bundled_digits import Digits, digits, read_digits, split
+    from .cifar import cifar10, cifar100
+    from .idx import mnist, read_idx
+    from .image_folder import ImageFolder
+    from .images import Images
+    from .reviews import Reviews, imdb
+    from .tokens import Corpus, TokenBatches, brown, penn_treebank
 
 _HOMES = {  # name -> the module in this folder that defines it
     "Warp": "batches",

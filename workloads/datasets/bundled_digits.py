@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from workloads.datasets.images import Images, tensors
+from .images import Images, tensors
 
 TRAIN, TEST = 8000, 2000
 FAST_TRAIN, FAST_TEST = 3000, 1000

@@ -10,8 +10,9 @@ import numpy as np
 
 from accelsim.errors import FileFormatError, MissingFileError
 from accelsim.files import read_bytes
-from workloads.datasets.images import Images, tensors
-from workloads.datasets.plain_pickle import read_plain
+
+from .images import Images, tensors
+from .plain_pickle import read_plain
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,8 @@ import numpy as np
 
 from accelsim.errors import FileFormatError, MissingFileError
 from accelsim.files import read_bytes
-from workloads.datasets.images import Images, tensors
+
+from .images import Images, tensors
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,8 @@ import numpy as np
 
 from accelsim.errors import ConfigError, MissingFileError
 from accelsim.files import read_text
-from workloads.datasets.tokens import numbered
+
+from .tokens import numbered
 
 if TYPE_CHECKING:
     import torch

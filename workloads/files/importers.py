@@ -6,7 +6,8 @@ from pathlib import Path
 
 from accelsim.errors import MissingFileError
 from accelsim.trace.workload import Workload
-from workloads.registry import Importer
+
+from ..registry import Importer
 
 EXPECTED = (
     "a network of the zoo, a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx or SCALE-Sim .csv file"
@@ -21,7 +22,7 @@ class ScaleSimImporter(Importer):
 
     def load(self, path: Path, *, batch: int, values: bool) -> Workload:
         """Shapes, whatever `values` asks for."""
-        from workloads.files.scalesim import from_scalesim_csv
+        from .scalesim import from_scalesim_csv
 
         return from_scalesim_csv(path, batch)
 
@@ -34,7 +35,7 @@ class OnnxImporter(Importer):
 
     def load(self, path: Path, *, batch: int, values: bool) -> Workload:
         """Shapes; with `values` the model's weights, quantized."""
-        from workloads.onnx.importer import from_onnx
+        from ..onnx.importer import from_onnx
 
         return from_onnx(path, batch=batch, values="weights" if values else None)
 
@@ -52,7 +53,7 @@ class CheckpointImporter(Importer):
 
     def load(self, path: Path, *, batch: int, values: bool) -> Workload:
         """The saved integers."""
-        from workloads.files.checkpoints import from_checkpoint
+        from .checkpoints import from_checkpoint
 
         require_there(path)
         return from_checkpoint(path)

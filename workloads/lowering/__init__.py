@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from workloads.lowering import convolutions, products, recurrent, vector
-from workloads.lowering.calls import Call
-from workloads.lowering.items import Gemm, Item, Work
+from . import convolutions, products, recurrent, vector
+from .calls import Call
+from .items import Gemm, Item, Work
 
 __all__ = ["FREE", "LOWERINGS", "SHAPE_ONLY", "Gemm", "Item", "Work", "lower"]
 

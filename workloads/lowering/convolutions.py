@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from accelsim.errors import TraceError
 from accelsim.trace.conv import ConvGeometry, Pair
 from accelsim.trace.gemm import GemmTrace
-from workloads.lowering.calls import Call, Value
-from workloads.lowering.items import Gemm, Item, Work
+
+from .calls import Call, Value
+from .items import Gemm, Item, Work
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import lane_operations
-from workloads.lowering.calls import Value
+
+from .calls import Value
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from accelsim.trace.gemm import GemmTrace
-from workloads.lowering.calls import Call, Value, joined
-from workloads.lowering.items import Gemm, Item, elementwise
+
+from .calls import Call, Value, joined
+from .items import Gemm, Item, elementwise
 
 if TYPE_CHECKING:
     import torch

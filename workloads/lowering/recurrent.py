@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operator import lane_operations
-from workloads.lowering.calls import Call, Value, joined
-from workloads.lowering.items import Gemm, Item, Work
+
+from .calls import Call, Value, joined
+from .items import Gemm, Item, Work
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from workloads.lowering.calls import Call, Value
-from workloads.lowering.items import Item, Work, elementwise
+from .calls import Call, Value
+from .items import Item, Work, elementwise
 
 if TYPE_CHECKING:
     import torch

@@ -98,12 +98,12 @@ def pretrained_model(name: str) -> nn.Module:
     no package has weights for the network, MissingFileError, which says what to install, where it is not installed, and
     FileFormatError where its file is not what is expected.
     """
-    from workloads.models import model
+    from . import model
 
     state = pretrained_state(name)
     built = model(name)
     if name == "efficientnet_lite0":
-        from workloads.models.efficientnet_lite import EfficientNetLite0, as_in_tensorflow
+        from .efficientnet_lite import EfficientNetLite0, as_in_tensorflow
 
         assert isinstance(built, EfficientNetLite0)
         as_in_tensorflow(built)

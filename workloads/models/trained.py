@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
 from accelsim.trace.workload import Workload
-from workloads.shapes import INPUTS, WORD_IDS, example
+
+from ..shapes import INPUTS, WORD_IDS, example
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +24,8 @@ def from_state(name: str, path: str | Path, batch: int = 1, seed: int = 0) -> Wo
     Inputs are bundled test digits for networks of digits; others get seeded noise, which `provenance["assumed"]`
     says. Raises what `load_state` raises.
     """
-    from workloads.files.state_files import load_state
-    from workloads.models import model
+    from ..files.state_files import load_state
+    from . import model
 
     network = model(name)
     load_state(network, path, name)
@@ -33,14 +34,14 @@ def from_state(name: str, path: str | Path, batch: int = 1, seed: int = 0) -> Wo
 
 def from_package(name: str, batch: int = 1, seed: int = 0) -> Workload:
     """The same with the weights of an installed package. Raises what `pretrained_model` raises."""
-    from workloads.models.pretrained import pretrained_model, pretrained_origin
+    from .pretrained import pretrained_model, pretrained_origin
 
     return of_model(name, pretrained_model(name), pretrained_origin(name), batch, seed)
 
 
 def of_model(name: str, network: nn.Module, origin: str, batch: int, seed: int) -> Workload:
     """A network as it is, with the activations that its inputs make; `origin` says where its weights come from."""
-    from workloads.torch.importer import from_torch
+    from ..torch.importer import from_torch
 
     inputs, assumed = inputs_of(name, batch, seed)
     lowered = from_torch(network, inputs, name, values="activations")
@@ -54,7 +55,7 @@ def inputs_of(name: str, batch: int, seed: int) -> tuple[torch.Tensor, str]:
     import torch
 
     if INPUTS[name] == DIGITS:
-        from workloads.datasets import digits
+        from ..datasets import digits
 
         images: torch.Tensor = digits(seed).test_images
         if len(images) < batch:

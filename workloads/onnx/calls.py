@@ -11,12 +11,13 @@ import numpy as np
 from onnx import AttributeProto, GraphProto, NodeProto, TypeProto, ValueInfoProto
 
 from accelsim.errors import FileFormatError, MissingFileError, TraceError
-from workloads.lowering.calls import Call, Value
-from workloads.onnx.files import Tensors, check_names, label, opsets, outer_names, read_model, short
-from workloads.onnx.names import Names
-from workloads.onnx.nodes import Node, code_of, less_zero_point
-from workloads.onnx.operators import FREE, OPERATORS
-from workloads.onnx.values import Known, computed, inferred, side, tensor_type
+
+from ..lowering.calls import Call, Value
+from .files import Tensors, check_names, label, opsets, outer_names, read_model, short
+from .names import Names
+from .nodes import Node, code_of, less_zero_point
+from .operators import FREE, OPERATORS
+from .values import Known, computed, inferred, side, tensor_type
 
 Visit = Callable[[Call], None]
 ORT = "com.microsoft"  # the domain of ONNX Runtime's own operators

@@ -12,8 +12,9 @@ from onnx import helper
 from accelsim.errors import ConfigError, FileFormatError, TraceError
 from accelsim.trace.workload import Workload
 from accelsim.validation import is_whole
-from workloads.onnx.calls import OnnxCalls
-from workloads.onnx.quantized import CodedAssembly, StoredQuantization, with_stored_bits
+
+from .calls import OnnxCalls
+from .quantized import CodedAssembly, StoredQuantization, with_stored_bits
 
 VALUES = (None, "weights", "activations")
 Bits = int | Mapping[str, int]

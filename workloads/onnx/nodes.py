@@ -10,10 +10,11 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from accelsim.errors import FileFormatError
-from workloads.lowering.calls import Call, Value
-from workloads.onnx.files import label
-from workloads.onnx.names import Names, module_path
-from workloads.onnx.values import INTEGERS, Code, Known
+
+from ..lowering.calls import Call, Value
+from .files import label
+from .names import Names, module_path
+from .values import INTEGERS, Code, Known
 
 if TYPE_CHECKING:
     import torch

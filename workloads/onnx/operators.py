@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from workloads.lowering.calls import Call, Value
-from workloads.onnx import products as products
-from workloads.onnx.nodes import Node
-from workloads.onnx.recurrent import recurrent
+from ..lowering.calls import Call, Value
+from . import products as products
+from .nodes import Node
+from .recurrent import recurrent
 
 Builder = Callable[[Node], "list[Call] | None"]
 _FREE = """

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.errors import FileFormatError, TraceError
-from workloads.lowering.calls import Call, Value
-from workloads.onnx.nodes import CodedValue, Node
+
+from ..lowering.calls import Call, Value
+from .nodes import CodedValue, Node
 
 Calls = list[Call] | None
 

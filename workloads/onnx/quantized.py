@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compress.quantizers.codes import smallest_integers
-from workloads.lowering.calls import Call
-from workloads.lowering.quantizing import Quantization, of_layer
-from workloads.onnx.nodes import CodedValue
-from workloads.onnx.values import Code, held_bits
-from workloads.torch.assembly import Assembly
+
+from ..lowering.calls import Call
+from ..lowering.quantizing import Quantization, of_layer
+from ..torch.assembly import Assembly
+from .nodes import CodedValue
+from .values import Code, held_bits
 
 if TYPE_CHECKING:
     import torch

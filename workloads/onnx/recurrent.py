@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accelsim.errors import FileFormatError, TraceError
-from workloads.lowering.calls import Call, Value
-from workloads.onnx.nodes import Node
+
+from ..lowering.calls import Call, Value
+from .nodes import Node
 
 GATES = {"LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2], "RNN": [0]}  # where torch's gates lie in ONNX's: iofc, zrh
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # the inputs that hold the first states

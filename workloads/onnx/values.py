@@ -13,7 +13,8 @@ from onnx import NodeProto, TensorProto, TensorShapeProto, TypeProto, helper, nu
 from onnx.shape_inference import infer_node_outputs
 
 from accelsim.errors import FileFormatError, MissingFileError
-from workloads.onnx.files import SIDE_LIMIT, label, short
+
+from .files import SIDE_LIMIT, label, short
 
 Numbers = Callable[[], np.ndarray]
 SMALL, FEW = 2**14, 16  # elements of integers and of real numbers that shape inference looks at

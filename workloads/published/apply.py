@@ -9,7 +9,8 @@ import numpy as np
 
 from accelsim.errors import unknown_name
 from accelsim.trace.gemm import GemmTrace
-from workloads.published.files import LayerFigures, Profile
+
+from .files import LayerFigures, Profile
 
 
 def profiled(trace: GemmTrace, figures: LayerFigures, seed: int) -> GemmTrace:

@@ -51,9 +51,10 @@ def traced(name: str, trace_by: str | None = None) -> str:
     import torch
 
     from accelsim.trace.serialization import brief
-    from workloads.models import model
-    from workloads.shapes.entries import operator_entry
-    from workloads.torch.importer import from_torch
+
+    from ..models import model
+    from ..torch.importer import from_torch
+    from .entries import operator_entry
 
     with torch.device("meta"):
         network, inputs = model(name), example(name)

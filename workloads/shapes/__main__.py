@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from accelsim.files import write_text
-from workloads.models import list_models
-from workloads.shapes import FOLDER, traced
+
+from ..models import list_models
+from . import FOLDER, traced
 
 
 def main() -> None:

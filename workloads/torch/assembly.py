@@ -14,9 +14,10 @@ from accelsim.trace.checks import RECURRENT
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.operand import Pattern
 from accelsim.trace.operator import Operator
-from workloads.lowering import FREE, Gemm, Item, Work, lower
-from workloads.lowering.calls import Call, Value
-from workloads.lowering.quantizing import Quantization, of_layer
+
+from ..lowering import FREE, Gemm, Item, Work, lower
+from ..lowering.calls import Call, Value
+from ..lowering.quantizing import Quantization, of_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from workloads.lowering import SHAPE_ONLY
-from workloads.lowering.calls import Call, Value, bound, flat_values, mapped, operation
+from ..lowering import SHAPE_ONLY
+from ..lowering.calls import Call, Value, bound, flat_values, mapped, operation
 
 if TYPE_CHECKING:
     from torch import nn

@@ -19,9 +19,10 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from accelsim.errors import TraceError
-from workloads.lowering import SHAPE_ONLY
-from workloads.lowering.calls import Call, Value, bound, flat_values, mapped, operation
-from workloads.torch.export import describe, evaluated
+
+from ..lowering import SHAPE_ONLY
+from ..lowering.calls import Call, Value, bound, flat_values, mapped, operation
+from .export import describe, evaluated
 
 Visit = Callable[[Call], None]
 

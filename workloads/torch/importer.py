@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError, TraceError
 from accelsim.trace.workload import Workload
-from workloads.lowering.quantizing import Quantization
-from workloads.torch.assembly import Assembly
-from workloads.torch.export import ExportedCalls, NotExportedError
-from workloads.torch.hooks import HookedCalls
+
+from ..lowering.quantizing import Quantization
+from .assembly import Assembly
+from .export import ExportedCalls, NotExportedError
+from .hooks import HookedCalls
 
 if TYPE_CHECKING:
     import torch

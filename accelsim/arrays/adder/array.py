@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.common.output_stationary import OutputStationaryArray, OutputStationaryProgram
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.exact import exact_l1
-from accelsim.trace.gemm import GemmTrace
+from ...technology.table import EnergyTable
+from ...trace.exact import exact_l1
+from ...trace.gemm import GemmTrace
+from ..common.output_stationary import OutputStationaryArray, OutputStationaryProgram
+from ..operation import Operation
 
 
 class AdderArray(OutputStationaryArray):
@@ -79,7 +79,7 @@ class AdderProgram(OutputStationaryProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """Differences, their signs, and sums."""
-        from accelsim.arrays.adder.kernels import subtract_magnitudes
+        from .kernels import subtract_magnitudes
 
         trace = self.trace
         weight = trace.weight_tile(0, trace.N, 0, trace.K).astype(np.int64)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.compressed import CompressedProgram
-from accelsim.arrays.counters import Cause, CounterSpec, idle
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..common.compressed import CompressedProgram
+from ..counters import Cause, CounterSpec, idle
+from ..operation import Operation
 
 WINDOW = 256  # activations that the selection of one PE looks at
 COUNT_BITS = 9  # of a (filter, window): its entries, 0 to 256
@@ -150,7 +150,7 @@ class CambriconXProgram(CompressedProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """The walk over steps and values, `multipliers` entries at a time."""
-        from accelsim.arrays.cambricon_x.kernels import encode, walk
+        from .kernels import encode, walk
 
         trace = self.trace
         weight = np.ascontiguousarray(trace.weight_tile(0, trace.N, 0, trace.K), np.int64)
@@ -164,7 +164,7 @@ class CambriconXProgram(CompressedProgram):
     @cached_property
     def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(nonzeros, entries) of every (filter, window), each (N, windows)."""
-        from accelsim.arrays.cambricon_x.kernels import count
+        from .kernels import count
 
         weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
         nonzeros, entries = count(np.ascontiguousarray(weight != 0), self.array.index_bits)

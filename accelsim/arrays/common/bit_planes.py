@@ -22,15 +22,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.output_stationary import OutputStationaryProgram
-from accelsim.arrays.common.packed_words import WordArray, pack, popcount_adders
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.counters import CounterSpec, statistic
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Ints
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ...trace.operand import Ints
+from ..base import ceil_div
+from ..counters import CounterSpec, statistic
+from ..operation import Operation
+from .output_stationary import OutputStationaryProgram
+from .packed_words import WordArray, pack, popcount_adders
+from .slices import row_slices
 
 Int64s = NDArray[np.int64]
 Words = NDArray[np.uint64]
@@ -198,7 +198,7 @@ class BitPlaneProgram(OutputStationaryProgram):
 
 def _of_signs(signs: Words, valid: Words, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
     """1-bit activations: 2 · P − valid lanes, or of weights of several bits P − the count of −1, a plane."""
-    from accelsim.arrays.xnor.kernels import xnor_popcount
+    from ..xnor.kernels import xnor_popcount
 
     total = np.zeros((len(signs), len(batch.filters)), np.int64)
     for plane, scale in zip(weights, plane_scales(batch.bits, batch.planes), strict=True):
@@ -210,7 +210,7 @@ def _of_signs(signs: Words, valid: Words, weights: Words, batch: Batch, sums: In
 
 def _of_planes(planes: Words, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
     """Activations of several bits: AND-popcounts, and 2 · P − the pixel's sum of 1-bit weights."""
-    from accelsim.arrays.xnor.kernels import and_popcount
+    from ..xnor.kernels import and_popcount
 
     total = np.zeros((planes.shape[1], len(batch.filters)), np.int64)
     scales = plane_scales(len(planes), list(range(len(planes))))

@@ -30,8 +30,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Program, Tile
-from accelsim.arrays.common.tile_sums import Int64s, UnitSums
+from ..base import Program, Tile
+from .tile_sums import Int64s, UnitSums
 
 
 class CompressedProgram(Program):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.errors import ConfigError, TraceError
-from accelsim.trace.operand import Ints
+from ...errors import ConfigError, TraceError
+from ...trace.operand import Ints
 
 
 @dataclass(frozen=True)

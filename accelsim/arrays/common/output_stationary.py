@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Literal, NamedTuple
 
-from accelsim.arrays.base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from ..base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
 
 
 class OutputStationaryArray(PEArray):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Size, ceil_div
-from accelsim.arrays.common.output_stationary import OutputStationaryArray
-from accelsim.technology.cost import Cost
-from accelsim.technology.table import EnergyTable
+from ...technology.cost import Cost
+from ...technology.table import EnergyTable
+from ..base import Size, ceil_div
+from .output_stationary import OutputStationaryArray
 
 LIMB_BITS = 64  # a word lies in whole limbs of the host
 

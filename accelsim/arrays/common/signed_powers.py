@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import PEArray
-from accelsim.arrays.common.slices import row_slices
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Ints
+from ...trace.gemm import GemmTrace
+from ...trace.operand import Ints
+from ..base import PEArray
+from .slices import row_slices
 
 MOST_EXPONENT = 62  # of an integer that a trace holds
 MOST_DIGITS = 32  # of the non-adjacent form of an integer up to 2^62

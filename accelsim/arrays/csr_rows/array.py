@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.compressed import CompressedProgram
-from accelsim.arrays.common.signed_powers import check_terms, exponents_of, shifter_gates, signed_powers
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
-from accelsim.arrays.operation import Operation
-from accelsim.errors import ConfigError
-from accelsim.formats.csr_absolute import CsrAbsolute
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ...errors import ConfigError
+from ...formats.csr_absolute import CsrAbsolute
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..common.compressed import CompressedProgram
+from ..common.signed_powers import check_terms, exponents_of, shifter_gates, signed_powers
+from ..common.slices import row_slices
+from ..counters import Cause, CounterSpec, idle, statistic
+from ..operation import Operation
 
 BLOCK = 64
 COLUMN_BITS = 6
@@ -219,7 +219,7 @@ class CsrRowsProgram(CompressedProgram):
 
     def _walk(self, words: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
         """Add the products of some passes, or the shifted words of all terms."""
-        from accelsim.arrays.csr_rows.kernels import walk, walk_shifts
+        from .kernels import walk, walk_shifts
 
         columns = self._encoded.columns
         if self.array.mac == "shift":
@@ -247,7 +247,7 @@ class CsrRowsProgram(CompressedProgram):
 
     @cached_property
     def _encoded(self) -> CsrAbsolute:
-        from accelsim.formats import encode
+        from ...formats import encode
 
         weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
         encoded = encode(weight, "csr_absolute", value_bits=64, block=(BLOCK, BLOCK))
@@ -280,7 +280,7 @@ class CsrRowsProgram(CompressedProgram):
             return Pass(steps, steps, 0, 0)
         key = n0, n1, k0, k1
         if key not in self._passes:
-            from accelsim.arrays.csr_rows.kernels import one_pass
+            from .kernels import one_pass
 
             pes, banks = min(self.array.pes, n1 - n0), min(self.array.banks or self.array.pes, self.trace.K)
             blocks, dynamic = (k0 // BLOCK, ceil_div(k1, BLOCK)), self.array.assignment == "dynamic"

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from accelsim.trace.operand import Ints
+from ...trace.operand import Ints
 
 Int64s = NDArray[np.int64]
 Int8s = NDArray[np.int8]

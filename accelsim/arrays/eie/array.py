@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.compressed import CompressedProgram
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.common.tile_sums import Int64s
-from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
-from accelsim.arrays.eie.csc import BLOCK, CscMatrix, TileColumns
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..common.compressed import CompressedProgram
+from ..common.slices import row_slices
+from ..common.tile_sums import Int64s
+from ..counters import Cause, CounterSpec, idle, statistic
+from ..operation import Operation
+from .csc import BLOCK, CscMatrix, TileColumns
 
 POINTER_BITS = 16  # of a column pointer, and of the column that waits in a FIFO beside its activation
 WORD_BITS = 64  # of a PE's matrix memory: so many bits of entries are read at a time
@@ -183,7 +183,7 @@ class EieProgram(CompressedProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """PE by PE, the walk over the encoded columns of the nonzero activations."""
-        from accelsim.arrays.eie.kernels import walk
+        from .kernels import walk
 
         trace, pes = self.trace, self._matrix.pes
         weight = trace.weight_tile(0, trace.N, 0, trace.K)
@@ -234,7 +234,7 @@ class EieProgram(CompressedProgram):
         """What the tile's vectors take."""
         if self._without_values:
             return self._time_of_shape(tile)
-        from accelsim.arrays.eie.kernels import broadcast
+        from .kernels import broadcast
 
         columns, m = self._columns(tile), tile.m1 - tile.m0
         sums, vectors = np.zeros(5, np.int64), np.zeros(tile.k1 - tile.k0, np.int64)

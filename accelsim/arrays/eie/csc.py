@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.common.tile_sums import Int64s
-from accelsim.trace.operand import Ints
+from ...trace.operand import Ints
+from ..common.tile_sums import Int64s
 
 Int32s = NDArray[np.int32]
 BLOCK = 64  # columns of a unit in which tiles cut K
@@ -51,7 +51,7 @@ class CscMatrix:
     """The weights (N, K) on `pes` PEs; `nonzero` is where they are not zero."""
 
     def __init__(self, nonzero: NDArray[np.bool_], pes: int, index_bits: int) -> None:
-        from accelsim.arrays.eie.kernels import place_entries
+        from .kernels import place_entries
 
         self.pes = pes
         self.kinds = place_entries(nonzero, pes, 2**index_bits)  # 0 nothing, 1 a weight, 2 padding
@@ -68,7 +68,7 @@ class CscMatrix:
 
     def tile_columns(self, n0: int, n1: int, k0: int, k1: int, word_entries: int) -> TileColumns:
         """Columns k0..k1−1 of rows n0..n1−1, in memories of their own with words of so many entries."""
-        from accelsim.arrays.eie.kernels import count_columns
+        from .kernels import count_columns
 
         kinds = self.kinds[n0:n1, k0:k1]
         entries = count_columns(kinds, min(self.pes, len(kinds)))

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.compressed import CompressedProgram
-from accelsim.arrays.common.tile_sums import Int64s, in_units
-from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
-from accelsim.arrays.operation import Operation
-from accelsim.arrays.scnn.plan import INDEX_BITS, Plan, halo_regions, plan_of
-from accelsim.arrays.scnn.tile_time import SLOTS, StepTime, TileTimes
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.conv import ConvGeometry
-from accelsim.trace.gemm import GemmTrace
+from ...technology.table import EnergyTable
+from ...trace.conv import ConvGeometry
+from ...trace.gemm import GemmTrace
+from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..common.compressed import CompressedProgram
+from ..common.tile_sums import Int64s, in_units
+from ..counters import Cause, CounterSpec, idle, statistic
+from ..operation import Operation
+from .plan import INDEX_BITS, Plan, halo_regions, plan_of
+from .tile_time import SLOTS, StepTime, TileTimes
 
 COUNT_BITS = 16  # entries of a stream
 CHANNEL_CUTS = 32  # along K; more would only lengthen the search for a mapping
@@ -154,7 +154,7 @@ class ScnnProgram(CompressedProgram):
 
         Of all channels together where columns were pruned.
         """
-        from accelsim.arrays.scnn.datapath import place_entries
+        from .datapath import place_entries
 
         plan = self.plan._replace(group=min(self.plan.group, self.trace.N))
         entries = place_entries(self._nonzero, plan, 2**INDEX_BITS)
@@ -220,7 +220,7 @@ class ScnnProgram(CompressedProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """Nonzero activations times nonzero weights, scattered to the outputs that they belong to."""
-        from accelsim.arrays.scnn.datapath import multiply
+        from .datapath import multiply
 
         trace, conv = self.trace, self.conv
         weight, ifmap = trace.weight_tile(0, trace.N, 0, trace.K), trace.ifmap

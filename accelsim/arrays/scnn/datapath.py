@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from accelsim.arrays.scnn.kernels import Flags, Taps, sort_taps
-from accelsim.arrays.scnn.plan import Plan
+from .kernels import Flags, Taps, sort_taps
+from .plan import Plan
 
 Int64s = NDArray[np.int64]
 

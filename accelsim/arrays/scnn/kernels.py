@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from accelsim.arrays.scnn.plan import Plan
+from .plan import Plan
 
 Flags = NDArray[np.uint8]
 Int64s = NDArray[np.int64]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from accelsim.arrays.base import ceil_div
-from accelsim.trace.conv import ConvGeometry, Pair
+from ...trace.conv import ConvGeometry, Pair
+from ..base import ceil_div
 
 INDEX_BITS = 4  # zeros between an entry and the one before it: up to 15
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import ceil_div
-from accelsim.arrays.scnn.plan import Plan
+from ..base import ceil_div
+from .plan import Plan
 
 SLOTS = 8  # a bank is chosen by a filter's three low bits
 
@@ -92,7 +92,7 @@ class TileTimes:
 
     def _run(self, active: Flags, nonzero: Flags, edges: list[int]) -> list[StepTime]:
         """What each filter group between the edges takes."""
-        from accelsim.arrays.scnn.kernels import walk
+        from .kernels import walk
 
         arrays = np.ascontiguousarray(active), np.ascontiguousarray(nonzero), np.array(edges, np.int64)
         sums = walk(*arrays, self.plan, self.channel_barrier)

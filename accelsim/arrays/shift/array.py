@@ -7,19 +7,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Size
-from accelsim.arrays.common.output_stationary import OutputStationaryArray, OutputStationaryProgram
-from accelsim.arrays.common.signed_powers import (
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ..base import Size
+from ..common.output_stationary import OutputStationaryArray, OutputStationaryProgram
+from ..common.signed_powers import (
     MOST_DIGITS,
     check_terms,
     exponents_of,
     shifter_gates,
     signed_powers,
 )
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ..common.slices import row_slices
+from ..operation import Operation
 
 
 class ShiftArray(OutputStationaryArray):
@@ -95,7 +95,7 @@ class ShiftProgram(OutputStationaryProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """Signs and exponents of the terms, then a shift and an add for each."""
-        from accelsim.arrays.shift.kernels import shift_add
+        from .kernels import shift_add
 
         trace = self.trace
         out = np.zeros((trace.M, trace.N), np.int64)

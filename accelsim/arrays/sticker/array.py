@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from accelsim.arrays.base import Grain, PEArray, Size, Tile, Work, ceil_div
-from accelsim.arrays.common.compressed import CompressedProgram
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.common.tile_sums import Int64s
-from accelsim.arrays.counters import Cause, CounterSpec, idle, statistic
-from accelsim.arrays.sticker.operand import PLACE_BITS, WORD, Density, Operand
-from accelsim.config import Config
-from accelsim.errors import ConfigError
-from accelsim.trace.gemm import GemmTrace
-from accelsim.trace.operand import Ints
+from ...config import Config
+from ...errors import ConfigError
+from ...trace.gemm import GemmTrace
+from ...trace.operand import Ints
+from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..common.compressed import CompressedProgram
+from ..common.slices import row_slices
+from ..common.tile_sums import Int64s
+from ..counters import Cause, CounterSpec, idle, statistic
+from .operand import PLACE_BITS, WORD, Density, Operand
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -186,7 +186,7 @@ class StickerProgram(CompressedProgram):
 
     def _matched(self, pixels: tuple[int, int, int, int], filters: tuple[int, int, int, int]) -> PassTime:
         """Both operands sparse: pair by pair."""
-        from accelsim.arrays.sticker.kernels import matches
+        from .kernels import matches
 
         m, n = pixels[1] - pixels[0], filters[1] - filters[0]
         rows, cols = min(self.array.pe_rows, m), min(self.array.pe_cols, n)
@@ -244,7 +244,7 @@ class StickerProgram(CompressedProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """Pair by pair: where the masks of a stored pixel and a stored filter meet, their values are multiplied."""
-        from accelsim.arrays.sticker.kernels import multiply
+        from .kernels import multiply
 
         trace, filters = self.trace, self.weights.stored(0, self.trace.N)
         out = np.zeros((trace.M, trace.N), np.int64)

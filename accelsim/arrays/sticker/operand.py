@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.common.tile_sums import Int64s, UnitSums, in_units
-from accelsim.trace.operand import Ints
+from ...trace.operand import Ints
+from ..base import ceil_div
+from ..common.slices import row_slices
+from ..common.tile_sums import Int64s, UnitSums, in_units
 
 WORD = 64  # k a word of a mask
 PLACE_BITS = 6  # of a nonzero within its word
@@ -46,13 +46,13 @@ class Operand:
 
     def word_nonzeros(self) -> Int64s:
         """Nonzeros of every (row, word)."""
-        from accelsim.arrays.sticker.kernels import word_counts
+        from .kernels import word_counts
 
         return word_counts(self.mask)
 
     def stored(self, r0: int, r1: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
         """(mask, places of the words' first values, values) of some rows: nonzeros, or of a dense operand all."""
-        from accelsim.arrays.sticker.kernels import word_counts
+        from .kernels import word_counts
 
         values = self.rows(r0, r1)
         stored = np.ones(values.shape, bool) if self.density == "dense" else values != 0
@@ -75,7 +75,7 @@ class Operand:
 
     def column_nonzeros(self, r0: int, r1: int, k0: int, k1: int) -> NDArray[np.int64]:
         """Nonzeros of every k, to the end of its word."""
-        from accelsim.arrays.sticker.kernels import column_counts
+        from .kernels import column_counts
 
         key = r0, r1, k0, k1
         if key not in self._columns:

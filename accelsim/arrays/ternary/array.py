@@ -8,15 +8,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import Tile, ceil_div
-from accelsim.arrays.common.compressed import CompressedProgram
-from accelsim.arrays.common.output_stationary import OutputStationaryArray, OutputStationaryProgram, Streams
-from accelsim.arrays.common.tile_sums import Int64s
-from accelsim.arrays.counters import CounterSpec, statistic
-from accelsim.arrays.operation import Operation
-from accelsim.arrays.ternary.pattern import LINE_K, FoldCounts, FoldPattern
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ..base import Tile, ceil_div
+from ..common.compressed import CompressedProgram
+from ..common.output_stationary import OutputStationaryArray, OutputStationaryProgram, Streams
+from ..common.tile_sums import Int64s
+from ..counters import CounterSpec, statistic
+from ..operation import Operation
+from .pattern import LINE_K, FoldCounts, FoldPattern
 
 CODE_BITS = 2  # of a weight in a PE: whether it is nonzero, and its sign
 
@@ -166,7 +166,7 @@ class TernaryProgram(CompressedProgram, OutputStationaryProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """Fold by fold of filters: the k of its bitmap, and the packed codes of its weights there."""
-        from accelsim.arrays.ternary.kernels import add_subtract
+        from .kernels import add_subtract
 
         trace, cols = self.trace, self.array.cols
         out = np.empty((trace.M, trace.N), np.int64)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.tile_sums import Int64s, UnitSums
-from accelsim.trace.operand import Ints
+from ...trace.operand import Ints
+from ..base import ceil_div
+from ..common.tile_sums import Int64s, UnitSums
 
 LINE_K = 256  # bits of a bitmap that stay together: tiles along K hold whole lines, which keeps their choice small
 
@@ -25,7 +25,7 @@ class FoldPattern:
     """Weights (N, K) in folds of `cols` consecutive filters and lines of k, summed once; any part is a difference."""
 
     def __init__(self, weight: Ints, cols: int) -> None:
-        from accelsim.arrays.ternary.kernels import count_folds
+        from .kernels import count_folds
 
         cols = min(cols, len(weight))
         parts = np.zeros((3, ceil_div(len(weight), cols), ceil_div(weight.shape[1], LINE_K)), np.int64)

@@ -8,15 +8,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.arrays.base import ceil_div
-from accelsim.arrays.common.bit_planes import BitPlaneArray, BitPlaneProgram, plane_counters
-from accelsim.arrays.common.output_stationary import OutputStationaryProgram
-from accelsim.arrays.common.packed_words import pack
-from accelsim.arrays.common.slices import row_slices
-from accelsim.arrays.counters import CounterSpec
-from accelsim.arrays.operation import Operation
-from accelsim.technology.table import EnergyTable
-from accelsim.trace.gemm import GemmTrace
+from ...technology.table import EnergyTable
+from ...trace.gemm import GemmTrace
+from ..base import ceil_div
+from ..common.bit_planes import BitPlaneArray, BitPlaneProgram, plane_counters
+from ..common.output_stationary import OutputStationaryProgram
+from ..common.packed_words import pack
+from ..common.slices import row_slices
+from ..counters import CounterSpec
+from ..operation import Operation
 
 
 class XnorArray(BitPlaneArray):
@@ -85,7 +85,7 @@ class XnorProgram(OutputStationaryProgram):
 
     def functional(self) -> NDArray[np.int64]:
         """Packed words, XNOR under the mask, popcount, 2 · matches − valid lanes."""
-        from accelsim.arrays.xnor.kernels import xnor_popcount
+        from .kernels import xnor_popcount
 
         trace, lanes = self.trace, min(self.array.word_bits, self.trace.K)
         out = np.empty((trace.M, trace.N), np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from accelsim.arrays.common.popcount import ones
+from ..common.popcount import ones
 
 Int64s = NDArray[np.int64]
 Words = NDArray[np.uint64]

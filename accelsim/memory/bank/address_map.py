@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.memory.bank.compiled import inlined
-from accelsim.memory.bank.device import FIELDS, Device
+from .compiled import inlined
+from .device import FIELDS, Device
 
 
 def address_fields(device: Device) -> dict[str, tuple[int, int]]:

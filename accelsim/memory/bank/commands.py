@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accelsim.memory.bank.compiled import inlined
-from accelsim.memory.bank.state import ACTIVATE_WINDOW, CLOSED, STALE, Array, State
-from accelsim.memory.bank.timing import ACT, BANK, GROUP, OTHER_RANKS, PRE, RANK, RD, RDA, REF, TIMED, WR
+from .compiled import inlined
+from .state import ACTIVATE_WINDOW, CLOSED, STALE, Array, State
+from .timing import ACT, BANK, GROUP, OTHER_RANKS, PRE, RANK, RD, RDA, REF, TIMED, WR
 
 
 @inlined

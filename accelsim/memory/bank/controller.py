@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.memory.bank.commands import issue
-from accelsim.memory.bank.compiled import inlined, kernel
-from accelsim.memory.bank.queues import batch_waits, dequeue, move_on
-from accelsim.memory.bank.refresh import note_due_refresh, refresh
-from accelsim.memory.bank.requests import NOTHING, read_list, release, write_list
-from accelsim.memory.bank.row_policy import column_command
-from accelsim.memory.bank.scheduler import next_command, next_look
-from accelsim.memory.bank.state import NEVER, Records, State
-from accelsim.memory.bank.timing import RD, WR
+from .commands import issue
+from .compiled import inlined, kernel
+from .queues import batch_waits, dequeue, move_on
+from .refresh import note_due_refresh, refresh
+from .requests import NOTHING, read_list, release, write_list
+from .row_policy import column_command
+from .scheduler import next_command, next_look
+from .state import NEVER, Records, State
+from .timing import RD, WR
 
 NOBODY = -1  # the owner of requests that are no transfer's
 TRANSFER = np.dtype(

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.config import Config, build
-from accelsim.errors import ConfigError, unknown_name
-from accelsim.files import parse_yaml
+from ...config import Config, build
+from ...errors import ConfigError, unknown_name
+from ...files import parse_yaml
 
 FIELDS = ("ch", "ra", "bg", "ba", "ro", "co")
 QUEUE = re.compile(r"PER_(BANK|RANK)/cmdq(\d+)/transq(\d+)/unified=(True|False)")

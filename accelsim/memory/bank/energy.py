@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from accelsim.memory.bank.device import Device
-from accelsim.memory.bank.state import State
-from accelsim.memory.base import Command
+from ..base import Command
+from .device import Device
+from .state import State
 
 COUNTERS = ("row_hits", "activates", "precharges", "refreshes", "reads", "writes")
 

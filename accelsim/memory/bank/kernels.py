@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from accelsim.memory.bank.address_map import channel_of
-from accelsim.memory.bank.compiled import kernel
-from accelsim.memory.bank.controller import NOBODY, answer, is_quiet, next_event, tick
-from accelsim.memory.bank.requests import ANSWERED, REFUSED, accept
-from accelsim.memory.bank.state import Array, Records, State
+from .address_map import channel_of
+from .compiled import kernel
+from .controller import NOBODY, answer, is_quiet, next_event, tick
+from .requests import ANSWERED, REFUSED, accept
+from .state import Array, Records, State
 
 ANSWER_CLOCKS = 2  # from the clock of an offer to its answer, where no command is needed
 

@@ -11,15 +11,15 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from accelsim.config import build
-from accelsim.errors import ConfigError, suggestion
-from accelsim.memory.bank import kernels as bank_kernels
-from accelsim.memory.bank.controller import TRANSFER
-from accelsim.memory.bank.device import Device, load_device, preset_names
-from accelsim.memory.bank.energy import activity, commands
-from accelsim.memory.bank.state import NEVER, new_state
-from accelsim.memory.base import Command, DramConfig, DramKernel, Transfer, energy_of
-from accelsim.trace.operand_names import DRAM_REGIONS
+from ...config import build
+from ...errors import ConfigError, suggestion
+from ...trace.operand_names import DRAM_REGIONS
+from ..base import Command, DramConfig, DramKernel, Transfer, energy_of
+from . import kernels as bank_kernels
+from .controller import TRANSFER
+from .device import Device, load_device, preset_names
+from .energy import activity, commands
+from .state import NEVER, new_state
 
 REGIONS = 8  # of equal size, one an operand; what is longer than a region runs on into the next
 SKEW_BYTES = 212992  # 26 steps of 8 KiB: on the shipped devices operands begin in banks of their own

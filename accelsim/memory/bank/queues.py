@@ -7,9 +7,9 @@ IDLE_WRITES are there.
 
 from __future__ import annotations
 
-from accelsim.memory.bank.compiled import inlined
-from accelsim.memory.bank.requests import NOTHING, find, read_list, write_list
-from accelsim.memory.bank.state import STALE, State
+from .compiled import inlined
+from .requests import NOTHING, find, read_list, write_list
+from .state import STALE, State
 
 
 @inlined

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accelsim.memory.bank.commands import issue, ready_at
-from accelsim.memory.bank.compiled import inlined
-from accelsim.memory.bank.state import CLOSED, NEVER, State
-from accelsim.memory.bank.timing import PRE, REF
+from .commands import issue, ready_at
+from .compiled import inlined
+from .state import CLOSED, NEVER, State
+from .timing import PRE, REF
 
 
 @inlined

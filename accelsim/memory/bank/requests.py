@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accelsim.memory.bank.address_map import bank_of, channel_of, row_of
-from accelsim.memory.bank.compiled import inlined, kernel
-from accelsim.memory.bank.state import FILTER_BITS, Array, State
+from .address_map import bank_of, channel_of, row_of
+from .compiled import inlined, kernel
+from .state import FILTER_BITS, Array, State
 
 REFUSED, TAKEN, ANSWERED = 0, 1, 2
 NOTHING = -1

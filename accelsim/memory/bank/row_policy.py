@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accelsim.memory.bank.compiled import inlined
-from accelsim.memory.bank.state import State
-from accelsim.memory.bank.timing import RD, RDA, WRA
+from .compiled import inlined
+from .state import State
+from .timing import RD, RDA, WRA
 
 ROW_HIT_LIMIT = 4  # hits after which a waiting row conflict may close the row (DRAMsim3)
 

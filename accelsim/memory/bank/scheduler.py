@@ -6,13 +6,13 @@ send is searched for once and remembered until the queue or one of its banks cha
 
 from __future__ import annotations
 
-from accelsim.memory.bank.commands import ready_at
-from accelsim.memory.bank.compiled import inlined
-from accelsim.memory.bank.refresh import refreshing_queues
-from accelsim.memory.bank.requests import NOTHING
-from accelsim.memory.bank.row_policy import row_may_close
-from accelsim.memory.bank.state import CLOSED, NEVER, STALE, State
-from accelsim.memory.bank.timing import ACT, PRE, RD, WR
+from .commands import ready_at
+from .compiled import inlined
+from .refresh import refreshing_queues
+from .requests import NOTHING
+from .row_policy import row_may_close
+from .state import CLOSED, NEVER, STALE, State
+from .timing import ACT, PRE, RD, WR
 
 
 @inlined

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.memory.bank.address_map import address_fields
-from accelsim.memory.bank.device import FIELDS, Device
-from accelsim.memory.bank.timing import COMMANDS, NONE, SCOPES, TIMED, distances
+from .address_map import address_fields
+from .device import FIELDS, Device
+from .timing import COMMANDS, NONE, SCOPES, TIMED, distances
 
 Array = NDArray[np.int64]
 Records = NDArray[np.void]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.memory.bank.device import Device
+from .device import Device
 
 COMMANDS = ("ACT", "PRE", "RD", "WR", "REF", "RDA", "WRA")
 ACT, PRE, RD, WR, REF, RDA, WRA = range(len(COMMANDS))
