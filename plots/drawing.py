@@ -24,8 +24,10 @@ def plot(name: str, data: object, ax: Axes | None = None, **options: Any) -> Axe
     `options` are the figure's own. Raises UnknownNameError for a figure that nobody knows, and ConfigError for data
     that hold nothing to draw or an option that the figure does not take.
 
-        report = accelsim.simulate(workload, "dense/os-32x32")
-        accelsim.plot("energy", report).figure.savefig("energy.svg")
+    >>> import accelsim
+    >>> layer = accelsim.GemmTrace("fc", M=1, N=500, K=800)
+    >>> axes = accelsim.plot("energy", accelsim.simulate(layer, "dense/os-16x16"))
+    >>> axes.figure.savefig("energy.svg")  # doctest: +SKIP
     """
     drawing = FIGURES.get(name)
     _check_options(name, drawing, options)

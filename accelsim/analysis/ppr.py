@@ -96,7 +96,7 @@ def ppr(dense: Report, pruned: Report) -> PPR:
     >>> thin = accelsim.GemmTrace.random("fc", M=64, N=64, K=64, weight_density=0.25, activation_density=0.5)
     >>> ratio = accelsim.ppr(dense, accelsim.simulate(thin, "sparse/csr-rows-16x16"))
     >>> round(ratio.alpha, 2)
-    4.09
+    4.05
     """
     before = [*map(_Layer.of, dense.results), *_fused_before(dense, pruned)]
     now = list(map(_Layer.of, pruned.results))

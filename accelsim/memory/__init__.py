@@ -12,13 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import dram
     from .registry import register_dram
 
-__all__ = ["register_dram"]
+__all__ = ["dram", "register_dram"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the registry when `register_dram` is asked for, so that importing the room loads nothing."""
+    """Load `dram` or the registry when they are asked for, so that importing the room loads nothing."""
+    if name == "dram":
+        return import_module("accelsim.memory.dram")
     if name == "register_dram":
         return import_module("accelsim.memory.registry").register_dram
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -35,6 +35,13 @@ class Report:
     Units stand in the names: cycles of the array's clock, bytes, pJ, µm², bits. `hardware` is the machine's
     configuration and `area` its µm² by part. `outputs[name]` is (M, groups·N) int64 where the run was verified. The
     text of `to_json` holds no time or date.
+
+    >>> import accelsim
+    >>> report = accelsim.simulate(accelsim.GemmTrace("fc", M=1, N=500, K=800), "dense/os-16x16")
+    >>> report.cycles == report.compute_cycles + report.stall_cycles
+    True
+    >>> report.layer("fc").result.bound, report.layers["name"].tolist()
+    ('compute', ['fc'])
     """
 
     workload: str

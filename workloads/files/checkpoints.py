@@ -15,6 +15,13 @@ def from_checkpoint(folder: str | Path) -> Workload:
 
     `folder` is a checkpoint's, or the .zip file that one was packed in (`compress.pack`). Raises MissingFileError where
     it or one of its files is not there, FileFormatError where they are broken.
+
+    >>> import compress, tempfile, torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     network = from_checkpoint(compress.save(folder, model, example_input=torch.rand(1, 4)))
+    >>> network.traces[0].weight.shape, network.traces[0].weight_bits
+    ((2, 4), 8)
     """
     packed = Path(folder).suffix.lower() == ".zip" and not Path(folder).is_dir()
     checkpoint = read_packed(folder) if packed else read(folder)

@@ -49,6 +49,18 @@ def from_onnx(
 
     Raises MissingFileError; FileFormatError, one line, for a file that is broken, for control flow and for sizes that
     stay open; ConfigError for a setting that cannot be.
+
+    >>> import onnx, tempfile
+    >>> from functools import partial
+    >>> weight = onnx.numpy_helper.from_array(np.ones((8, 4), np.float32), "w")
+    >>> value = partial(helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT)
+    >>> node = helper.make_node("MatMul", ["x", "w"], ["y"], name="fc")
+    >>> graph = helper.make_graph([node], "g", [value("x", shape=(1, 8))], [value("y", shape=(1, 4))], [weight])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), f"{folder}/net.onnx")
+    ...     network = from_onnx(f"{folder}/net.onnx")
+    >>> network.traces[0].name, network.traces[0].shape
+    ('fc', Shape(M=1, N=4, K=8))
     """
     mode = _checked(values, data, batch, dimensions or {})
     calls = OnnxCalls(Path(path), batch, dimensions or {})

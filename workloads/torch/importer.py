@@ -49,6 +49,12 @@ def from_torch(
 
     Raises TraceError where the model does not run, where a module with parameters cannot be lowered, or where there is
     no matrix product at all; ConfigError for a setting that cannot be.
+
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> network = from_torch(model, torch.zeros(1, 4))
+    >>> [trace.shape for trace in network.traces], [operator.op for operator in network.operators]
+    ([Shape(M=1, N=3, K=4), Shape(M=1, N=2, K=3)], ['relu'])
     """
     if values not in VALUES:
         raise ConfigError(f"values is {values!r:.60}; None, 'weights' or 'activations' is expected")
