@@ -26,6 +26,7 @@ __all__ = ["runs_natively", "select_array", "simulate"]
 def simulate(
     workload: GemmTrace | Sequence[GemmTrace] | Workload,
     hardware: str | Path | Mapping[str, Any] | Accelerator,
+    *,
     verify: bool = False,
 ) -> Report:
     """Run every layer and operator on the machine, one after another, and report cycles, energy and traffic.

@@ -112,7 +112,7 @@ def _own_method(name: str) -> Method:
     return _OWN.get(name) or Method(name, "other", "ext", (inspect.getdoc(make) or "").partition("\n")[0])
 
 
-def create(name: str, model: nn.Module, example_input: torch.Tensor | None = None, **settings: Any) -> Compressor:
+def create(name: str, model: nn.Module, *, example_input: torch.Tensor | None = None, **settings: Any) -> Compressor:
     """The method `name` at work on `model`, with sensible defaults for every setting.
 
     `settings` go to the method's factory by keyword. Make the optimizer from `model.parameters()` afterwards. Raises

@@ -13,7 +13,7 @@ from .models import list_models
 from .registry import Importer, importer_of
 
 
-def open_workload(text: str | Path, batch: int = 1, density: float | None = None, values: bool = False) -> Workload:
+def open_workload(text: str | Path, *, batch: int = 1, density: float | None = None, values: bool = False) -> Workload:
     """A zoo name, that of a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx file or a SCALE-Sim CSV,
     and whatever else an importer opens (`workloads.register_importer`).
 

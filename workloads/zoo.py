@@ -27,6 +27,7 @@ _SEEDS_A_NETWORK = 2**20  # so that no layer of one seed repeats a layer of anot
 def load(
     name: str,
     weights: str | Path | None = None,
+    *,
     batch: int = 1,
     density: float | None = None,
     seed: int = 0,

@@ -126,6 +126,7 @@ class Comparison:
 def compare_machines(
     workload: Workload,
     machines: Iterable[Hardware],
+    *,
     iso: str | None = None,
     verify: bool = False,
     progress: Progress | None = None,
@@ -146,7 +147,9 @@ def compare_machines(
     loaded = _distinct([load_hardware(machine) for machine in machines])
     if len(loaded) < 2:
         raise ConfigError(f"{len(loaded)} machines to compare; two or more are expected")
-    sizings = [sized(machine, loaded[0], iso, workload) for machine in loaded[1:]] if iso is not None else []
+    sizings = (
+        [sized(machine, loaded[0], iso=iso, workload=workload) for machine in loaded[1:]] if iso is not None else []
+    )
     lined_up = [loaded[0], *(sizing.machine for sizing in sizings)] if sizings else loaded
     original = uncompressed(workload)
     sides: list[Side] = []

@@ -53,7 +53,7 @@ class Sizing:
         return f"{said}: {reached} {unit}, {self.reached / self.target:.2f}x the {target} of {self.like}"
 
 
-def sized(machine: Accelerator, like: Accelerator, iso: str, workload: Workload) -> Sizing:
+def sized(machine: Accelerator, like: Accelerator, *, iso: str, workload: Workload) -> Sizing:
     """`machine` brought to the size of `like` for a workload, and what was chosen.
 
     `mac` and `area` scale the array in powers of two, keeping its aspect to within one doubling, to the nearest ratio

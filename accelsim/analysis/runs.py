@@ -72,6 +72,7 @@ class Study:
 def compare(
     networks: Mapping[str, Workload],
     machines: Iterable[Accelerator],
+    *,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> list[Run]:

@@ -12,7 +12,7 @@ ASSUMED_PPR = (2.7, 3.5)  # 001 §VI: synthesis results of non-structured accele
 
 
 def verdict(
-    runs: Sequence[Summary], storage: Sequence[Summary], accuracy: Mapping[str, float], tolerance: float = 0.005
+    runs: Sequence[Summary], storage: Sequence[Summary], *, accuracy: Mapping[str, float], tolerance: float = 0.005
 ) -> str:
     """Winners by storage, by time and by energy among networks within `tolerance` of the first one's accuracy.
 

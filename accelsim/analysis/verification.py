@@ -27,17 +27,17 @@ def _verified_step(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:
     parts = []
     for program in programs:
         got = program.functional()
-        compare(trace.name, array.kind, got, program.exact())
+        require_equal(got, program.exact(), layer=trace.name, kind=array.kind)
         parts.append(got)
     return np.concatenate(parts, axis=1)
 
 
-def compare(name: str, kind: str, got: NDArray[np.int64], expected: NDArray[np.int64]) -> None:
-    """VerificationError with the first differing output."""
+def require_equal(got: NDArray[np.int64], expected: NDArray[np.int64], *, layer: str, kind: str) -> None:
+    """VerificationError with the first differing output of a layer on an array of this kind."""
     wrong = np.argwhere(got != expected)
     if len(wrong):
         m, n = (int(i) for i in wrong[0])
         raise VerificationError(
-            f"layer {name!r} on {kind}: {len(wrong)} of {got.size} outputs differ from the exact result, "
+            f"layer {layer!r} on {kind}: {len(wrong)} of {got.size} outputs differ from the exact result, "
             f"first at ({m}, {n}): {got[m, n]} instead of {expected[m, n]}"
         )

@@ -17,7 +17,7 @@ from .area import AreaItem, area_items, machine_area, machine_leakage_uw
 Records = list[dict[str, Any]]
 
 
-def energy_sheet(machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8) -> dict[str, Any]:
+def energy_sheet(machine: Accelerator, *, weight_bits: int = 8, activation_bits: int = 8) -> dict[str, Any]:
     """Actions, areas, figures, SRAM laws and factors of the node, each with its source, for operands of these bits.
 
     Outputs are as wide as the activations, unless the array says more. With unlimited buffers the SRAM figures follow

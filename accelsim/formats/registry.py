@@ -48,6 +48,7 @@ def register_format(kind: Format) -> Format:
 def encode(
     matrix: object,
     format: str,
+    *,
     value_bits: int = 8,
     index_bits: int | None = None,
     block: tuple[int, int] = (64, 64),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ..analysis.verification import compare
+from ..analysis.verification import require_equal
 from ..arrays.base import PEArray, Program
 from ..hardware.accelerator import Accelerator
 from ..results.report import Report
@@ -172,8 +172,8 @@ class ArrayConformance(LayerSource):
             assert w is not None
             assert x is not None
             expected = np.asarray(self.expected(x.astype(np.int64), w.astype(np.int64)), np.int64)
-            compare("layer", array.kind, program.functional(), expected)
-            compare("layer", array.kind, program.exact(), expected)
+            require_equal(program.functional(), expected, layer="layer", kind=array.kind)
+            require_equal(program.exact(), expected, layer="layer", kind=array.kind)
 
     # ---- whole machines
 

@@ -141,10 +141,10 @@ class GemmTrace:
     def random(
         cls,
         name: str,
+        *,
         M: int | None = None,
         N: int = 1,
         K: int | None = None,
-        *,
         weight_density: float = 1.0,
         activation_density: float = 1.0,
         seed: int = 0,

@@ -42,6 +42,7 @@ class _Run:
 def save(
     folder: str | Path,
     model: nn.Module,
+    *,
     method: Compressor | None = None,
     accuracy: float | None = None,
     example_input: torch.Tensor | None = None,

@@ -126,6 +126,7 @@ class ADMMQuantizer(Compressor):
 def admm_levels(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     bits: int | Mapping[str, int] = 4,
     epsilon: float = 0.2,
     rho: float = 1.5e-3,
@@ -150,6 +151,7 @@ def admm_levels(
 def admm_binary(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     epsilon: float = 0.2,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
@@ -165,6 +167,7 @@ def admm_binary(
 def admm_ternary(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     epsilon: float = 0.2,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,

@@ -47,7 +47,7 @@ class BitSearch:
     """
 
     def __init__(
-        self, model: nn.Module, activations: Mapping[str, ActivationCode], inputs: torch.Tensor, labels: torch.Tensor
+        self, model: nn.Module, activations: Mapping[str, ActivationCode], *, inputs: torch.Tensor, labels: torch.Tensor
     ) -> None:
         self.model, self.activations = copy.deepcopy(model).cpu().eval(), dict(activations)
         self.inputs, self.labels = inputs.cpu(), labels.cpu()

@@ -40,6 +40,7 @@ class DeepShiftQ(Compressor):
         self,
         model: nn.Module,
         example_input: torch.Tensor | None = None,
+        *,
         bits: int = 4,
         layers: Iterable[str] | None = None,
     ) -> None:

@@ -50,6 +50,7 @@ class IncrementalQuantizer(Compressor):
         self,
         model: nn.Module,
         example_input: torch.Tensor | None = None,
+        *,
         bits: int = 4,
         portions: Sequence[float] = (0.5, 0.75, 0.875),
         steps_per_portion: int = 100,

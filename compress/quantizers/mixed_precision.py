@@ -60,6 +60,7 @@ class MixedPrecision(Compressor):
         self,
         model: nn.Module,
         example_input: torch.Tensor | None = None,
+        *,
         tolerance: float = 0.001,
         fewest_bits: int = BITS[0],
         most_bits: int = BITS[1],
@@ -88,7 +89,7 @@ class MixedPrecision(Compressor):
         self.activations = calibrate_activations(self.model, torch.split(inputs, _CALIBRATION_BATCH))
         macs = layer_macs(self.model, inputs[:1])
         names = sorted((name for name in self.layers if name in macs), key=lambda name: -macs[name])
-        search = BitSearch(self.model, self.activations, inputs, labels)
+        search = BitSearch(self.model, self.activations, inputs=inputs, labels=labels)
         self.bits |= search.least(names, self.allowed, self.tolerance)
 
     @torch.no_grad()

@@ -78,7 +78,7 @@ class PrunedTernary(Pruner):
     Raises UnknownNameError for a layer that is not there and CompressionError for an impossible setting.
     """
 
-    def __init__(self, model: nn.Module, example_input: torch.Tensor | None = None, keep: Keep = 0.5) -> None:
+    def __init__(self, model: nn.Module, example_input: torch.Tensor | None = None, *, keep: Keep = 0.5) -> None:
         chosen = targets(model, Unstructured, keep)
         hold_dead_filters(model, weighted_layers(model), example_input)
         super().__init__(model, chosen, example_input)

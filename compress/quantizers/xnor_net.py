@@ -63,7 +63,7 @@ class XnorNet(Compressor):
     """
 
     def __init__(
-        self, model: nn.Module, example_input: torch.Tensor | None = None, layers: Iterable[str] | None = None
+        self, model: nn.Module, example_input: torch.Tensor | None = None, *, layers: Iterable[str] | None = None
     ) -> None:
         super().__init__(model, example_input)
         self.layers = list(weighted_layers(model))[1:-1] if layers is None else list(layers)

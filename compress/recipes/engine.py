@@ -49,6 +49,7 @@ def check_stages(recipe: Recipe, model: nn.Module, example_input: torch.Tensor) 
 def run_stages(
     recipe: Recipe,
     model: nn.Module,
+    *,
     batches_of: BatchesOf,
     example_input: torch.Tensor,
     epoch_done: EpochDone = lambda what: None,
@@ -127,7 +128,7 @@ def created(stage: Stage, model: nn.Module, example_input: torch.Tensor, steps: 
     """
     try:
         if stage.keep is None and stage.bits is None:
-            return create(stage.method, model, example_input, **stage.settings)
+            return create(stage.method, model, example_input=example_input, **stage.settings)
         return _by_layer(stage, model, example_input, steps)
     except (TypeError, ValueError, AttributeError) as error:  # a factory's own trouble with a value of a wrong type
         if isinstance(error, AccelSimError):

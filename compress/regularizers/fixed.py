@@ -51,7 +51,7 @@ class FixedRegularization(Pruner):
 
 
 def l1_regularization(
-    model: nn.Module, example_input: torch.Tensor | None = None, keep: Keep = 0.2, strength: float = 1e-4
+    model: nn.Module, example_input: torch.Tensor | None = None, *, keep: Keep = 0.2, strength: float = 1e-4
 ) -> FixedRegularization:
     """Fixed L1 regularization, `strength` · Σ|W|, then a threshold (001 §V-A Fig 7).
 
@@ -62,7 +62,7 @@ def l1_regularization(
 
 
 def l2_regularization(
-    model: nn.Module, example_input: torch.Tensor | None = None, keep: Keep = 0.2, strength: float = 1e-3
+    model: nn.Module, example_input: torch.Tensor | None = None, *, keep: Keep = 0.2, strength: float = 1e-3
 ) -> FixedRegularization:
     """Fixed L2 regularization, `strength` / 2 · Σ W², then a threshold (001 §V-A Fig 7).
 

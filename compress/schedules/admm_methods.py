@@ -16,6 +16,7 @@ from .admm import ADMMPruner
 def admm(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     keep: Keep = 0.2,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
@@ -30,6 +31,7 @@ def admm(
 def admm_filter(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     keep: Keep = 0.5,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
@@ -46,6 +48,7 @@ def admm_filter(
 def admm_channel(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     keep: Keep = 0.5,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
@@ -61,6 +64,7 @@ def admm_channel(
 def admm_column(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     keep: Keep = 0.5,
     rho: float = 1.5e-3,
     steps_per_iteration: int = 100,
@@ -75,6 +79,7 @@ def admm_column(
 def admm_combined(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     columns: float = 0.5,
     filters: float = 0.5,
     rho: float = 1.5e-3,

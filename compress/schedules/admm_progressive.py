@@ -126,6 +126,7 @@ def rates_from_prior(
 def admm_progressive(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     keep: Keep = 0.2,
     prior_rates: Mapping[str, float] | None = None,
     first_growth: float = 1.5,

@@ -65,6 +65,7 @@ class IterativeMagnitude(Pruner):
 def iterative_magnitude(
     model: nn.Module,
     example_input: torch.Tensor | None = None,
+    *,
     keep: Keep = 0.2,
     rounds: int = 5,
     steps_per_round: int = 100,

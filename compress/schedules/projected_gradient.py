@@ -52,7 +52,7 @@ class ProjectedGradient(Pruner):
 
 
 def projected_gradient(
-    model: nn.Module, example_input: torch.Tensor | None = None, keep: Keep = 0.2, steps_per_projection: int = 1
+    model: nn.Module, example_input: torch.Tensor | None = None, *, keep: Keep = 0.2, steps_per_projection: int = 1
 ) -> ProjectedGradient:
     """Projected gradient descent on single weights (001 §V-A Fig 7).
 

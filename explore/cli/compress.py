@@ -80,7 +80,7 @@ def compress(
 
     try:
         with _progress() as progress:
-            result = compress_model(model, plan, out, seed, progress, steps)
+            result = compress_model(model, plan, out=out, seed=seed, progress=progress, steps=steps)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("interrupted; the same command goes on behind the last finished stage") from stop
     if as_json:

@@ -29,4 +29,4 @@ def demo(
     require_writable(out)
     from ..demo.study import run_demo
 
-    run_demo(out, fast, seed, make_console())
+    run_demo(out, fast, seed=seed, console=make_console())

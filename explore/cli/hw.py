@@ -68,7 +68,7 @@ def _show_energy(machine: Accelerator, weight_bits: int, activation_bits: int, a
 
     from .energy_tables import print_energy
 
-    sheet = energy_sheet(machine, weight_bits, activation_bits)
+    sheet = energy_sheet(machine, weight_bits=weight_bits, activation_bits=activation_bits)
     if as_json:
         typer.echo(json.dumps(sheet, indent=1, allow_nan=False))
     else:

@@ -42,7 +42,7 @@ def recipe_of(network: str, fast: bool = False) -> Recipe:
     return load_recipe(f"lenet5-demo-{network}{'-fast' if fast else ''}")
 
 
-def train_networks(out: Path, fast: bool = False, seed: int = 0, progress: Progress | None = None) -> list[Trained]:
+def train_networks(out: Path, fast: bool = False, *, seed: int = 0, progress: Progress | None = None) -> list[Trained]:
     """Train and save the network of each of NETWORKS under `out`, one folder each.
 
     `fast` takes 3,000 training digits and fewer epochs. The compressed networks start from the baseline and train two
@@ -51,10 +51,10 @@ def train_networks(out: Path, fast: bool = False, seed: int = 0, progress: Progr
     stops all of them at their next batch.
     """
     recipes = {name: recipe_of(name, fast).with_seed(seed) for name in NETWORKS}
-    return train_recipes(recipes, out, progress)
+    return train_recipes(recipes, out, progress=progress)
 
 
-def train_recipes(recipes: Mapping[str, Recipe], out: Path, progress: Progress | None = None) -> list[Trained]:
+def train_recipes(recipes: Mapping[str, Recipe], out: Path, *, progress: Progress | None = None) -> list[Trained]:
     """The first recipe's network, then all others side by side, each in the folder of its name under `out`.
 
     The others share the first one's steps; they are all trained anew, and the steps are removed at the end.

@@ -41,7 +41,7 @@ TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
 PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")
 
 
-def run_demo(out: Path, fast: bool, seed: int, console: Console) -> Study:
+def run_demo(out: Path, fast: bool, *, seed: int, console: Console) -> Study:
     """Train the networks, run each on every machine that it fits, and leave the report, tables and figures in `out`.
 
     The networks are trained anew every time. Raises OutputError before any work where `out` cannot be written.
@@ -49,13 +49,13 @@ def run_demo(out: Path, fast: bool, seed: int, console: Console) -> Study:
     require_writable(out)
     make_folder(out)
     with _progress(console) as show:
-        trained = train_networks(out / "networks", fast, seed, show.epochs)
+        trained = train_networks(out / "networks", fast, seed=seed, progress=show.epochs)
         networks = {network.name: workloads.from_checkpoint(network.result.folder) for network in trained}
         machines = [load_hardware(name) for name in MACHINES]
         runs = compare(networks, machines, progress=show.run)
     study = Study(runs, {n.name: n.result.accuracy for n in trained}, _provenance(trained, machines, fast, seed))
     storage = storage_rows(networks)
-    sentence = verdict(study.summaries(), storage, study.accuracy, TOLERANCE[fast])
+    sentence = verdict(study.summaries(), storage, accuracy=study.accuracy, tolerance=TOLERANCE[fast])
     _write(out, study, storage, sentence)
     _tell(console, study, sentence, out)
     return study

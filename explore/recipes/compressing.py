@@ -55,6 +55,7 @@ class Compressed:
 def compress_model(
     name: str,
     recipe: Recipe,
+    *,
     out: Path,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -147,7 +148,15 @@ def _saved(run: RecipeRun, outcome: Outcome, baseline: Outcome, out: Path) -> Co
         "conv_rate": round(measured.conv_rate, 3),
         "whole_rate": round(measured.whole_rate, 3),
     }
-    folder = save(out, measured.network, outcome.method, measured.accuracy, run.example, measured.activations, facts)
+    folder = save(
+        out,
+        measured.network,
+        method=outcome.method,
+        accuracy=measured.accuracy,
+        example_input=run.example,
+        activations=measured.activations,
+        provenance=facts,
+    )
     seconds = sum(run.after(outcome.stages[:n]).facts.cpu_seconds for n in range(len(outcome.stages) + 1))
     return Compressed(name, recipe.name, recipe.seed, folder, before, measured.accuracy, measured.layers, seconds)
 

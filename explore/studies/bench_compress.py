@@ -101,7 +101,7 @@ def _row(out: Path, name: str, seed: int) -> Row:
         stored = read_json(path, "row")
         if stored.pop("key", None) == key:
             return Row(**stored)
-    result = compress_model(MODEL, recipe, folder, seed, steps=steps)
+    result = compress_model(MODEL, recipe, out=folder, seed=seed, steps=steps)
     row = Row(
         name, seed, result.accuracy, result.baseline_accuracy, result.conv_rate, result.whole_rate, result.cpu_seconds
     )

@@ -76,7 +76,7 @@ class PprStudy:
         }  # fmt: skip
 
 
-def run_study(quick: bool = False, jobs: int = 1, progress: Progress | None = None) -> PprStudy:
+def run_study(*, quick: bool = False, jobs: int = 1, progress: Progress | None = None) -> PprStudy:
     """Measure every point, in `jobs` processes; what the cache holds is not simulated again."""
     todo: Sequence[Measurable] = [*points(quick), *pruned_points(quick)]
     rows = []

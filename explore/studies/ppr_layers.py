@@ -64,9 +64,9 @@ def random_layers(layer_set: str, design: Design, pattern: Pattern, quick: bool)
 def _random(name: str, shape: GemmTrace, pattern: Pattern, seed: int, distribution: str) -> GemmTrace:
     rows, reduction = (None, None) if shape.conv else (shape.M, shape.K)
     return GemmTrace.random(
-        name, rows, shape.N, reduction, groups=shape.groups, conv=shape.conv, seed=seed, distribution=distribution,
-        weight_density=pattern.density, activation_density=pattern.activation_density, weight_bits=BITS,
-        activation_bits=BITS,
+        name, M=rows, N=shape.N, K=reduction, groups=shape.groups, conv=shape.conv, seed=seed,
+        distribution=distribution, weight_density=pattern.density, activation_density=pattern.activation_density,
+        weight_bits=BITS, activation_bits=BITS,
     )  # fmt: skip
 
 

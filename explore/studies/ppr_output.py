@@ -24,7 +24,7 @@ def run(out: Path, quick: bool, jobs: int, progress: Progress) -> str:
     """Run the study and leave points.csv, study.json, ppr.md and figures/ in `out`; returns what to tell the user."""
     from plots.figures.ppr_study import save_figures
 
-    study = run_study(quick, jobs, progress)
+    study = run_study(quick=quick, jobs=jobs, progress=progress)
     make_folder(out)
     write_files(study, out)
     save_figures(figure_data(study), out / "figures")

@@ -21,8 +21,8 @@ Row = Mapping[str, Any]
 class StudyData:
     """One study: networks × machines, with what produced it.
 
-    `runs` are `Run.summary()` dicts, `storage` rows of `accelsim.analysis.storage.storage_rows`, `layers` the reports' layer
-    rows behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is
+    `runs` are `Run.summary()` dicts, `storage` rows of `analysis.storage.storage_rows`, `layers` the reports' rows
+    behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is
     one layer's transfers and tiles, or None. `accuracy_rate` are points of accuracy against pruning rate, by way of
     pruning. Units stand in the names.
     """

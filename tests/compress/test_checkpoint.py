@@ -95,7 +95,7 @@ def test_removed_structure_is_seen_in_the_shapes(tmp_path):
 def test_non_structured_networks_keep_their_shape(tmp_path):
     model = made(Cnn)
     pruner = ADMMPruner(model, {"conv2": Unstructured(10)}, example_input=X)
-    conv2 = compress.read(compress.save(tmp_path / "net", pruner.finalize(), pruner)).traces[1]
+    conv2 = compress.read(compress.save(tmp_path / "net", pruner.finalize(), method=pruner)).traces[1]
     assert conv2.weight.shape == (8, 6 * 3 * 3)
     assert np.count_nonzero(conv2.weight) <= 10
 

@@ -33,7 +33,7 @@ def passing_on():
 
 def test_bits_are_the_fewest_that_keep_the_accuracy(passing_on):
     model, inputs, labels = passing_on
-    search = BitSearch(model, calibrate_activations(model, [inputs]), inputs, labels)
+    search = BitSearch(model, calibrate_activations(model, [inputs]), inputs=inputs, labels=labels)
     bits = search.least(["0", "2"], BitRange(), TOLERANCE)
     assert bits["0"].weight == 2  # 0 and 1 are all that it holds
     assert bits["0"].activation > 2
@@ -47,7 +47,7 @@ def test_the_searched_accuracy_is_that_of_the_networks_own_integers(passing_on):
     model, inputs, labels = passing_on
     method = MixedPrecision(model)
     method.calibrate([(inputs[:200], labels[:200]), (inputs[200:], labels[200:])])
-    search = BitSearch(model, method.activations, inputs, labels)
+    search = BitSearch(model, method.activations, inputs=inputs, labels=labels)
     expected = search.accuracy(method.bits)
     finished = method.finalize()
     found = accuracy(integer_network(finished, method.activations, method), inputs, labels)

@@ -34,7 +34,7 @@ def test_a_registered_method_is_listed_and_made():
     assert compress.register_method("half", family="regularized_pruning", where="here")(half) is half
     assert compress.methods()[-1] == compress.Method("half", "regularized_pruning", "ext", "here")
     model = nn.Linear(20, 10)
-    method = compress.create("half", model, torch.zeros(1, 20))
+    method = compress.create("half", model, example_input=torch.zeros(1, 20))
     method.harden()
     assert int((model.weight == 0).sum()) == 100
     with pytest.raises(ValueError, match="method 'half' has no setting 'kep'; did you mean 'keep'"):
@@ -55,5 +55,5 @@ def test_an_installed_method_is_known_by_its_docstring(tmp_path, monkeypatch):
     install(tmp_path, monkeypatch, "accelsim.methods", {"quarter": "quarters:quarter"}, quarters=PACKAGE)
     assert compress.methods()[-1] == compress.Method("quarter", "other", "ext", "Keeps a quarter.")
     model = nn.Linear(20, 10)
-    compress.create("quarter", model, torch.zeros(1, 20)).harden()
+    compress.create("quarter", model, example_input=torch.zeros(1, 20)).harden()
     assert int((model.weight != 0).sum()) == 50

@@ -48,7 +48,7 @@ EPOCHS = {"baseline": 1, "nonstructured": 2, "structured": 2, "pow2": 2, "binary
 def train(out, progress=None, recipes=RECIPES):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(explore.recipes.run, "digits", few)
-        return train_recipes(recipes, out, progress)
+        return train_recipes(recipes, out, progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_the_same_seed_repeats_and_a_recipe_alone_gives_the_demos_network(traine
         assert first == again
     for name in ("structured", "binary"):
         recipe = RECIPES[name]
-        compress_model(recipe.model, recipe, tmp_path / "alone" / name)
+        compress_model(recipe.model, recipe, out=tmp_path / "alone" / name)
         for file in ("model.safetensors", "manifest.json"):
             assert (tmp_path / "alone" / name / file).read_bytes() == (out / name / file).read_bytes()
 

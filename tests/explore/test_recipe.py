@@ -189,7 +189,9 @@ def test_stages_run_in_order_and_removed_columns_stay_removed(tmp_path):
         walked.append(Counted(seed))
         return walked[-1]
 
-    model, method = run_stages(recipe, made(Cnn), batches_of, images(), epochs.append)
+    model, method = run_stages(
+        recipe, made(Cnn), batches_of=batches_of, example_input=images(), epoch_done=epochs.append
+    )
     assert [b.seed for b in walked] == [4, 4001]  # its own, and one behind the recipe's that no other stage has
     assert epochs == ["admm_column, compress"] * 2 + ["admm_column, retrain", "inq, compress"]
     saved = compress.read(compress.save(tmp_path / "net", model, method=method))

@@ -63,7 +63,7 @@ def recipe(text=STAGES):
 
 
 def run(out, text=STAGES, **settings):
-    return compress_model("lenet5", recipe(text), out, **settings)
+    return compress_model("lenet5", recipe(text), out=out, **settings)
 
 
 def content(folder):
@@ -119,10 +119,10 @@ def test_stages_follow_per_layer_counts_and_bits(tmp_path):
 def test_recipes_share_the_stages_that_they_have_in_common(tmp_path, monkeypatch):
     shorter = yaml.safe_load(STAGES)
     shorter["stages"] = shorter["stages"][:2]
-    compress_model("lenet5", parse_recipe(shorter, "other"), tmp_path / "a", steps=tmp_path / "steps")
+    compress_model("lenet5", parse_recipe(shorter, "other"), out=tmp_path / "a", steps=tmp_path / "steps")
     assert len(list((tmp_path / "steps").iterdir())) == 3
     cut_short(monkeypatch, 1)  # the last stage alone is new
-    compress_model("lenet5", recipe(), tmp_path / "b", steps=tmp_path / "steps")
+    compress_model("lenet5", recipe(), out=tmp_path / "b", steps=tmp_path / "steps")
     assert len(list((tmp_path / "steps").iterdir())) == 4
 
 

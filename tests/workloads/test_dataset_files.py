@@ -432,7 +432,7 @@ def test_reviews_are_padded_in_front_and_cut_behind(tmp_path):
     assert found.train_ids.tolist() == [[0, 2, 2, 3], [0, 4, 1, 3]]  # by frequency: bad, film, a
     assert found.test_ids.tolist() == [[0, 0, 2, 1], [1, 1, 1, 1]]
     assert (found.train_labels.tolist(), found.test_labels.tolist()) == ([0, 1], [0, 1])
-    assert torch.equal(imdb(tmp_path / "aclImdb", 5, 4).train_ids, found.train_ids)
+    assert torch.equal(imdb(tmp_path / "aclImdb", vocabulary=5, length=4).train_ids, found.train_ids)
 
 
 def test_reviews_that_are_missing_are_named(tmp_path):

@@ -116,7 +116,7 @@ def save_codes(folder, **settings):
     model = nn.Sequential(nn.Linear(3, 4))
     ints = np.array([[3, -4, 1], [1, 0, -2], [1, -1, 1], [0, 1, -1]])
     method = GivenCodes(model, {"0": LayerCode(ints, 0.5, 3, **settings)})
-    return compress.save(folder, model, method, example_input=torch.rand(2, 3))
+    return compress.save(folder, model, method=method, example_input=torch.rand(2, 3))
 
 
 def test_the_operation_of_a_layer_reaches_its_trace(tmp_path):

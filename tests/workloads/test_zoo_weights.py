@@ -128,7 +128,7 @@ def test_settings_that_do_not_fit_are_named(settings, error, says, tmp_path, mon
 
 MEASURED = """
 import resource, torch, workloads
-from workloads.torch_models import from_torch
+from workloads.torch.importer import from_torch
 torch.set_num_threads(2)
 with torch.device("meta"):
     model = workloads.model("vgg16")

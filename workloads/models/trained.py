@@ -44,7 +44,7 @@ def of_model(name: str, network: nn.Module, origin: str, batch: int, seed: int) 
     from ..torch.importer import from_torch
 
     inputs, assumed = inputs_of(name, batch, seed)
-    lowered = from_torch(network, inputs, name, values="activations")
+    lowered = from_torch(network, inputs, name=name, values="activations")
     facts = {"source": "zoo", "model": name, "batch": batch, "weights": origin, "seed": seed}
     facts_of_all = {**lowered.provenance, **facts, **({"assumed": {"input": assumed}} if assumed else {})}
     return Workload(name, lowered.traces, facts_of_all, lowered.operators)

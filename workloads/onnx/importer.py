@@ -23,8 +23,8 @@ Data = np.ndarray | tuple[np.ndarray, ...] | Mapping[str, np.ndarray]
 
 def from_onnx(
     path: str | Path,
-    name: str | None = None,
     *,
+    name: str | None = None,
     batch: int = 1,
     dimensions: Mapping[str, int] | None = None,
     values: str | None = None,

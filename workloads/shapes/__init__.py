@@ -58,7 +58,7 @@ def traced(name: str, trace_by: str | None = None) -> str:
 
     with torch.device("meta"):
         network, inputs = model(name), example(name)
-    workload = from_torch(network, inputs, name, trace_by=trace_by)
+    workload = from_torch(network, inputs, name=name, trace_by=trace_by)
     if workload.provenance["not_lowered"]:
         raise InternalError(f"network {name!r} holds what is not lowered: {workload.provenance['not_lowered']}")
     layers = ",\n".join(f" {json.dumps(brief(trace))}" for trace in workload)

@@ -25,8 +25,8 @@ Bits = int | Mapping[str, int]
 def from_torch(
     model: nn.Module,
     example_input: torch.Tensor | tuple[Any, ...],
-    name: str | None = None,
     *,
+    name: str | None = None,
     values: str | None = None,
     weight_bits: Bits = 8,
     activation_bits: Bits = 8,

@@ -107,7 +107,7 @@ def test_opposite_winners_are_named(small, fast):
     runs = [run("baseline", "os", 4000, 9e6), run(small, "csr", 900, 2e6), run(fast, "os", 500, 3e6)]
     storage = [stored("baseline", "dense", 80_000), stored("baseline", "csr_relative", 99_000)]
     storage += [stored(small, "csr_relative", 8_000), stored(small, "dense", 80_000), stored(fast, "dense", 16_000)]
-    said = verdict(runs, storage, ACCURACY)
+    said = verdict(runs, storage, accuracy=ACCURACY)
     assert f"smallest is {small} (1.00 KB as csr_relative, 10.0x less)" in said
     assert f"fastest is {fast} on os (500 cycles, 8.0x less)" in said
     assert f"least energy is {small} on csr (2.00 µJ, 4.5x less)" in said
@@ -116,8 +116,8 @@ def test_opposite_winners_are_named(small, fast):
 def test_a_network_that_lost_accuracy_wins_nothing():
     runs = [run("baseline", "os", 8, 8.0), run("structured", "os", 1, 1.0), run("nonstructured", "os", 4, 4.0)]
     storage = [stored(r["network"], "dense", 1000 * r["cycles"]) for r in runs]
-    said = verdict(runs, storage, ACCURACY | {"structured": 0.95})
+    said = verdict(runs, storage, accuracy=ACCURACY | {"structured": 0.95})
     assert said.count("is nonstructured") == 3
     assert "is structured" not in said
     with pytest.raises(TraceError, match="no compressed network"):
-        verdict(runs, storage, ACCURACY | {"structured": 0.9, "nonstructured": 0.9})
+        verdict(runs, storage, accuracy=ACCURACY | {"structured": 0.9, "nonstructured": 0.9})
