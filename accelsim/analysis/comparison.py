@@ -19,7 +19,7 @@ from ..trace.gemm import GemmTrace
 from ..trace.operator import Operator
 from ..trace.workload import Workload
 from .dense_baseline import dense_pair
-from .iso_scaling import Sizing, sized
+from .iso_scaling import IsoScaling, iso_scaled
 from .ppr import PPR, ppr
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A workload on several machines, the first of which the others are compared with; `sizings` say how they came."""
+    """A workload on several machines, the first of which the others are compared with; `scalings` say how they came."""
 
     workload: str
     sides: list[Side]
-    sizings: list[Sizing]
+    scalings: list[IsoScaling]
 
     @property
     def first(self) -> str:
@@ -109,7 +109,7 @@ class Comparison:
         return {
             "workload": self.workload,
             "first": self.first,
-            "sizings": [sizing.to_dict() for sizing in self.sizings],
+            "sizings": [scaling.to_dict() for scaling in self.scalings],
             "machines": [side.to_dict() for side in self.sides],
         }
 
@@ -118,7 +118,7 @@ class Comparison:
         return json.dumps(self.to_dict(), indent=1, allow_nan=False)
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(str(sizing))}</p>" for sizing in self.sizings)
+        notes = "".join(f"<p>{escape(str(scaling))}</p>" for scaling in self.scalings)
         head = f"<p>{escape(self.workload)}; `first` is {escape(self.first)}, `dense` each one's dense baseline</p>"
         return head + notes + str(self.to_frame().set_index("hardware").T.to_html())
 
@@ -135,8 +135,8 @@ def compare_machines(
 
     `machines` are what `load_hardware` takes; of equal names the later ones get a number. `iso` (mac, area or
     bandwidth) first brings the later machines to the size of the first one. `verify` is `simulate`'s; `progress` is
-    told each machine's name. Raises ConfigError for fewer than two machines, and what load_hardware, sizing and
-    simulate raise. PPR's source: DESIGN's definition after 001 §I and §VI.
+    called with each machine's name. Raises ConfigError for fewer than two machines, and what load_hardware, iso scaling
+    and simulate raise. PPR's source: DESIGN's definition after 001 §I and §VI.
 
     >>> import accelsim, workloads
     >>> network = workloads.load("lenet5", density=0.1)
@@ -147,10 +147,12 @@ def compare_machines(
     loaded = _distinct([load_hardware(machine) for machine in machines])
     if len(loaded) < 2:
         raise ConfigError(f"{len(loaded)} machines to compare; two or more are expected")
-    sizings = (
-        [sized(machine, loaded[0], iso=iso, workload=workload) for machine in loaded[1:]] if iso is not None else []
+    scalings = (
+        [iso_scaled(machine, loaded[0], iso=iso, workload=workload) for machine in loaded[1:]]
+        if iso is not None
+        else []
     )
-    lined_up = [loaded[0], *(sizing.machine for sizing in sizings)] if sizings else loaded
+    lined_up = [loaded[0], *(scaling.machine for scaling in scalings)] if scalings else loaded
     original = uncompressed(workload)
     sides: list[Side] = []
     for machine in lined_up:
@@ -160,7 +162,7 @@ def compare_machines(
         dense = simulate(*dense_pair(original, workload, machine))
         first = sides[0].report if sides else report
         sides.append(Side(report, dense, ppr(first, report), ppr(dense, report)))
-    return Comparison(workload.name, sides, sizings)
+    return Comparison(workload.name, sides, scalings)
 
 
 def uncompressed(workload: Workload) -> Workload:

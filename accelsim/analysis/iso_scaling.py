@@ -22,7 +22,7 @@ Figure = Callable[[Accelerator], float]
 
 
 @dataclass(frozen=True)
-class Sizing:
+class IsoScaling:
     """What was chosen for one machine.
 
     `settings` are the dotted fields that were set, as `load_hardware` and `--set` take them. `reached` and `target` are
@@ -53,7 +53,7 @@ class Sizing:
         return f"{said}: {reached} {unit}, {self.reached / self.target:.2f}x the {target} of {self.like}"
 
 
-def sized(machine: Accelerator, like: Accelerator, *, iso: str, workload: Workload) -> Sizing:
+def iso_scaled(machine: Accelerator, like: Accelerator, *, iso: str, workload: Workload) -> IsoScaling:
     """`machine` brought to the size of `like` for a workload, and what was chosen.
 
     `mac` and `area` scale the array in powers of two, keeping its aspect to within one doubling, to the nearest ratio
@@ -68,7 +68,7 @@ def sized(machine: Accelerator, like: Accelerator, *, iso: str, workload: Worklo
     return CHOICES[iso](machine, like, workload)
 
 
-def _by_macs(machine: Accelerator, like: Accelerator, workload: Workload) -> Sizing:
+def _by_macs(machine: Accelerator, like: Accelerator, workload: Workload) -> IsoScaling:
     layer = max(workload.traces, key=lambda trace: trace.macs)
 
     def macs(option: Accelerator) -> float:
@@ -77,7 +77,7 @@ def _by_macs(machine: Accelerator, like: Accelerator, workload: Workload) -> Siz
     return _nearest("mac", machine, like, macs)
 
 
-def _by_area(machine: Accelerator, like: Accelerator, workload: Workload) -> Sizing:
+def _by_area(machine: Accelerator, like: Accelerator, workload: Workload) -> IsoScaling:
     weight_bits = max(trace.weight_bits for trace in workload.traces)
     activation_bits = max(trace.activation_bits for trace in workload.traces)
 
@@ -87,19 +87,19 @@ def _by_area(machine: Accelerator, like: Accelerator, workload: Workload) -> Siz
     return _nearest("area", machine, like, area_um2)
 
 
-def _by_dram(machine: Accelerator, like: Accelerator, workload: Workload) -> Sizing:
+def _by_dram(machine: Accelerator, like: Accelerator, workload: Workload) -> IsoScaling:
     settings = {"dram": like.to_dict()["dram"]}
-    return Sizing("bandwidth", load_hardware(machine, **settings), like.name, settings)
+    return IsoScaling("bandwidth", load_hardware(machine, **settings), like.name, settings)
 
 
-CHOICES: dict[str, Callable[[Accelerator, Accelerator, Workload], Sizing]] = {
+CHOICES: dict[str, Callable[[Accelerator, Accelerator, Workload], IsoScaling]] = {
     "mac": _by_macs,
     "area": _by_area,
     "bandwidth": _by_dram,
 }
 
 
-def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) -> Sizing:
+def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) -> IsoScaling:
     """The array size at which `figure` has the ratio to `like`'s nearest to 1; of equals the least change."""
     target = figure(like)
     for one in (like, machine):
@@ -113,7 +113,7 @@ def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) 
     settings = {f"array.{side}": value for side, value in sides.items()}
     size = "x".join(map(str, sides.values()))
     name = machine.name if best.array == machine.array else f"{machine.name[:LONGEST_NAME]} at {size}"
-    return Sizing(iso, load_hardware(machine, **settings, name=name), like.name, settings, figure(best), target)
+    return IsoScaling(iso, load_hardware(machine, **settings, name=name), like.name, settings, figure(best), target)
 
 
 def array_sides(array: PEArray) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ KINDS = ("energy", "area", "leakage")
 
 @dataclass(frozen=True)
 class Scaling:
-    """Factors against the reference node, for logic and SRAM alike; DRAM chips have a node of their own.
+    """Factors against the reference node, for logic and for SRAM; DRAM chips have a node of their own.
 
     Energy and area hold at the nodes of a table; between two nodes, and beyond the last ones, the factor goes as the
     power of the length that joins the two nearest (assumption). Leakage of a circuit goes as a power of the length.

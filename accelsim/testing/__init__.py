@@ -1,4 +1,4 @@
-"""What arrays, ours and anybody's, are held to: laws as functions, a class of pytest that asks all of them, strategies.
+"""The contract of arrays, ours and anybody's: laws as functions, a class of pytest that asks all of them, strategies.
 
     from accelsim.testing import ArrayConformance
 

@@ -25,7 +25,7 @@ class GemmTrace:
 
     `GemmTrace(name, M=, N=, K=)` alone is a shape. With values, `weight` is (groups·N, K) and `activation` is
     (M, groups·K); a convolution comes from `from_conv` and keeps its ifmap, as (B·C, H·W) in `activation_operand`.
-    Either may be a `Pattern` instead: random integers in the trace's size and number format. Integers are held
+    Either may be a `Pattern` instead: random integers in the trace's size and number format. Integers are
     read-only. Order: k = (c·R + r)·S + s, m = (b·OH + oy)·OW + ox.
 
     `dataclasses.replace` makes another trace in which everything that is not named stays, and takes `weight` and

@@ -2,7 +2,7 @@
 
 Non-structured: elements to the limit, then bits. Structured: columns to the limit, then filters and the channels that
 die with them, then bits. Every step starts from the last one that held (progressive pruning, §IV-C) and keeps
-`growth` times fewer parts of every layer alike: prior per-layer rates, increased proportionally (§IV-D).
+`growth` times fewer parts of every layer: prior per-layer rates, increased proportionally (§IV-D).
 """
 
 from __future__ import annotations

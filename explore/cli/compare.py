@@ -121,7 +121,7 @@ def show(comparison: Comparison) -> None:
         "α: weight reduction, β: speedup, PPR = α/β; against the same workload on the first machine, and against the "
         "uncompressed network on a dense array of the machine's own peak and DRAM"
     )
-    caption = "\n".join([*map(str, comparison.sizings), legend])
+    caption = "\n".join([*map(str, comparison.scalings), legend])
     print_table(
         f"{comparison.workload} on {len(comparison.sides)} machines", columns, table_rows(comparison), (), caption
     )

@@ -40,11 +40,11 @@ def diff(
     \b
     Example: accelsim diff out/before/report.json out/after/report.json
     """
-    found = difference(read_report(before), read_report(after))
+    changes = difference(read_report(before), read_report(after))
     if as_json:
-        typer.echo(json.dumps(found, indent=1, allow_nan=False))
+        typer.echo(json.dumps(changes, indent=1, allow_nan=False))
     else:
-        show(found)
+        show(changes)
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def _check_layer(row: object, number: int, names: set[str], where: str) -> None:
             raise _wrong(where, f"has layers[{number}].{key} {_short(value)}", "a number of at least 0")
 
 
-def _wrong(where: str, found: str, expected: str) -> FileFormatError:
-    return FileFormatError(f"{where} {found}; {expected} is expected, as `accelsim run --json` prints it")
+def _wrong(where: str, problem: str, expected: str) -> FileFormatError:
+    return FileFormatError(f"{where} {problem}; {expected} is expected, as `accelsim run --json` prints it")
 
 
 def _short(value: object) -> str:
@@ -118,16 +118,16 @@ def _change(before: float, after: float) -> dict[str, Any]:
     return {"before": before, "after": after, "change": change, "relative": relative}
 
 
-def show(found: Content) -> None:
+def show(changes: Content) -> None:
     """A table with five lines a layer, one where nothing changed, and the totals; then layers of one report only."""
     columns = ("layer", "figure", ">before", ">after", ">change", ">relative")
-    rows = [line for layer in found["layers"] for line in _lines(layer["name"], layer)]
-    rows += _lines("total", found["totals"])
-    before, after = (f"{found[key]['workload']} on {found[key]['hardware']}" for key in ("before", "after"))
+    rows = [line for layer in changes["layers"] for line in _lines(layer["name"], layer)]
+    rows += _lines("total", changes["totals"])
+    before, after = (f"{changes[key]['workload']} on {changes[key]['hardware']}" for key in ("before", "after"))
     alone = [
-        f"only {where}: {', '.join(found[key])}"
+        f"only {where}: {', '.join(changes[key])}"
         for key, where in (("only_before", "before"), ("only_after", "after"))
-        if found[key]
+        if changes[key]
     ]
     print_table(f"{before} -> {after}", columns, rows, "layer", "\n".join(alone))
 

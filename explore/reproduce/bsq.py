@@ -16,12 +16,12 @@ PRINTED = {  # regularization strength -> bits a parameter, compression
 
 def bsq_cells() -> list[Cell]:
     """Compression of the five rows."""
-    found = []
+    cells = []
     for strength, (bits_text, text) in PRINTED.items():
         bits = Printed.read(bits_text)
         ours = Interval(FLOAT_BITS, FLOAT_BITS) / bits.interval
         row = f"strength {strength}, {bits_text} bits"
-        found.append(
+        cells.append(
             Cell("BSQ", row, "compression", Printed.read(text), ours, FLOAT_BITS / bits.value, "32 / bits a parameter")
         )
-    return found
+    return cells

@@ -57,10 +57,10 @@ class Printed:
     @classmethod
     def read(cls, text: object) -> Printed:
         """The figure behind `text`; InternalError where it is none, for the texts are data of this package."""
-        found = _PRINTED.fullmatch(str(text))
-        if found is None or found[3] not in UNITS:
+        match = _PRINTED.fullmatch(str(text))
+        if match is None or match[3] not in UNITS:
             raise InternalError(f"{text!r} is not a printed figure with one of the units {', '.join(UNITS)}")
-        digits, decimals, unit = found[1].replace(",", ""), found[2] or "", UNITS[found[3]]
+        digits, decimals, unit = match[1].replace(",", ""), match[2] or "", UNITS[match[3]]
         half = 0.5 * 10 ** -max(0, len(decimals) - 1)
         value = float(digits + decimals)
         return cls(str(text), value * unit, Interval(max(0.0, value - half) * unit, (value + half) * unit))
@@ -73,10 +73,10 @@ class Printed:
 
     def like(self, value: float) -> str:
         """Another value in this figure's unit, with two more digits than it was printed with."""
-        found = _PRINTED.fullmatch(self.text)
-        assert found is not None
-        decimals = max(0, len(found[2] or "") - 1) + (0 if self.interval.low == self.interval.high else 2)
-        return f"{value / UNITS[found[3]]:,.{decimals}f}{found[3]}"
+        match = _PRINTED.fullmatch(self.text)
+        assert match is not None
+        decimals = max(0, len(match[2] or "") - 1) + (0 if self.interval.low == self.interval.high else 2)
+        return f"{value / UNITS[match[3]]:,.{decimals}f}{match[3]}"
 
 
 @dataclass(frozen=True)

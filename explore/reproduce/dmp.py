@@ -30,10 +30,10 @@ def block_filters() -> list[list[int]]:
 
 def product(sizes: tuple[int, ...]) -> int:
     """Of all sizes."""
-    found = 1
+    product = 1
     for size in sizes:
-        found *= size
-    return found
+        product *= size
+    return product
 
 
 def dmp_cells() -> list[Cell]:
@@ -53,14 +53,14 @@ def dmp_cells() -> list[Cell]:
 
 
 def _ratio_cells() -> list[Cell]:
-    found = []
+    cells = []
     for table, total, printed in (
         ("II", 2032, FILTERS), ("III", 2032, SUBNETWORKS), ("IV", 600, NODES_OF_600), ("V", 5200, NODES_OF_5200),
     ):  # fmt: skip
         for count, ratio in printed.items():
             row = f"Table {table}: {count} of {total}"
-            found.append(_cell(row, "ratio in percent", ratio, 100 * int(count) / total, "pruned ÷ all"))
-    return found
+            cells.append(_cell(row, "ratio in percent", ratio, 100 * int(count) / total, "pruned ÷ all"))
+    return cells
 
 
 def _cell(row: str, column: str, printed: str, value: float, rule: str) -> Cell:

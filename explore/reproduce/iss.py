@@ -35,12 +35,12 @@ def multiply_adds(units: tuple[int, ...]) -> int:
 def iss_cells() -> list[Cell]:
     """Weights and reductions of the three networks."""
     dense = multiply_adds(next(iter(PRINTED)))
-    found = []
+    cells = []
     for units, (weight_text, reduction_text) in PRINTED.items():
         row = f"hidden units {units}"
         for column, text, value, rule in (
             ("weights", weight_text, float(weights(units)), "embedding + Σ 4h · (x + h + 1) + decoder"),
             ("mult-add reduction", reduction_text, dense / multiply_adds(units), "dense ÷ now, without the embedding"),
         ):
-            found.append(Cell("ISS", row, column, Printed.read(text), Interval(value, value), value, rule))
-    return found
+            cells.append(Cell("ISS", row, column, Printed.read(text), Interval(value, value), value, rule))
+    return cells

@@ -43,9 +43,9 @@ COLUMNS = [
 
 def summary(cells: Sequence[Cell]) -> str:
     """How many cells follow, in a sentence."""
-    found = Counter(cell.verdict for cell in cells)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in found.most_common())
-    return f"{len(cells)} published cells: {told}."
+    verdicts = Counter(cell.verdict for cell in cells)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    return f"{len(cells)} published cells: {counts}."
 
 
 def write_files(cells: Sequence[Cell], folder: Path) -> list[Path]:
@@ -61,7 +61,7 @@ def page_text(cells: Sequence[Cell]) -> str:
     by_table: dict[str, list[Cell]] = {}
     for cell in cells:
         by_table.setdefault(cell.table, []).append(cell)
-    sections = {name: table(title(name), COLUMNS, _rows(found)) for name, found in by_table.items()}
+    sections = {name: table(title(name), COLUMNS, _rows(entries)) for name, entries in by_table.items()}
     return document(TITLE, summary(cells), f"{len(by_table)} tables.", sections, WORDS)
 
 

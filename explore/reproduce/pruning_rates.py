@@ -13,11 +13,11 @@ PRINTED_RATIOS = ("40%", "87%")  # "ranges from 40% to 87%", §VII-D
 
 def rate_ratios() -> list[tuple[str, Interval, float]]:
     """Structured ÷ non-structured pruning rate of each pair of ADMM-NN-S rows at the same accuracy, with its name."""
-    found = []
+    ratios = []
     for pair in paired_rows():
         structured, sparse = (Printed.read(row["rate"]) for row in (pair.structured, pair.sparse))
-        found.append((pair.name, structured.interval / sparse.interval, structured.value / sparse.value))
-    return found
+        ratios.append((pair.name, structured.interval / sparse.interval, structured.value / sparse.value))
+    return ratios
 
 
 def rule_cells() -> list[Cell]:

@@ -40,7 +40,7 @@ class Paired(NamedTuple):
 
 def paired_rows() -> list[Paired]:
     """Every pair of a non-structured and a structured row that the tables compare."""
-    found = []
+    rows = []
     for number, table in published_tables().items():
         pairs: dict[int, dict[str, Row]] = {}
         for row in table["rows"]:
@@ -48,8 +48,8 @@ def paired_rows() -> list[Paired]:
                 pairs.setdefault(row["pair"], {})[row["branch"]] = row
         for pair, of in pairs.items():
             name = f"{number} {table['network']}" + (f" ({pair})" if len(pairs) > 1 else "")
-            found.append(Paired(number, name, of["non-structured"], of["structured"]))
-    return found
+            rows.append(Paired(number, name, of["non-structured"], of["structured"]))
+    return rows
 
 
 def row_name(row: Row) -> str:
@@ -130,10 +130,10 @@ class _Row:
         def store(n: float) -> float:
             return relative_store_bits(n, n / whole.value, bits, width)
 
-        told = "printed" if given else "the best"
+        origin = "printed" if given else "the best"
         rule = f"n / (1 − (1 − d)^(2^k)) · (b + k), k = {width}"
         return self._cell(
-            "relative", weights.interval.increasing(store), store(weights.value), rule, True, f"k is {told}"
+            "relative", weights.interval.increasing(store), store(weights.value), rule, True, f"k is {origin}"
         )
 
     def _absolute(self) -> Cell:

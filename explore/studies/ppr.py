@@ -91,11 +91,11 @@ def write_files(study: PprStudy, folder: Path) -> list[Path]:
     """points.csv and study.json; OutputError where they cannot be written."""
     import pandas as pd
 
-    table, told = folder / "points.csv", folder / "study.json"
+    table, facts = folder / "points.csv", folder / "study.json"
     with written_whole(table) as temporary:
         pd.DataFrame(study.rows).to_csv(temporary, index=False)
-    write_json(told, study.to_dict())
-    return [table, told]
+    write_json(facts, study.to_dict())
+    return [table, facts]
 
 
 def _finite(value: Any) -> Any:

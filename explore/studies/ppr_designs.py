@@ -57,7 +57,7 @@ DESIGNS = (
 
 def design(name: str) -> Design:
     """By its name."""
-    return next(found for found in DESIGNS if found.name == name)
+    return next(known for known in DESIGNS if known.name == name)
 
 
 def at_equal_macs(machine: Accelerator) -> tuple[Accelerator, Accelerator]:

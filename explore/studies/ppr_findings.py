@@ -14,7 +14,7 @@ from .ppr_designs import DESIGNS, Design
 from .ppr_layers import ACTIVATION_DENSITY
 
 Row = Mapping[str, Any]
-TOLD_RATES = (2.0, 10.0, 50.0)
+NAMED_RATES = (2.0, 10.0, 50.0)
 GAP_RATE = 10.0
 
 
@@ -27,12 +27,12 @@ def finding(rows: Sequence[Row], design: Design) -> str:
     """Is the assumed PPR supported, at which rates, and why not."""
     points = curve(rows, design.name, layer_set(design))
     values = ", ".join(f"{at_rate(points, rate, 'ppr'):.2f} at {rate:g}x" for rate in _rates(points))
-    told = f"{design.name} ({layer_set(design)} layers, equal MACs): measured PPR {values}"
-    return f"{told}; {_supported(points, design)}; {_why(points)}{_with_zeros(rows, design)}."
+    measured = f"{design.name} ({layer_set(design)} layers, equal MACs): measured PPR {values}"
+    return f"{measured}; {_supported(points, design)}; {_why(points)}{_with_zeros(rows, design)}."
 
 
 def _rates(points: Sequence[Row]) -> list[float]:
-    return [rate for rate in TOLD_RATES if rate <= points[-1]["alpha"] * 1.05]
+    return [rate for rate in NAMED_RATES if rate <= points[-1]["alpha"] * 1.05]
 
 
 def _supported(points: Sequence[Row], design: Design) -> str:
@@ -56,9 +56,11 @@ def _why(points: Sequence[Row]) -> str:
     row = nearest(points, GAP_RATE)
     parts = {cause: row[f"gap_{cause.replace(' ', '_')}"] for cause in CAUSES if cause not in {DENSE, SKIPPED}}
     largest = sorted(parts, key=lambda cause: -parts[cause])[:2]
-    told = " and ".join(f"{cause} ({parts[cause]:+.2f})" for cause in largest if parts[cause] > 0.005)
+    causes = " and ".join(f"{cause} ({parts[cause]:+.2f})" for cause in largest if parts[cause] > 0.005)
     return (
-        f"at {row['alpha']:.2g}x most is lost to {told}" if told else f"at {row['alpha']:.2g}x next to nothing is lost"
+        f"at {row['alpha']:.2g}x most is lost to {causes}"
+        if causes
+        else f"at {row['alpha']:.2g}x next to nothing is lost"
     )
 
 
@@ -68,10 +70,10 @@ def _with_zeros(rows: Sequence[Row], design: Design) -> str:
     points = curve(rows, design.name, layer_set(design), activation_density=ACTIVATION_DENSITY)
     value = at_rate(points, GAP_RATE, "ppr")
     saved = "; below 1 is legitimate there" if value < 1 else ""
-    told = (
+    sentence = (
         f"; with activations at density {ACTIVATION_DENSITY:g}, whose zeros it also skips, {value:.2f} at {GAP_RATE:g}x"
     )
-    return told + saved
+    return sentence + saved
 
 
 @dataclass(frozen=True)
@@ -115,15 +117,15 @@ def conclusion(rows: Sequence[Row], comparison: str = "mac") -> list[Pair]:
     The PPRs are those of the study's conv layers at each pair's rates, weights alone being sparse.
     """
     structured = sorted((r for r in rows if r["pattern"] == "structured"), key=lambda row: row["alpha"])
-    found = []
+    pairs = []
     for design in DESIGNS:
         if not design.conv or design.pattern == "n:m":
             continue
         points = curve(rows, design.name, "conv", comparison)
         for name, sparse, other in same_accuracy_pairs():
             pprs = at_rate(points, sparse, "ppr"), at_rate(structured, other, "ppr")
-            found.append(Pair(name, design.name, sparse, other, *pprs))
-    return found
+            pairs.append(Pair(name, design.name, sparse, other, *pprs))
+    return pairs
 
 
 def conclusion_sentence(pairs: Iterable[Pair]) -> str:
@@ -131,25 +133,25 @@ def conclusion_sentence(pairs: Iterable[Pair]) -> str:
     by_design: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_design.setdefault(pair.design, []).append(pair)
-    told = []
+    sentences = []
     for name, of in by_design.items():
         wins = sum(pair.structured_wins for pair in of)
         turns = [pair.turns_at for pair in of]
-        told.append(
+        sentences.append(
             f"against {name} structured pruning is faster in {wins} of {len(of)} pairs, and would be from a rate of "
             f"{100 * min(turns):.0f} to {100 * max(turns):.0f} % of the non-structured one on"
         )
-    return "With the measured PPR " + "; ".join(told) + "; 001 assumes 37 % and concludes structured in all pairs."
+    return "With the measured PPR " + "; ".join(sentences) + "; 001 assumes 37 % and concludes structured in all pairs."
 
 
 def break_evens(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The pruning rate from which each design beats the dense array in cycles, energy and storage, equal MACs."""
-    found = []
+    entries = []
     for design in DESIGNS:
         points = curve(rows, design.name, layer_set(design))
         rates = {gain: break_even(points, gain) for gain in ("cycles", "energy", "storage")}
-        found.append({"design": design.name, "workload": layer_set(design), **rates})
-    return found
+        entries.append({"design": design.name, "workload": layer_set(design), **rates})
+    return entries
 
 
 def same_accuracy_storage() -> list[dict[str, Any]]:
@@ -158,13 +160,13 @@ def same_accuracy_storage() -> list[dict[str, Any]]:
     The non-structured network's bits are those of `explore.reproduce`: relative indices as the lower bound under
     uniform sparsity, absolute ones in 64×64 blocks; structured networks store weights alone.
     """
-    found = []
+    entries = []
     for pair in paired_rows():
         cells = {(cell.row, cell.column): cell.value for cell in storage_table(pair.table)}
         sparse = row_name(pair.sparse)
-        found.append({
+        entries.append({
             "pair": pair.name,
             "relative_bits": cells[sparse, "relative"], "absolute_bits": cells[sparse, "absolute"],
             "structured_bits": cells[row_name(pair.structured), "weight_store"],
         })  # fmt: skip
-    return found
+    return entries

@@ -71,16 +71,16 @@ def _random(name: str, shape: GemmTrace, pattern: Pattern, seed: int, distributi
 
 
 def structured_layers(rate: float, quick: bool) -> Workload:
-    """The conv set with filters and channels removed alike, to 1/√rate of each, in shape and not in pattern."""
+    """The conv set with filters and channels removed, to 1/√rate of each, in shape and not in pattern."""
     share = rate**-0.5
     traces = []
     for name, shape in layers_of("conv", quick).items():
         assert shape.conv is not None
-        kept = replace(shape.conv, channels=max(1, round(shape.conv.channels * share)))
+        conv = replace(shape.conv, channels=max(1, round(shape.conv.channels * share)))
         filters = max(1, round(shape.N * share))
         traces.append(
             GemmTrace(
-                name, N=filters, conv=kept, dense_shape=(shape.M, shape.N, shape.K), weight_bits=BITS,
+                name, N=filters, conv=conv, dense_shape=(shape.M, shape.N, shape.K), weight_bits=BITS,
                 activation_bits=BITS,
             )
         )  # fmt: skip

@@ -38,11 +38,11 @@ def figure_data(study: PprStudy) -> PprData:
 
     rows = study.rows
     curves = {
-        comparison: {d.name: found for d in DESIGNS if (found := curve(rows, d.name, layer_set(d), comparison))}
+        comparison: {d.name: points for d in DESIGNS if (points := curve(rows, d.name, layer_set(d), comparison))}
         for comparison in COMPARISONS
     }
     return PprData(
-        {comparison: found for comparison, found in curves.items() if found},
+        {comparison: points for comparison, points in curves.items() if points},
         study.of("pruned"),
         {design.name: design.assumed for design in DESIGNS if design.assumed},
         CAUSES,

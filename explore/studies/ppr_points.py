@@ -63,25 +63,25 @@ class Point:
 
 def points(quick: bool = False) -> list[Point]:
     """All points of the random sweep, the cheap ones of each design first."""
-    return [point for found in DESIGNS for point in _points_of(found, quick)]
+    return [point for design in DESIGNS for point in _points_of(design, quick)]
 
 
-def _points_of(found: Design, quick: bool) -> Iterator[Point]:
-    for layer_set, studied in (("conv", found.conv), ("fc", found.linear)):
+def _points_of(design: Design, quick: bool) -> Iterator[Point]:
+    for layer_set, studied in (("conv", design.conv), ("fc", design.linear)):
         for comparison in _comparisons(quick) if studied else ():
             seeds = ONE_SEED if quick or comparison == "bandwidth" else SEEDS
-            for density in _densities(found, quick):
-                for activation_density in (1.0, ACTIVATION_DENSITY) if found.skips_activations else (1.0,):
+            for density in _densities(design, quick):
+                for activation_density in (1.0, ACTIVATION_DENSITY) if design.skips_activations else (1.0,):
                     pattern = Pattern(density, activation_density, seeds)
-                    yield Point(found.name, layer_set, comparison, pattern, quick)
+                    yield Point(design.name, layer_set, comparison, pattern, quick)
 
 
 def _comparisons(quick: bool) -> Iterable[str]:
     return QUICK_COMPARISONS if quick else COMPARISONS
 
 
-def _densities(found: Design, quick: bool) -> tuple[float, ...]:
-    if found.pattern == "n:m":
+def _densities(design: Design, quick: bool) -> tuple[float, ...]:
+    if design.pattern == "n:m":
         return (1.0, *SHAPES_OF_NM)
     return QUICK_DENSITIES if quick else DENSITIES
 
@@ -103,7 +103,7 @@ def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
     ratio = ppr(dense, now)
     kinds = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "ppr_compute", "ppr_energy")
     clocks = dense.clock_mhz / now.clock_mhz
-    told = gap_by_cause(dense.rows, now.rows, peak_macs, clocks) if explains(now) else {}
+    gaps = gap_by_cause(dense.rows, now.rows, peak_macs, clocks) if explains(now) else {}
     weights = [layer.result.weights for layer in now.results]
     storage = {
         "storage_weight_bits": sum(w.value_bits for w in weights),
@@ -117,7 +117,7 @@ def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
         "energy_pj": now.energy_pj, "dense_energy_pj": dense.energy_pj,
         "area_um2": now.area_um2, "dense_area_um2": dense.area_um2,
         **storage, "dense_weight_bits": dense_bits,
-        **{f"gap_{cause.replace(' ', '_')}": share for cause, share in told.items()},
+        **{f"gap_{cause.replace(' ', '_')}": share for cause, share in gaps.items()},
     }  # fmt: skip
 
 

@@ -38,9 +38,9 @@ class PrunedPoint:
 
     def measure(self) -> dict[str, Any]:
         """PPR and the gap by cause of all its own layers, and how many those are."""
-        found = None if self.design == ON_DENSE else design(self.design)
-        machine = load_hardware(found.hardware if found else DENSE)
-        kind = "conv" if found is None or found.conv else "linear"
+        known = None if self.design == ON_DENSE else design(self.design)
+        machine = load_hardware(known.hardware if known else DENSE)
+        kind = "conv" if known is None or known.conv else "linear"
         whole = pruned_networks()[self.network]()
         own = [trace for trace in whole.traces if trace.kind == kind and runs_natively(machine, trace)]
         measured = against_dense(Workload(whole.name, own), *COMPARISONS["mac"](machine))
@@ -81,6 +81,6 @@ def _checkpoint(name: str) -> Workload:
 def pruned_points(quick: bool) -> list[PrunedPoint | StructuredPoint]:
     """The networks on the designs, then the structured shapes; the quick study leaves the large networks out."""
     networks = list(CHECKPOINTS) if quick else list(pruned_networks())
-    runnable = [ON_DENSE, *(found.name for found in DESIGNS if found.pattern != "n:m")]
+    runnable = [ON_DENSE, *(known.name for known in DESIGNS if known.pattern != "n:m")]
     structured = [StructuredPoint(rate, quick) for rate in (QUICK_RATES if quick else STRUCTURED_RATES)]
     return [*(PrunedPoint(name, network) for network in networks for name in runnable), *structured]

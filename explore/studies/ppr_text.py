@@ -69,8 +69,8 @@ def _rates(study: PprStudy, comparison: str) -> str:
             points = curve(study.rows, design.name, layers, comparison)
             if points:
                 lines.append([f"{design.name}, {layers}", *(_triple(_at(points, rate, PPRS)) for rate in RATES)])
-    told = f"PPR of compute / total time / energy at {COMPARED[comparison]}:"
-    return f"{told}\n\n{_table(['design, layers', *(f'{rate:g}x' for rate in RATES)], lines)}"
+    head = f"PPR of compute / total time / energy at {COMPARED[comparison]}:"
+    return f"{head}\n\n{_table(['design, layers', *(f'{rate:g}x' for rate in RATES)], lines)}"
 
 
 def _losses(study: PprStudy) -> str:
@@ -100,7 +100,7 @@ def _pruned(study: PprStudy) -> str:
 
 def _activations(study: PprStudy) -> str:
     lines = []
-    for design in (found for found in DESIGNS if found.skips_activations):
+    for design in [d for d in DESIGNS if d.skips_activations]:
         for density in (1.0, ACTIVATION_DENSITY):
             points = curve(study.rows, design.name, layer_set(design), activation_density=density)
             values = [f"{_at(points, rate, ('ppr_compute',))[0]:.2f}" for rate in RATES]
@@ -120,15 +120,15 @@ def _pair_table(pairs: Sequence[Pair]) -> str:
         of = {pair.design: pair for pair in pairs if pair.name == name}
         first = next(iter(of.values()))
         rates = f"{first.structured_rate:g}x / {first.sparse_rate:g}x = {100 * first.ratio:.0f} %"
-        told = [f"{100 * of[d].turns_at:.0f} %: {'structured' if of[d].structured_wins else d}" for d in designs]
-        lines.append([name, rates, *told])
+        turns = [f"{100 * of[d].turns_at:.0f} %: {'structured' if of[d].structured_wins else d}" for d in designs]
+        lines.append([name, rates, *turns])
     return _table(["pair", "structured / non-structured", *(f"{d}: turns at, faster" for d in designs)], lines)
 
 
 def _assumptions() -> str:
     """The cycle rules that no publication settles, as the arrays' own docstrings say them."""
-    told = {design.name: inspect.getdoc(array_class(design.name)) or "" for design in DESIGNS}
-    return "\n\n".join(f"### {name}\n\n{words}" for name, words in told.items() if "assumption" in words.lower())
+    said = {design.name: inspect.getdoc(array_class(design.name)) or "" for design in DESIGNS}
+    return "\n\n".join(f"### {name}\n\n{words}" for name, words in said.items() if "assumption" in words.lower())
 
 
 def _layers(study: PprStudy) -> str:
@@ -150,8 +150,8 @@ def _at(points: Sequence[Row], rate: float, keys: Iterable[str]) -> list[float]:
 
 
 def _triple(values: Iterable[float]) -> str:
-    found = list(values)
-    return " / ".join(f"{value:.2f}" for value in found) if all(map(isfinite, found)) else "–"
+    numbers = list(values)
+    return " / ".join(f"{value:.2f}" for value in numbers) if all(map(isfinite, numbers)) else "–"
 
 
 def _rate(value: float) -> str:

@@ -117,13 +117,13 @@ def _inputs(calls: OnnxCalls, data: Data) -> dict[str, np.ndarray]:
     given = data if isinstance(data, Mapping) else dict(zip(calls.inputs, _listed(data), strict=False))
     if set(given) != set(calls.inputs) or (isinstance(data, tuple) and len(data) != len(calls.inputs)):
         raise ConfigError(f"data has {sorted(given)}; {sorted(calls.inputs)} is expected")
-    found = {}
+    arrays = {}
     for name, kind in calls.inputs.items():
         array, shape = np.asarray(given[name]), tuple(d.dim_value for d in kind.tensor_type.shape.dim)
         if array.shape != shape:
             raise ConfigError(f"data for input {name!r} has shape {array.shape}; {shape} is expected")
-        found[name] = array.astype(helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type), copy=False)
-    return found
+        arrays[name] = array.astype(helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type), copy=False)
+    return arrays
 
 
 def _listed(data: np.ndarray | tuple[np.ndarray, ...] | Mapping[str, np.ndarray]) -> tuple[Any, ...]:

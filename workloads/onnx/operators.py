@@ -152,7 +152,7 @@ def row_norm(node: Node) -> list[Call]:
     parameters = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
     return [
         node.call(
-            op, {"input": node.value(0), "normalized_shape": shape[axis:], "held": parameters}, node.written()[:1]
+            op, {"input": node.value(0), "normalized_shape": shape[axis:], "parameters": parameters}, node.written()[:1]
         )
     ]
 
@@ -161,7 +161,7 @@ def channel_norm(node: Node) -> list[Call]:
     """`InstanceNormalization` and `GroupNormalization`: statistics of a channel, or of a group of channels."""
     op = {"InstanceNormalization": "instance_norm", "GroupNormalization": "group_norm"}[node.proto.op_type]
     parameters = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
-    arguments = {"input": node.value(0), "num_groups": node.attribute("num_groups", 1), "held": parameters}
+    arguments = {"input": node.value(0), "num_groups": node.attribute("num_groups", 1), "parameters": parameters}
     return [node.call(op, arguments)]
 
 

@@ -62,7 +62,7 @@ class StickerArray(PEArray):
     | dense or medium  | sparse           | |X_m|          | VLSI 2018, as above; assumption: one nonzero     |
     |                  |                  |                | activation a cycle                               |
     | sparse           | sparse           | |X_m ∩ W_n|    | VLSI 2018, as above; assumption: one pair of     |
-    |                  |                  |                | nonzeros a cycle, found without delay            |
+    |                  |                  |                | nonzeros a cycle, without any delay              |
 
     VLSI 2018 is Yuan et al., STICKER, Symposium on VLSI Circuits 2018, whose abstract names an autonomous sparsity
     detector that switches the modes, a memory with a mode for each sparsity, and set-associative PEs for dense and

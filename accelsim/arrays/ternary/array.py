@@ -34,7 +34,7 @@ class TernaryArray(OutputStationaryArray):
 
     Weights of −1, 0 and +1 run in any coding, stored at `weight_bits`; other layers go to the fallback. Source: DESIGN
     section 4; ternary weights and zeros that take no part in computation: survey 003, section 4.2.3 on TWN.
-    Assumptions: the next bit of the bitmap is found within a cycle, however far it is; the search costs a decode.
+    Assumptions: the next bit of the bitmap is reached within a cycle, however far it is; the search costs a decode.
     """
 
     kind: Literal["ternary"] = "ternary"

@@ -40,7 +40,7 @@ def test_every_side_is_what_simulate_ppr_and_the_study_say():
         assert ratios(side.against_dense) == ratios(run.ppr)
         assert ratios(side.against_dense.conv) == ratios(run.ppr.conv)
         assert side.dense.name == run.dense.name
-    assert (found.workload, found.first, found.sizings) == ("net", "os-16x16", [])
+    assert (found.workload, found.first, found.scalings) == ("net", "os-16x16", [])
 
 
 def shrunk():
@@ -102,7 +102,7 @@ def test_a_dense_shape_that_no_conv_can_have_is_refused(shape):
 def test_iso_sizes_all_but_the_first():
     found = compare_machines(network(), [OS, "dense/os-32x32", CSR], iso="mac")
     assert [side.report.name for side in found.sides] == ["os-16x16", "os-32x32 at 16x16", "csr-rows-16x16"]
-    assert [sizing.machine.name for sizing in found.sizings] == ["os-32x32 at 16x16", "csr-rows-16x16"]
+    assert [scaling.machine.name for scaling in found.scalings] == ["os-32x32 at 16x16", "csr-rows-16x16"]
     assert found.sides[1].report.cycles == found.sides[0].report.cycles
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import pytest
 
 from accelsim import GemmTrace, load_hardware, simulate
-from accelsim.analysis.iso_scaling import array_sizes, sized
+from accelsim.analysis.iso_scaling import array_sizes, iso_scaled
 from accelsim.arrays.systolic import SystolicArray
 from accelsim.energy.area import machine_area
 from accelsim.errors import ConfigError, UnknownNameError
@@ -55,7 +55,7 @@ def test_the_array_itself_comes_first():
 )
 def test_iso_mac_reaches_the_first_machines_dense_macs(array, bits, settings):
     first, workload = load_hardware(OS), layers(bits, bits)
-    got = sized(machine(**array), first, iso="mac", workload=workload)
+    got = iso_scaled(machine(**array), first, iso="mac", workload=workload)
     assert got.settings == settings
     assert got.machine.array.baseline_macs(bits, bits) == 256 == got.reached == got.target
     assert got.machine.name == f"m at {'x'.join(map(str, settings.values()))}"
@@ -64,11 +64,11 @@ def test_iso_mac_reaches_the_first_machines_dense_macs(array, bits, settings):
 
 def test_a_machine_of_that_size_stays_what_it_is():
     csr = load_hardware(CSR)
-    assert sized(csr, load_hardware(OS), iso="mac", workload=layers()).machine == csr
+    assert iso_scaled(csr, load_hardware(OS), iso="mac", workload=layers()).machine == csr
 
 
 def test_an_iso_mac_that_cannot_be_met_is_told_with_its_ratio():
-    got = sized(machine(kind="shift", rows=16, cols=16, terms=3), load_hardware(OS), iso="mac", workload=layers(4))
+    got = iso_scaled(machine(kind="shift", rows=16, cols=16, terms=3), load_hardware(OS), iso="mac", workload=layers(4))
     assert (got.reached, got.target) == (341, 256)
     assert (
         str(got)
@@ -92,7 +92,7 @@ def test_low_bit_machines_are_brought_to_size_and_run_natively(name, iso):
     """Within the square root of two of the target, which is half a doubling, on the array itself."""
     trace = GemmTrace("a", M=64, N=64, K=640, **LOW_BIT[name])
     like = load_hardware(OS, dram={"model": "bandwidth", "gbps": 3.2})
-    got = sized(load_hardware(f"lowbit/{name}"), like, iso=iso, workload=Workload("w", [trace]))
+    got = iso_scaled(load_hardware(f"lowbit/{name}"), like, iso=iso, workload=Workload("w", [trace]))
     row = simulate(trace, got.machine).layers.iloc[0]
     assert row["array"] == got.machine.array.kind
     if iso == "bandwidth":
@@ -112,7 +112,7 @@ def area_um2(chosen):
 @pytest.mark.parametrize("name", [CSR, "dense/ws-16x16"])
 def test_iso_area_is_the_nearest_of_all_sizes(name, like):
     first = load_hardware(like)
-    got = sized(load_hardware(name), first, iso="area", workload=layers())
+    got = iso_scaled(load_hardware(name), first, iso="area", workload=layers())
     assert (got.reached, got.target) == (area_um2(got.machine), area_um2(first))
 
     def misfit(array):
@@ -124,8 +124,8 @@ def test_iso_area_is_the_nearest_of_all_sizes(name, like):
 
 def test_iso_area_is_the_arrays_and_keeps_buffers_and_fallback():
     csr, first = load_hardware(CSR), load_hardware("dense/os-32x32")
-    got = sized(csr, first, iso="area", workload=layers())
-    bare = sized(
+    got = iso_scaled(csr, first, iso="area", workload=layers())
+    bare = iso_scaled(
         load_hardware(CSR, fallback=None, **{"buffers.ifmap_kib": 2**20}), first, iso="area", workload=layers()
     )
     assert got.machine.array == bare.machine.array != csr.array
@@ -136,13 +136,13 @@ def test_iso_area_is_the_arrays_and_keeps_buffers_and_fallback():
 
 def test_iso_area_is_of_the_widest_operands():
     wide = Workload("w", [GemmTrace("wide", M=2, N=2, K=2, weight_bits=16, activation_bits=16), *layers(4, 4).traces])
-    got = sized(load_hardware(OS), load_hardware(OS), iso="area", workload=wide)
+    got = iso_scaled(load_hardware(OS), load_hardware(OS), iso="area", workload=wide)
     assert got.target == machine_area(load_hardware(OS), 16, 16)["array"]
 
 
 def test_iso_bandwidth_gives_the_first_machines_dram_and_nothing_else():
     first, csr = load_hardware(OS, dram={"model": "bandwidth", "gbps": 3.2}), load_hardware(CSR)
-    got = sized(csr, first, iso="bandwidth", workload=layers())
+    got = iso_scaled(csr, first, iso="bandwidth", workload=layers())
     assert got.machine == csr.model_copy(update={"dram": first.dram})
     assert got.reached is None
     assert "'gbps': 3.2" in str(got)
@@ -151,7 +151,7 @@ def test_iso_bandwidth_gives_the_first_machines_dram_and_nothing_else():
 
 def test_a_long_name_leaves_room_for_the_size():
     long = load_hardware(OS, name="x" * 200)
-    got = sized(long, load_hardware("dense/os-32x32"), iso="mac", workload=layers()).machine
+    got = iso_scaled(long, load_hardware("dense/os-32x32"), iso="mac", workload=layers()).machine
     assert got.name == f"{'x' * 150} at 32x32"
 
 
@@ -161,12 +161,12 @@ def test_an_array_without_area_is_refused(free):
     machines = {"like": load_hardware(OS), "machine": load_hardware(OS, name="other")}
     machines[free] = load_hardware(machines[free], energy=nothing)
     with pytest.raises(ConfigError, match=f"iso-area: the area of {machines[free].name}'s array is 0"):
-        sized(machines["machine"], machines["like"], iso="area", workload=layers())
+        iso_scaled(machines["machine"], machines["like"], iso="area", workload=layers())
 
 
 def test_an_unknown_iso_names_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'area'"):
-        sized(load_hardware(OS), load_hardware(OS), iso="aera", workload=layers())
+        iso_scaled(load_hardware(OS), load_hardware(OS), iso="aera", workload=layers())
 
 
 def test_an_array_of_other_sizes_is_refused():
