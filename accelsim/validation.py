@@ -27,7 +27,9 @@ def is_integer(value: object, least: float = -inf, most: float = inf) -> TypeGua
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a finite int or float of Python's own, and no boolean.
 
-    >>> is_number(0.5), is_number(float("inf")), is_number(False)
-    (True, False, False)
+    >>> is_number(0.5), is_number(10**400), is_number(float("inf")), is_number(False)
+    (True, True, False, False)
     """
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if isinstance(value, float):
+        return isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)  # of any size: too large for a float is finite too

@@ -81,15 +81,15 @@ class BandwidthKernel(DramKernel):
         return None
 
     def _skip_rounds(self, limit: float) -> None:
-        """Skip whole rounds in which every transfer gets a full request and none ends.
+        """Skip whole rounds in which every transfer gets a full request and none ends, up to the horizon but not to it.
 
-        A skip may end at the horizon itself, at which a request then starts before a transfer that comes in that cycle.
+        A transfer that comes in the horizon's cycle goes before the request that could start there.
         """
         rounds = min(left for _, left, _ in self.turn) // REQUEST_BYTES - 1
         cost = len(self.turn) * REQUEST_BYTES * self.byte_ticks
         horizon = min(limit, self.done[0][0] if self.done else limit)
         if horizon != float("inf"):
-            rounds = min(rounds, (int(horizon) * self.cycle_ticks - self.now) // cost)
+            rounds = min(rounds, (int(horizon) * self.cycle_ticks - self.now - 1) // cost)
         if rounds > 0:
             self.now += rounds * cost
             for entry in self.turn:
