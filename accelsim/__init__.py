@@ -3,10 +3,13 @@
 Everything below loads on first use, so that `import accelsim` is cheap and needs neither numba nor pandas. Names of
 the packages above (`plot`, `plots`) are looked up here and nowhere else in accelsim:
 
-    hardware = accelsim.load_hardware("dense/os-32x32")
-    layer = accelsim.GemmTrace.random("fc", M=1, N=500, K=800, weight_density=0.1)
-    report = accelsim.simulate(layer, hardware)
-    accelsim.plot("cycles", report).figure.savefig("cycles.svg")
+>>> import accelsim
+>>> hardware = accelsim.load_hardware("dense/os-32x32")
+>>> layer = accelsim.GemmTrace.random("fc", M=1, N=500, K=800, weight_density=0.1)
+>>> report = accelsim.simulate(layer, hardware)
+>>> report.cycles == report.compute_cycles + report.stall_cycles
+True
+>>> accelsim.plot("cycles", report).figure.savefig("cycles.svg")  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -24,6 +24,17 @@ def test_the_example_runs(tmp_path, code):
     assert (tmp_path / "area.svg").stat().st_size > 0
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/vector.md"])
+def test_examples_of_the_pages_run(tmp_path, page):
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert code
+    assert done.returncode == 0, done.stderr
+
+
 def test_there_is_an_example_and_a_table():
     assert EXAMPLES
     assert len(TABLE) >= 10

@@ -67,13 +67,13 @@ def installed(wheel, tmp_path_factory):
 def test_the_wheel_holds_every_source_and_data_file(wheel):
     from zipfile import ZipFile
 
-    held = set(ZipFile(wheel).namelist())
-    kinds = ("*.py", "*.yaml", "*.json", "*.npz", "*.css", "*.js", "py.typed")
+    packed = set(ZipFile(wheel).namelist())
+    kinds = ("*.py", "*.yaml", "*.json", "*.npz", "*.zip", "*.md", "*.css", "*.js", "py.typed")
     ours = {
         p.relative_to(ROOT).as_posix() for package in PACKAGES for kind in kinds for p in (ROOT / package).rglob(kind)
     }
-    assert ours - held == set()
-    assert not [name for name in held if name.startswith("tests")]
+    assert ours - packed == set()
+    assert not [name for name in packed if name.startswith("tests")]
 
 
 def test_the_command_runs_elsewhere(installed):

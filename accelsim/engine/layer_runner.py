@@ -189,10 +189,7 @@ def _key(runs: GemmTrace | Operator) -> object:
         return _operator_key(runs)
     if runs.weight_operand is not None or runs.activation_operand is not None:
         return runs.name
-    names = (
-        "M", "N", "K", "groups", "number_format", "kind", "conv", "repeat", "dense_shape", "dense_groups", "operation",
-    )  # fmt: skip
-    return tuple(getattr(runs, name) for name in names)
+    return tuple(getattr(runs, f.name) for f in fields(runs) if f.name != "name")
 
 
 def _operator_key(operator: Operator) -> object:

@@ -1,6 +1,6 @@
-"""Storage formats of integer matrices, exact to the bit, and Registry, which all that can be added by name share.
+"""Storage formats of integer matrices, exact to the bit. Loaded on first use.
 
-Loaded on first use.
+`Registry`, which all that can be added by name share, is reachable here for `compress`, which may import this room.
 
 Imports: accelsim.errors, .registry, .trace.
 """

@@ -134,12 +134,6 @@ def tensor_type(kind: int, shape: Sequence[int | str | None]) -> TypeProto:
     return helper.make_tensor_type_proto(kind, list(shape))
 
 
-def of_array(name: str, array: np.ndarray, maker: str = "the model") -> Known:
-    """A constant whose numbers are at hand."""
-    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    return Known(name, tensor_type(kind, array.shape), True, numbers=lambda: array, maker=maker)
-
-
 def inferred(node: NodeProto, inputs: Mapping[str, Known], versions: Mapping[str, int]) -> dict[str, TypeProto]:
     """The types of a node's outputs by ONNX's own shape inference; FileFormatError where the node contradicts it.
 
