@@ -29,7 +29,7 @@ class ImageFolder:
     picture that cannot be read is asked for.
     """
 
-    def __init__(self, folder: str | Path, *, size: int = 224, resize: int = 256) -> None:
+    def __init__(self, folder: str | Path, size: int = 224, *, resize: int = 256) -> None:
         if not 1 <= size <= resize <= 2**14:
             raise ConfigError(f"size is {size} and resize {resize}; 1 <= size <= resize <= {2**14} is expected")
         self.size, self.resize = size, resize

@@ -33,7 +33,7 @@ class Reviews:
     test_labels: torch.Tensor
 
 
-def imdb(folder: str | Path, *, vocabulary: int = 5000, length: int = 200) -> Reviews:
+def imdb(folder: str | Path, vocabulary: int = 5000, *, length: int = 200) -> Reviews:
     """`aclImdb/{train,test}/{neg,pos}/*.txt` of Maas et al., ACL 2011; `folder` is aclImdb or holds it.
 
     The `vocabulary` − 2 most frequent words of the training texts get ids from 2 on, 1 stands for the others; a text
