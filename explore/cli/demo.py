@@ -21,7 +21,7 @@ def demo(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the split, the training and the batches.")] = 0,
 ) -> None:
-    """Train LeNet-5 on digits, compress it both ways, simulate it on dense and sparse machines, and say which wins.
+    """Train LeNet-5 on digits, compress it six ways, simulate it on dense and sparse machines, and say what wins.
 
     \b
     Example: accelsim demo --fast --out out/demo

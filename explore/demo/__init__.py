@@ -1,1 +1,1 @@
-"""The main job: LeNet-5 trained, compressed both ways and simulated on every family of arrays."""
+"""The main job: LeNet-5 trained, compressed six ways and simulated on every family of arrays."""
