@@ -50,6 +50,13 @@ class Report:
     area: Mapping[str, float]
     outputs: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """One line: a report of a whole network is long, and `layers` shows it."""
+        return (
+            f"Report({self.workload!r} on {self.name!r}: {len(self.results)} rows, {self.cycles:,} cycles, "
+            f"{self.stall_cycles:,} of them stalls, {self.energy_pj:,.0f} pJ, {self.dram_bytes:,} dram_bytes)"
+        )
+
     @property
     def name(self) -> str:
         """The machine's name."""

@@ -54,6 +54,11 @@ class Workload:
             raise TraceError(f"workload {self.name!r} has no traces; at least one is expected")
         _check_names(self.name, self.traces, self.operators)
 
+    def __repr__(self) -> str:
+        """One line: a network has many traces, and `manifest` has all that they hold."""
+        sizes = f"{len(self.traces)} traces, {len(self.operators)} operators, {self.macs:,} MACs"
+        return f"Workload({self.name!r}: {sizes})"
+
     def __len__(self) -> int:
         return len(self.traces)
 

@@ -111,3 +111,11 @@ def test_a_layer_on_a_fallback_of_the_same_kind_is_told_from_the_arrays_own():
     assert got.fallback_layers == ["uniform"]
     energies = [layer.energy.run_pj["mac"] / layer.result.run.counts["macs_executed"] for layer in got.results]
     assert energies[0] != pytest.approx(energies[1], rel=0.01)
+
+
+def test_a_report_prints_as_one_line():
+    got = report()
+    assert repr(got) == (
+        f"Report({got.workload!r} on 'small': 2 rows, {got.cycles:,} cycles, {got.stall_cycles:,} of them stalls, "
+        f"{got.energy_pj:,.0f} pJ, {got.dram_bytes:,} dram_bytes)"
+    )
