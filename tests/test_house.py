@@ -174,6 +174,11 @@ def test_every_public_name_is_there(package):
         package.nonsense  # noqa: B018  # the access is what is tested
 
 
+def test_completion_shows_public_names_alone():
+    shown = {name for name in dir(accelsim) if not name.startswith("__")}
+    assert shown == set(accelsim.__all__)
+
+
 def test_functions_stay_functions_once_their_modules_are_loaded():
     code = (
         "import accelsim.simulate, accelsim; from accelsim.simulate import simulate;"
