@@ -114,3 +114,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'compress' has no attribute {name!r}")
     return getattr(import_module(f"compress.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

@@ -18,8 +18,8 @@ import numpy as np
 from accelsim.errors import AccelSimError
 from accelsim.files import read_json, write_text
 from accelsim.hardware.accelerator import Accelerator
+from accelsim.results.cache_records import from_record, to_record
 from accelsim.results.layer import ReportedLayer
-from accelsim.results.records import from_record, to_record
 from accelsim.results.report import Report
 from accelsim.simulate import simulate
 from accelsim.trace.workload import Workload

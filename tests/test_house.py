@@ -174,9 +174,10 @@ def test_every_public_name_is_there(package):
         package.nonsense  # noqa: B018  # the access is what is tested
 
 
-def test_completion_shows_public_names_alone():
-    shown = {name for name in dir(accelsim) if not name.startswith("__")}
-    assert shown == set(accelsim.__all__)
+@pytest.mark.parametrize("package", [accelsim, compress, workloads, plots])
+def test_completion_shows_public_names_alone(package):
+    shown = {name for name in dir(package) if not name.startswith("__")}
+    assert shown == set(package.__all__)
 
 
 def test_functions_stay_functions_once_their_modules_are_loaded():

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import nan
 
 from ..arrays.base import PEArray
+from ..engine.dram_traffic import DramTraffic
 from ..engine.layer_result import LayerResult, OperandWidths
-from ..engine.traffic import DramTraffic
 from ..errors import InternalError, suggestion
 from ..hardware.accelerator import Accelerator
 from ..technology.cost import Cost

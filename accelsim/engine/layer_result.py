@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from ..arrays.counters import Counts
 from .additive import Additive
+from .dram_traffic import DramTraffic, Stalls
 from .simulation import Span
-from .traffic import DramTraffic, Stalls
 
 VECTOR = "vector"  # kind and array of an operator's result
 

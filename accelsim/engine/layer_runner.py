@@ -13,6 +13,7 @@ from ..trace.gemm import GemmTrace
 from ..trace.operator import OPS, Operator
 from .array_selection import programs_of, select_array
 from .compulsory import compulsory_bytes, encoded_filter_bytes
+from .dram_traffic import DramTraffic
 from .layer_result import (
     VECTOR,
     LayerResult,
@@ -23,11 +24,10 @@ from .layer_result import (
     total,
 )
 from .plan import Step
-from .playing import Played, play
 from .residency import Residency
 from .schedule_builder import build
+from .schedule_run import Played, play
 from .tilings import Tilings
-from .traffic import DramTraffic
 from .vector_layer import VectorLayer
 from .vector_unit import FusedOperators, fuse
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..arrays.counters import CounterSchema, Counts
 from ..trace.operand_names import FETCHED
-from .traffic import DramTraffic
+from .dram_traffic import DramTraffic
 
 NO_COUNTS = CounterSchema("vector").count()  # of the vector unit, which has no counters of its own
 TILE_ALIGNMENT = 128  # bytes between the starts of tiles in DRAM: the longest burst of the shipped devices

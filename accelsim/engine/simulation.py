@@ -17,8 +17,8 @@ import simpy
 
 from ..memory.base import DramKernel, Transfer
 from ..trace.operand_names import FETCHED, OFMAP, PSUM
+from .dram_traffic import Stalls
 from .schedule import Fetch, Schedule
-from .traffic import Stalls
 
 Process = Generator[Any, Any, None]
 

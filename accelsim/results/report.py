@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.traffic import DramTraffic
+from ..engine.dram_traffic import DramTraffic
 from ..errors import unknown_name
 from ..files import write_text, written_whole
+from .columns import Row, row_of
 from .layer import ReportedLayer
-from .rows import Row, row_of
 from .timeline import layer_events
 
 if TYPE_CHECKING:

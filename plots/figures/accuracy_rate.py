@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from ..data_files.rows import footnote, legend, single
 from ..numbers import tick
 from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION
+from .bars import footnote, legend, single
 from .figure import figure
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..data_files.rows import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, stacked
 from ..numbers import counted, digits
 from ..style import BLACK, BLUE, ORANGE
+from .bars import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, stacked
 from .figure import figure
 from .ratio_axis import ratio_axis
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..data_files.rows import fallback_note, footnote, label_x, legend, panels, run_rows
 from ..style import BLUE, GREEN, PALE, VERMILLION
+from .bars import fallback_note, footnote, label_x, legend, panels, run_rows
 from .figure import figure
 from .ratio_axis import ratio_axis
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ..data_files.rows import footnote, grouped, panels
 from ..numbers import digits, tick
 from ..style import BLUE, GREEN, GREY, VERMILLION, styled
+from .bars import footnote, grouped, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..data_files.rows import Rows, footnote, grouped, panels
 from ..numbers import digits
 from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION, YELLOW, styled
+from .bars import Rows, footnote, grouped, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

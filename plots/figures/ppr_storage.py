@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..data_files.rows import footnote, grouped, panels
 from ..numbers import digits
 from ..style import BLUE, GREY, ORANGE, SKY, styled
+from .bars import footnote, grouped, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

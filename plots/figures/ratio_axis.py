@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from accelsim.analysis.verdict import ASSUMED_PPR
 
-from ..data_files.rows import log_ticks, ticks
 from ..numbers import is_wide
 from ..style import GREY, YELLOW
+from .bars import log_ticks, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

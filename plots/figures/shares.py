@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from ..data_files.rows import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, scale
 from ..numbers import digits, unit_of
 from ..style import GREY
+from .bars import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..data_files.rows import Rows, beside, grouped, label_x, legend, panels, shortened, stacked
 from ..numbers import BYTES, digits, unit_of
 from ..style import BLACK, BLUE, GREY, ORANGE
+from .bars import Rows, beside, grouped, label_x, legend, panels, shortened, stacked
 from .figure import figure
 
 if TYPE_CHECKING:

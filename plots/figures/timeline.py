@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..data_files.rows import shortened, single, ticks
 from ..numbers import TIME, unit_of
 from ..style import BLACK, BLUE, OPERAND_COLOURS, PALE
+from .bars import shortened, single, ticks
 from .figure import figure
 
 if TYPE_CHECKING:

@@ -28,7 +28,11 @@ def _behind_its_read(state: State, queue: int, slot: int, address: int) -> bool:
 
 @inlined
 def _needed(state: State, queue: int, slot: int) -> int:
-    """The command that brings a queue's request on, or NOTHING where it must stay behind others."""
+    """The command that brings a queue's request on, or NOTHING where it must stay behind others.
+
+    A closed row is activated, a row hit is read or written, and a row conflict precharges the bank where the row policy
+    allows it.
+    """
     request = state.requests[state.queue_slots[queue, slot]]
     row = state.banks[request.bank].row
     if row == CLOSED:

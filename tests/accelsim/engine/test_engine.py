@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim import GemmTrace
+from accelsim.engine.dram_traffic import Stalls
 from accelsim.engine.schedule import Fetch, Schedule, Visit
 from accelsim.engine.simulation import run
-from accelsim.engine.traffic import Stalls
 from accelsim.memory.bandwidth import BandwidthKernel
 from accelsim.memory.base import Transfer
 from accelsim.results.timeline import bandwidth_gbps

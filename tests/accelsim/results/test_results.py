@@ -8,13 +8,13 @@ import accelsim
 from accelsim import GemmTrace
 from accelsim.energy.actions import ActionCount, quantities_of
 from accelsim.energy.model import EnergyModel, LayerEnergy
-from accelsim.engine.traffic import DramTraffic, Stalls
+from accelsim.engine.dram_traffic import DramTraffic, Stalls
 from accelsim.errors import InternalError, UnknownNameError
 from accelsim.hardware.loading import load_hardware
+from accelsim.results.cache_records import from_record, to_record
+from accelsim.results.columns import row_of
 from accelsim.results.invariants import checked
 from accelsim.results.layer import ReportedLayer
-from accelsim.results.records import from_record, to_record
-from accelsim.results.rows import row_of
 
 MACHINE = {
     "name": "small",

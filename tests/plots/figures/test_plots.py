@@ -18,7 +18,7 @@ from matplotlib.text import Text
 import plots
 from accelsim.errors import OutputError
 from plots.data_files.data import StudyData
-from plots.data_files.rows import shortened
+from plots.figures.bars import shortened
 from plots.numbers import ENERGY, counted, digits, is_wide, tick, unit_of
 from plots.registry import FIGURES, drawable
 from plots.saving import render, rendered

@@ -16,7 +16,7 @@ from ..style import GREY, PALE, ROW_IN, WIDTH_IN
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .data import StudyData
+    from ..data_files.data import StudyData
 
 LONGEST_LABEL = 26
 FRAME_IN = 0.95  # axis labels, ticks and legend

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..arrays.base import PEArray
 from ..energy.model import LayerEnergy
+from ..engine.dram_traffic import DramTraffic, Stalls
 from ..engine.layer_result import (
     Cycles,
     DramActivity,
@@ -17,7 +18,6 @@ from ..engine.layer_result import (
     WeightCounts,
 )
 from ..engine.schedule import NO_COUNTS
-from ..engine.traffic import DramTraffic, Stalls
 from ..hardware.accelerator import Accelerator
 from .layer import ReportedLayer
 
