@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from .analysis.verification import verified_output
+from .energy.built import built_for
 from .energy.model import EnergyModel
 from .engine.array_selection import runs_natively, select_array
+from .engine.layer_result import LayerResult
 from .engine.layer_runner import LayerRunner
 from .engine.plan import plan
 from .errors import TraceError
@@ -44,14 +46,18 @@ def simulate(
     """
     machine = load_hardware(hardware)
     network = _workload(workload)
-    energy = EnergyModel(machine, **_widest(network))
     runner = LayerRunner(machine)
-    layers: list[ReportedLayer] = []
+    results: list[LayerResult] = []
     for step in plan(network, machine):  # a layer or an operator, and the operators fused behind it
-        results = runner.run(step)  # programs, tilings, schedule, engine
-        layers += [checked(ReportedLayer(result, energy.layer(result))) for result in results]
+        results += runner.run(step)  # programs, tilings, schedule, engine
+    own, fallback = built_for(results)  # each array for the layers that it ran itself
+    energy = EnergyModel(machine, **own._asdict(), fallback=fallback)
+    layers = [checked(ReportedLayer(result, energy.layer(result))) for result in results]
     outputs = {trace.name: verified_output(trace, machine) for trace in network.traces} if verify else {}
-    return Report(network.name, machine.to_dict(), tuple(layers), energy.area_um2, outputs)
+    return Report(
+        network.name, machine.to_dict(), tuple(layers), energy.area_um2, outputs,
+        accounting=machine.dram.accounting, extrapolated=energy.extrapolated,
+    )  # fmt: skip
 
 
 def _workload(workload: GemmTrace | Sequence[GemmTrace] | Workload) -> Workload:
@@ -61,11 +67,3 @@ def _workload(workload: GemmTrace | Sequence[GemmTrace] | Workload) -> Workload:
     if not traces or not all(isinstance(t, GemmTrace) for t in traces):
         raise TraceError("simulate takes a GemmTrace, a list of them that is not empty, or a Workload")
     return Workload(traces[0].name if len(traces) == 1 else "workload", tuple(traces))
-
-
-def _widest(network: Workload) -> dict[str, int]:
-    """Bits of the widest operands, which the machine is built for."""
-    return {
-        "weight_bits": max((trace.weight_bits for trace in network.traces), default=8),
-        "activation_bits": max((trace.activation_bits for trace in network.traces), default=8),
-    }

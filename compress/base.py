@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from .layers import weight_shapes
+from .layers import layers_with_zeros, weight_shapes
 from .quantizers.codes import ActivationCode, LayerCode
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -26,7 +26,8 @@ class Compressor(ABC):
        the same loop to retrain; `penalty()` is then 0.
     5. `finalize()` returns the finished model, plain and with the original state_dict keys.
 
-    `codes(model)`, `activation_codes()` and `columns_removed` say how `compress.save` stores the result.
+    `codes(model)`, `activation_codes()` and `columns_removed` say how `compress.save` stores the result, and
+    `pruned_layers(model)` which layers' zeros count as pruning.
     """
 
     second_order: ClassVar[bool] = False  # True where loss.backward needs create_graph=True
@@ -36,6 +37,7 @@ class Compressor(ABC):
         self.model = model
         self.example_input = example_input
         self.dense_shapes = weight_shapes(model)  # of the uncompressed layers, by name
+        self.pruned_before = layers_with_zeros(model)  # by whoever had the model before this method
 
     def penalty(self) -> torch.Tensor:
         """What joins the loss: a scalar tensor, 0 for methods without a regularizer."""
@@ -67,6 +69,15 @@ class Compressor(ABC):
         Layers not named are saved as 8-bit integers.
         """
         return {}
+
+    def pruned_layers(self, model: nn.Module) -> frozenset[str]:
+        """The layers of the finished `model` that were pruned: their zeros are weights that are gone.
+
+        Those that held exact zeros before this method began, and those whose weights, still real numbers, hold them
+        now. The zeros to which a quantizer rounds are weights like any other, so a method that only quantizes prunes
+        nothing; one that prunes what it quantizes says so here.
+        """
+        return self.pruned_before | (layers_with_zeros(model) - self.codes(model).keys())
 
     def activation_codes(self) -> Mapping[str, ActivationCode]:
         """How the layers' inputs become integers where the method fixes it, by name; others are calibrated."""

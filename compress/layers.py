@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 from accelsim.errors import CompressionError, unknown_name
 
 Layer = nn.Conv2d | nn.Linear
+CHANCE_ZEROS = 1e-3  # share of exact zeros that seeded and trained real weights stay far below
 
 
 def weighted_layers(model: nn.Module) -> dict[str, Layer]:
@@ -35,6 +36,21 @@ def require_layers(model: nn.Module, names: Iterable[str]) -> None:
 def weight_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """The weight's shape of each conv and linear layer, by name."""
     return {name: tuple(module.weight.shape) for name, module in weighted_layers(model).items()}
+
+
+def holds_zeros(weight: torch.Tensor) -> bool:
+    """Whether real weights hold exact zeros that somebody put there; a layer of zeros alone is untrained.
+
+    >>> holds_zeros(torch.tensor([0.5, 0.0])), holds_zeros(torch.tensor([0.5, -0.1])), holds_zeros(torch.zeros(2))
+    (True, False, False)
+    """
+    nonzero = int(weight.detach().count_nonzero())
+    return nonzero > 0 and weight.numel() - nonzero > CHANCE_ZEROS * weight.numel()
+
+
+def layers_with_zeros(model: nn.Module) -> frozenset[str]:
+    """The conv and linear layers whose weights hold such zeros, by name."""
+    return frozenset(name for name, module in weighted_layers(model).items() if holds_zeros(module.weight))
 
 
 def require_finite(model: nn.Module, names: Iterable[str], when: str) -> None:

@@ -46,10 +46,14 @@ def simulate_cached(workload: Workload, machine: Accelerator) -> Report:
     entry = _read(path, machine)
     if entry is None:
         report = simulate(workload, machine)
-        _write(path, {"layers": [to_record(layer) for layer in report.results], "area": dict(report.area)})
-        entry = _Entry(report.results, report.area)
+        entry = _Entry(report.results, dict(report.area), dict(report.extrapolated))
+        layers = [to_record(layer) for layer in entry.results]
+        _write(path, {"layers": layers, "area": entry.area, "extrapolated": entry.extrapolated})
     untimed = tuple(replace(layer, result=replace(layer.result, spans=())) for layer in entry.results)
-    return Report(workload.name, machine.to_dict(), untimed, entry.area)
+    return Report(
+        workload.name, machine.to_dict(), untimed, entry.area,
+        accounting=machine.dram.accounting, extrapolated=entry.extrapolated,
+    )  # fmt: skip
 
 
 class _Entry(NamedTuple):
@@ -57,6 +61,7 @@ class _Entry(NamedTuple):
 
     results: tuple[ReportedLayer, ...]
     area: Mapping[str, float]
+    extrapolated: Mapping[str, str]
 
 
 def content_key(workload: Workload, machine: Accelerator) -> str:
@@ -98,7 +103,7 @@ def _read(path: Path, machine: Accelerator) -> _Entry | None:
     try:
         stored = read_json(path, "cache entry")
         results = tuple(from_record(record, machine) for record in stored["layers"])
-        return _Entry(results, dict(stored["area"]))
+        return _Entry(results, dict(stored["area"]), dict(stored["extrapolated"]))
     except (AccelSimError, KeyError, TypeError, ValueError, AttributeError):
         return None
 

@@ -108,6 +108,35 @@ TABLES: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
 }
 
 
+MACHINES = {  # what each array is checked on: its section above, the design of a paper, and the range of the checks
+    "systolic": ("Dense systolic arrays", "TPU v1", "os, ws, is; arrays of the sizes in the rows; N:M layer-wise"),
+    "eie": ("EIE", "EIE", "FC layers of the rows' sizes and densities, FIFO depths of the rows"),
+    "scnn": ("SCNN", "SCNN", "the conv layers of the rows at their own densities"),
+    "cambricon_x": ("", "Cambricon-X", "AlexNet's conv layers at Deep Compression's densities"),
+    "sticker": ("", "", "nothing published is compared; its cycle rules are assumptions"),
+    "csr_rows": ("", "", "nobody's machine; held to its own register model"),
+}
+
+
+def machines(sections: dict[str, tuple[str, list[Row]]]) -> list[str]:
+    """A line an array: range, error and reason."""
+    designs = published.by_machine()
+    lines = [
+        "| array | range | against a simulator | against the paper | why more than 20 % |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, (section, design, checked) in MACHINES.items():
+        rows, papers = sections[section][1] if section else [], designs.get(design, [])
+        reasons = "; ".join(f"{p.figure}: {p.why}" for p in papers if abs(p.difference) > published.TELLING)
+        errors = _range([row.error for row in rows]), _range([paper.difference for paper in papers])
+        lines.append(f"| {kind} | {checked} | {errors[0]} | {errors[1]} | {reasons} |")
+    return lines
+
+
+def _range(errors: list[float]) -> str:
+    return f"{100 * min(errors):+.2f} to {100 * max(errors):+.2f} % ({len(errors)} figures)" if errors else "none"
+
+
 def document() -> str:
     """The whole page."""
     parts = [
@@ -128,6 +157,16 @@ def document() -> str:
         "hwconfigs/published; nothing is fitted to them.",
         "",
         published.table(),
+        "",
+        "EIE's power by component, of its 64 PEs (table II of its paper):",
+        "",
+        published.component_table(),
+        "",
+        f"SCNN's area is {published.scnn_area().ours:.2f}x its dense machine's, without the fallback for FC layers; "
+        f"{published.scnn_area().published:g}x in its paper.",
+        "",
+        "## What each array is checked on",
+        *machines(sections),
     ]
     for title, (source, rows) in sections.items():
         parts += [

@@ -63,7 +63,8 @@ def load(
     if weights is None and density is None:
         return _with(network, network.traces, {"weights": None})
     share = 1.0 if density is None else float(density)
-    drawn = [trace.filled(share, seed=seed * _SEEDS_A_NETWORK + i) for i, trace in enumerate(network)]
+    pruned = density is not None and share < 1
+    drawn = [trace.filled(share, seed=seed * _SEEDS_A_NETWORK + i, pruned=pruned) for i, trace in enumerate(network)]
     return _with(network, drawn, {"weights": "random", "density": share, "seed": seed})
 
 
@@ -111,13 +112,17 @@ def _published(
 
 
 def shapes(name: str) -> Workload:
-    """The shapes of a network for one input, as shipped: `python -m workloads.shapes` writes them from the model."""
+    """The shapes of a network for one input, as shipped: `python -m workloads.shapes` writes them from the model.
+
+    They are multiply-accumulates, and nobody pruned them.
+    """
     file = files("workloads") / "shapes" / f"{name}.json"
     if not file.is_file():
         raise InternalError(f"the shapes of {name!r} are not shipped; run python -m workloads.shapes")
     shipped = json.loads(file.read_text(encoding="utf-8"))
     source = {"source": "zoo", "model": name, "input": shipped["input"]}
-    layers = [restore(entry, "", {}, f"shape of {name!r}", whole=False) for entry in shipped["layers"]]
+    stored = [restore(entry, "", {}, f"shape of {name!r}", whole=False) for entry in shipped["layers"]]
+    layers = [replace(trace, operation="mac", pruned=False) for trace in stored]
     return Workload(name, layers, source, [restored_operator(entry) for entry in shipped.get("operators", [])])
 
 

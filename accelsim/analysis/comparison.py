@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +17,37 @@ from ..simulate import simulate
 from ..trace.gemm import GemmTrace
 from ..trace.operator import Operator
 from ..trace.workload import Workload
-from .dense_baseline import dense_pair
+from .dense_baseline import baseline_text, dense_pair
 from .iso_scaling import IsoScaling, iso_scaled
-from .ppr import PPR, ppr
+from .ppr import PPR, finite, ppr, with_unpruned
+from .unpruned import unpruned_report
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Hardware = str | Path | Mapping[str, Any] | Accelerator
 Progress = Callable[[str], None]
-TOTALS = ("cycles", "compute_cycles", "stall_cycles", "seconds", "inferences_per_s", "energy_pj", "tops_per_w",
-          "dram_bytes", "area_um2")  # fmt: skip
-RATIOS = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "ppr_compute", "ppr_energy")
+TOTALS = ("cycles", "compute_cycles", "stall_cycles", "seconds", "inferences_per_s", "energy_pj", "energy_on_chip_pj",
+          "tops_per_w", "dram_bytes", "area_um2")  # fmt: skip
+RATIOS = ("alpha", "alpha_pruned", "alpha_macs", "beta", "beta_compute", "beta_energy", "beta_energy_active",
+          "beta_unpruned", "ppr", "ppr_corrected", "ppr_compute", "ppr_energy", "ppr_energy_active")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Side:
     """One machine of a comparison: its report, its own dense baseline's, and PPR against that and the first machine.
 
-    The dense baseline is the uncompressed network on a dense array of the same peak and DRAM; `against_first` compares
-    the same workload on the first machine.
+    The dense baseline is the uncompressed network on the strongest dense array of the same peak and DRAM;
+    `against_first` compares the same workload on the first machine. `unpruned` is the uncompressed network on this
+    machine, None where it cannot run it; `beta_unpruned` sets it against the dense baseline, or against the same
+    network on the first machine.
     """
 
     report: Report
     dense: Report
     against_first: PPR
     against_dense: PPR
+    unpruned: Report | None = None
 
     @property
     def utilization(self) -> float:
@@ -54,12 +58,17 @@ class Side:
         return float(busy / cycles) if cycles else 0.0
 
     @property
+    def baseline(self) -> str:
+        """What the dense baseline is, in one line."""
+        return baseline_text(self.dense)
+
+    @property
     def fallback_layers(self) -> list[str]:
         """Layers that ran on the machine's fallback array."""
         return self.report.fallback_layers
 
     def figures(self) -> dict[str, Any]:
-        """Totals, energy by component and DRAM bytes by operand; units in the names."""
+        """Totals (energy on chip among them), energy by component and DRAM bytes by operand; units in the names."""
         return {
             **{key: getattr(self.report, key) for key in TOTALS},
             "utilization": self.utilization,
@@ -72,7 +81,9 @@ class Side:
         return {
             "hardware": self.report.name, **self.figures(), "fallback_layers": self.fallback_layers,
             "against_first": _ratios(self.against_first),
-            "against_dense": {"baseline_hardware": self.dense.name, **_ratios(self.against_dense)},
+            "against_dense": {
+                "baseline_hardware": self.dense.name, "baseline": self.baseline, **_ratios(self.against_dense),
+            },
             "configuration": dict(self.report.hardware),
         }  # fmt: skip
 
@@ -98,6 +109,19 @@ class Comparison:
         """The machine that the others are compared with."""
         return self.sides[0].report.name
 
+    @property
+    def accounting(self) -> str:
+        """Which parts of energy are in, in one line; where machines differ in it, the line says so first."""
+        of = {side.report.name: side.report.accounting for side in self.sides}
+        if len(set(of.values())) == 1:
+            return next(iter(of.values())).sentence
+        if len({bool(one.standby) for one in of.values()}) > 1:
+            without = ", ".join(name for name, one in of.items() if not one.standby)
+            begin = f"energies with and without DRAM standby, which are not comparable (without: {without})"
+        else:
+            begin = "energies whose DRAM is accounted differently"
+        return "; ".join([begin, *(f"{name}: {one.sentence.removeprefix('energy: ')}" for name, one in of.items())])
+
     def to_frame(self) -> pd.DataFrame:
         """One row a machine."""
         import pandas as pd
@@ -109,6 +133,7 @@ class Comparison:
         return {
             "workload": self.workload,
             "first": self.first,
+            "energy_accounting": self.accounting,
             "sizings": [scaling.to_dict() for scaling in self.scalings],
             "machines": [side.to_dict() for side in self.sides],
         }
@@ -120,7 +145,8 @@ class Comparison:
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{escape(str(scaling))}</p>" for scaling in self.scalings)
         head = f"<p>{escape(self.workload)}; `first` is {escape(self.first)}, `dense` each one's dense baseline</p>"
-        return head + notes + str(self.to_frame().set_index("hardware").T.to_html())
+        table = str(self.to_frame().set_index("hardware").T.to_html())
+        return f"<p>{escape(self.accounting)}</p>{head}{notes}{table}"
 
 
 def compare_machines(
@@ -159,9 +185,12 @@ def compare_machines(
         if progress:
             progress(machine.name)
         report = simulate(workload, machine, verify=verify)
-        dense = simulate(*dense_pair(original, workload, machine))
-        first = sides[0].report if sides else report
-        sides.append(Side(report, dense, ppr(first, report), ppr(dense, report)))
+        layers, baseline = dense_pair(original, workload, machine)
+        dense = simulate(layers, baseline)
+        unpruned = dense if baseline == machine else unpruned_report(layers, workload, machine)
+        first, first_unpruned = (sides[0].report, sides[0].unpruned) if sides else (report, unpruned)
+        against_first = with_unpruned(ppr(first, report), first_unpruned, unpruned)
+        sides.append(Side(report, dense, against_first, ppr(dense, report, unpruned), unpruned))
     return Comparison(workload.name, sides, scalings)
 
 
@@ -202,8 +231,9 @@ def _uncompressed_layer(trace: GemmTrace) -> GemmTrace:
         )
     groups = trace.dense_groups
     return replace(
-        trace.as_shape(), M=rows, N=filters, K=reduction, groups=groups, conv=conv, filter_bits=None, operation="any"
-    )
+        trace.as_shape(), M=rows, N=filters, K=reduction, groups=groups, conv=conv, filter_bits=None, operation="any",
+        pruned=False,
+    )  # fmt: skip
 
 
 def _distinct(machines: Sequence[Accelerator]) -> list[Accelerator]:
@@ -221,10 +251,6 @@ def _distinct(machines: Sequence[Accelerator]) -> list[Accelerator]:
 
 
 def _ratios(ratio: PPR) -> dict[str, Any]:
-    ratios: dict[str, Any] = {key: _finite(getattr(ratio, key)) for key in RATIOS}
+    ratios: dict[str, Any] = {key: finite(getattr(ratio, key)) for key in RATIOS}
     conv = ratio.conv
-    return ratios | {"conv": None if conv is None else {key: _finite(getattr(conv, key)) for key in RATIOS}}
-
-
-def _finite(value: float) -> float | None:
-    return value if isfinite(value) else None
+    return ratios | {"conv": None if conv is None else {key: finite(getattr(conv, key)) for key in RATIOS}}

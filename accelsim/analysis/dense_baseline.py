@@ -1,4 +1,8 @@
-"""The dense baseline: the uncompressed network on a dense array with the same peak MACs and the same DRAM."""
+"""The dense baseline: the uncompressed network on the strongest dense array of the same peak MACs and the same DRAM.
+
+A verdict about pruning must not be one about a weak baseline (DESIGN section 1): each layer takes its best dataflow,
+folds overlap, groups are packed, zeros are gated.
+"""
 
 from __future__ import annotations
 
@@ -10,45 +14,91 @@ from ..arrays.systolic import SystolicArray
 from ..errors import TraceError, suggestion
 from ..hardware.accelerator import Accelerator
 from ..hardware.parts import MappingConfig
+from ..results.report import Report
 from ..trace.gemm import GemmTrace
 from ..trace.operator import Operator
 from ..trace.workload import Workload
 
 
 def dense_pair(uncompressed: Workload, workload: Workload, machine: Accelerator) -> tuple[Workload, Accelerator]:
-    """What a run of `workload` on `machine` is measured against: shapes at its bits, and the dense machine."""
-    widest = max(workload.traces, key=lambda trace: trace.macs)
-    baseline = dense_machine(machine, widest.weight_bits, widest.activation_bits)
-    return dense_workload(uncompressed, workload), baseline
+    """What a run of `workload` on `machine` is measured against: the dense network at its bits, the dense machine.
 
-
-def dense_machine(machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8) -> Accelerator:
-    """`machine` with a systolic `os` array of as many MACs a cycle in place of its own, and no fallback.
-
-    Tile sizes that were given are for the array that is gone; the dense one's are chosen.
+    Zeros are gated there where a layer of the uncompressed network has its values; a shape has none.
     """
-    array = dense_array(machine.array, weight_bits, activation_bits)
-    if machine.array == array:
+    widest = max(workload.traces, key=lambda trace: trace.macs)
+    dense = dense_workload(uncompressed, workload)
+    gating = any(trace.has_values for trace in dense.traces)
+    return dense, dense_machine(machine, widest.weight_bits, widest.activation_bits, zero_gating=gating)
+
+
+def dense_machine(
+    machine: Accelerator, weight_bits: int = 8, activation_bits: int = 8, *, zero_gating: bool = True
+) -> Accelerator:
+    """`machine` with the strongest systolic array of as many MACs a cycle in place of its own, and no fallback.
+
+    A machine that already has such an array is its own. Tile sizes that were given are for the array that is gone; the
+    dense one's are chosen.
+
+    >>> import accelsim
+    >>> dense_machine(accelsim.load_hardware("sparse/csr-rows-16x16")).name
+    'dense best 16x16'
+    """
+    if _is_strongest(machine.array):
         return machine
-    name = f"dense os {array.rows}x{array.cols}"
+    array = dense_array(machine.array, weight_bits, activation_bits, zero_gating=zero_gating)
+    name = f"dense best {array.rows}x{array.cols}"
     return machine.model_copy(update={"name": name, "array": array, "mapping": MappingConfig(), "fallback": None})
 
 
-def dense_array(array: PEArray, weight_bits: int, activation_bits: int) -> SystolicArray:
-    """The systolic `os` array with the same peak MACs a cycle, as near to a square as that number allows."""
+def dense_array(array: PEArray, weight_bits: int, activation_bits: int, *, zero_gating: bool = True) -> SystolicArray:
+    """The strongest systolic array with the same peak MACs a cycle, as near to a square as that number allows.
+
+    `dataflow: auto`, folds overlapped, groups packed; the same rows, columns, edge folds and loads as `array` where
+    that is systolic too.
+    """
     macs = max(1, array.baseline_macs(weight_bits, activation_bits))
-    if isinstance(array, SystolicArray) and array.dataflow == "os":
-        rows, cols = array.rows, array.cols
-    else:
-        rows = next(r for r in range(isqrt(macs), 0, -1) if macs % r == 0)
-        cols = macs // rows
-    return SystolicArray(rows=rows, cols=cols, dataflow="os", accumulator_bits=array.accumulator_bits)
+    rows = next(r for r in range(isqrt(macs), 0, -1) if macs % r == 0)
+    dense = SystolicArray(
+        rows=rows, cols=macs // rows, dataflow="auto", fold_overlap=True, group_packing=True, zero_gating=zero_gating,
+        accumulator_bits=array.accumulator_bits,
+    )  # fmt: skip
+    if not isinstance(array, SystolicArray):
+        return dense
+    same = ("rows", "cols", "edge_folds", "weight_double_buffer")
+    return dense.model_copy(update={name: getattr(array, name) for name in same})
+
+
+def _is_strongest(array: PEArray) -> bool:
+    if not isinstance(array, SystolicArray) or array.dataflow != "auto" or array.nm is not None:
+        return False
+    return array.fold_overlap and array.group_packing and array.zero_gating
+
+
+def baseline_text(dense: Report) -> str:
+    """In one line, what the machine of a baseline's report is, and whether its zeros are gated.
+
+    >>> import accelsim
+    >>> report = accelsim.simulate(accelsim.GemmTrace("a", M=2, N=2, K=2), "dense/best-16x16")
+    >>> baseline_text(report)
+    'best-16x16: os, ws or is by layer, folds overlapped, groups packed, zeros gated in layers that have values'
+    """
+    array = dense.hardware["array"]
+    dataflow = "os, ws or is by layer" if array["dataflow"] == "auto" else array["dataflow"]
+    words = {"fold_overlap": "folds overlapped", "group_packing": "groups packed"}
+    options = [text for name, text in words.items() if array[name]]
+    gating = (
+        "zeros gated in layers that have values"
+        if array["zero_gating"]
+        else ("zero gating off: the uncompressed layers' values are not known")
+    )
+    return f"{dense.name}: {', '.join([dataflow, *options, gating])}"
 
 
 def dense_workload(uncompressed: Workload, compressed: Workload) -> Workload:
-    """The uncompressed network's shapes at the bits of the compressed one, layer by layer.
+    """The uncompressed network at the bits of the compressed one, layer by layer.
 
-    A dense array's time and traffic do not depend on values, so none are carried. A layer that compression removed
+    A layer keeps its values where its number format stays as it was, and is a shape otherwise: only the energy of
+    gated zeros depends on them. A layer that compression removed
     keeps its own bits. The operators are the uncompressed network's, and none where the compressed one lists none:
     both sides of a comparison run the same work. TraceError where a compressed layer is not in the uncompressed
     network.
@@ -72,13 +122,13 @@ def _operators(uncompressed: Workload, compressed: Workload) -> list[Operator]:
 
 
 def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:
-    """The uncompressed layer without values, in the number format of `bits`, for a machine that multiplies.
+    """The uncompressed layer in the number format of `bits`, for a machine that multiplies; with its values if it fits.
 
     The bits of single filters are those of the compressed layer's filters and stay away: a dense array runs all at
     `weight_bits`.
     """
     return replace(
-        trace.as_shape(),
+        trace if _same_format(trace, bits) else trace.as_shape(),
         weight_bits=bits.weight_bits,
         activation_bits=bits.activation_bits,
         weight_coding=bits.weight_coding,
@@ -88,3 +138,8 @@ def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:
         dense_groups=trace.groups,
         operation="any",
     )
+
+
+def _same_format(trace: GemmTrace, bits: GemmTrace) -> bool:
+    names = ("weight_bits", "activation_bits", "weight_coding", "codebook_bits")
+    return trace.has_values and all(getattr(trace, name) == getattr(bits, name) for name in names)

@@ -13,6 +13,7 @@ from ..errors import ConfigError, unknown_name
 from ..hardware.accelerator import Accelerator
 from ..hardware.loading import load_hardware
 from ..trace.workload import Workload
+from .equal_area import nearest_area, whole_area
 
 LONGEST_SIDE = 2**40  # what a size of an array may be
 MOST_DOUBLINGS = 80  # of the whole array, either way
@@ -26,7 +27,8 @@ class IsoScaling:
     """What was chosen for one machine.
 
     `settings` are the dotted fields that were set, as `load_hardware` and `--set` take them. `reached` and `target` are
-    dense MACs a cycle for `mac` and µm² of the array for `area`; None for `bandwidth`: the whole DRAM part is the same.
+    dense MACs a cycle for `mac` and µm² of the whole machine for `area`; None for `bandwidth`: the whole DRAM part is
+    the same. `grain` says what forbids areas within 2 %, "" where nothing does.
     """
 
     iso: str
@@ -35,12 +37,13 @@ class IsoScaling:
     settings: Mapping[str, Any]
     reached: float | None = None
     target: float | None = None
+    grain: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "hardware": self.machine.name, "iso": self.iso, "like": self.like, "settings": dict(self.settings),
-            "reached": self.reached, "target": self.target,
+            "reached": self.reached, "target": self.target, "grain": self.grain,
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -48,20 +51,21 @@ class IsoScaling:
         said = f"iso-{self.iso}: {self.machine.name} has {chosen}"
         if self.reached is None or self.target is None:
             return f"{said}, the DRAM of {self.like}"
-        unit, factor, digits = ("mm² of array", 1e-6, 3) if self.iso == "area" else ("dense MACs a cycle", 1.0, 0)
+        unit, factor, digits = ("mm²", 1e-6, 3) if self.iso == "area" else ("dense MACs a cycle", 1.0, 0)
         reached, target = (f"{value * factor:,.{digits}f}" for value in (self.reached, self.target))
-        return f"{said}: {reached} {unit}, {self.reached / self.target:.2f}x the {target} of {self.like}"
+        line = f"{said}: {reached} {unit}, {self.reached / self.target:.2f}x the {target} of {self.like}"
+        return f"{line}; {self.grain}" if self.grain else line
 
 
 def iso_scaled(machine: Accelerator, like: Accelerator, *, iso: str, workload: Workload) -> IsoScaling:
     """`machine` brought to the size of `like` for a workload, and what was chosen.
 
-    `mac` and `area` scale the array in powers of two, keeping its aspect to within one doubling, to the nearest ratio
-    of `baseline_macs` at the bits of the workload's layer of most MACs, or of the array's area at its widest operands.
-    Buffers and fallback stay as they are, and their area is not counted: it may be many times the array's, and serve
-    no layer. A new size stands behind the machine's name. `bandwidth` takes the DRAM part of `like`. Source: DESIGN
-    sections 1 and 6. Raises UnknownNameError for another `iso`, and ConfigError for an array that names no
-    sizes to scale.
+    `mac` scales the array in powers of two, keeping its aspect to within one doubling, to the nearest ratio of
+    `baseline_macs` at the bits of the workload's layer of most MACs. `area` does so until the areas of the whole
+    machines, buffers and fallback included, agree within 2 %, in single steps of a side where no power of two does;
+    buffers and fallback stay as they are. A new size stands behind the machine's name. `bandwidth` takes the DRAM part
+    of `like`. Source: DESIGN sections 1 and 6. Raises UnknownNameError for another `iso`, and ConfigError
+    for an array that names no sizes to scale.
     """
     if iso not in CHOICES:
         raise unknown_name("iso", iso, CHOICES)
@@ -78,13 +82,12 @@ def _by_macs(machine: Accelerator, like: Accelerator, workload: Workload) -> Iso
 
 
 def _by_area(machine: Accelerator, like: Accelerator, workload: Workload) -> IsoScaling:
-    weight_bits = max(trace.weight_bits for trace in workload.traces)
-    activation_bits = max(trace.activation_bits for trace in workload.traces)
-
-    def area_um2(option: Accelerator) -> float:
-        return machine_area(option, weight_bits, activation_bits)["array"]
-
-    return _nearest("area", machine, like, area_um2)
+    for one in (like, machine):
+        _not_zero("area", one, machine_area(one, 8, 8)["array"])
+    area, target = whole_area(workload, machine), whole_area(workload, like)(like)
+    sides = array_sides(machine.array)
+    best, grain = nearest_area(machine, list(array_sizes(machine.array)), sides, area, target)
+    return _scaled("area", machine, best.array, like, (area(best), target), grain)
 
 
 def _by_dram(machine: Accelerator, like: Accelerator, workload: Workload) -> IsoScaling:
@@ -103,17 +106,27 @@ def _nearest(iso: str, machine: Accelerator, like: Accelerator, figure: Figure) 
     """The array size at which `figure` has the ratio to `like`'s nearest to 1; of equals the least change."""
     target = figure(like)
     for one in (like, machine):
-        if not figure(one):
-            raise ConfigError(
-                f"iso-{iso}: the {iso} of {one.name}'s array is 0; figures above 0 are expected in `energy`"
-            )
+        _not_zero(iso, one, figure(one))
     options = [machine.model_copy(update={"array": array}) for array in array_sizes(machine.array)]
     best = min(options, key=lambda option: abs(log(figure(option) / target)))
-    sides = {side: getattr(best.array, side) for side in array_sides(best.array)}
+    return _scaled(iso, machine, best.array, like, (figure(best), target))
+
+
+def _not_zero(iso: str, machine: Accelerator, figure: float) -> None:
+    if not figure:
+        message = f"iso-{iso}: the {iso} of {machine.name}'s array is 0; figures above 0 are expected in `energy`"
+        raise ConfigError(message)
+
+
+def _scaled(
+    iso: str, machine: Accelerator, array: PEArray, like: Accelerator, figures: tuple[float, float], grain: str = ""
+) -> IsoScaling:
+    """`machine` with the sides of `array`; `figures` are what is reached and the target."""
+    sides = {side: getattr(array, side) for side in array_sides(array)}
     settings = {f"array.{side}": value for side, value in sides.items()}
     size = "x".join(map(str, sides.values()))
-    name = machine.name if best.array == machine.array else f"{machine.name[:LONGEST_NAME]} at {size}"
-    return IsoScaling(iso, load_hardware(machine, **settings, name=name), like.name, settings, figure(best), target)
+    name = machine.name if array == machine.array else f"{machine.name[:LONGEST_NAME]} at {size}"
+    return IsoScaling(iso, load_hardware(machine, **settings, name=name), like.name, settings, *figures, grain)
 
 
 def array_sides(array: PEArray) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
+from ..engine.layer_result import VECTOR
 from ..errors import TraceError, suggestion
 from ..results.layer import ReportedLayer
 from ..results.report import Report
@@ -13,12 +16,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+EVEN = (0.9, 1.1)  # β of the unpruned layers within which two machines are as fast as each other
+
+
 @dataclass(frozen=True)
 class PPR:
     """α = weights of the uncompressed layers ÷ nonzero weights now; β = time of the dense baseline ÷ time now.
 
-    PPR = α/β (001 §I). `beta` is of total time, `beta_compute` of compute time, `beta_energy` of energy; `alpha_macs`
-    weighs α by M. `conv` is the same for the conv layers alone (None where there are none); `layers` has a row a layer.
+    PPR = α/β (001 §I). `beta` is of total time, `beta_compute` of compute time, `beta_energy` of all energy and
+    `beta_energy_active` of the energy on chip and of DRAM access, without DRAM standby, which follows time;
+    `alpha_macs` weighs α by M. In both a layer that nobody pruned counts its dense weights before and now: the zeros
+    that rounding left there are bits. `alpha_pruned` is α of the pruned layers alone and enters no PPR. `beta_unpruned`
+    is the speedup of the uncompressed layers on the two machines, β at α = 1 (None where it was not measured). `conv`
+    is the same for the conv layers alone (None where there are none); `layers` has a row a layer.
     """
 
     alpha: float
@@ -26,13 +36,27 @@ class PPR:
     beta: float
     beta_compute: float
     beta_energy: float
+    beta_energy_active: float
     conv: PPR | None
     layers: pd.DataFrame | None
+    alpha_pruned: float = 1.0
+    beta_unpruned: float | None = None
 
     @property
     def ppr(self) -> float:
         """α over the speedup in total time."""
         return _ratio(self.alpha, self.beta)
+
+    @property
+    def ppr_corrected(self) -> float | None:
+        """α over the speedup that pruning alone brings, β divided by `beta_unpruned`.
+
+        None where `beta_unpruned` is within 0.9 to 1.1, so that the PPR says the same, or was not measured.
+        """
+        own = self.beta_unpruned
+        if own is None or EVEN[0] <= own <= EVEN[1]:
+            return None
+        return _ratio(self.alpha * own, self.beta)
 
     @property
     def ppr_compute(self) -> float:
@@ -41,8 +65,13 @@ class PPR:
 
     @property
     def ppr_energy(self) -> float:
-        """α over the gain in energy."""
+        """α over the gain in energy, DRAM standby included."""
         return _ratio(self.alpha, self.beta_energy)
+
+    @property
+    def ppr_energy_active(self) -> float:
+        """α over the gain in energy on chip and of DRAM access, without DRAM standby."""
+        return _ratio(self.alpha, self.beta_energy_active)
 
 
 @dataclass(frozen=True)
@@ -54,8 +83,10 @@ class _Layer:
     cycles: int
     compute_cycles: int
     energy_pj: float
+    active_pj: float
     weights_dense: int
-    weights_nonzero: int
+    weights_now: int  # the nonzero ones of a pruned layer, all of one that nobody pruned
+    pruned: bool
     rows: int  # output pixels that each weight is used for, M of all repeats
     macs_dense: int
 
@@ -63,28 +94,39 @@ class _Layer:
     def of(cls, layer: ReportedLayer) -> _Layer:
         result, shape = layer.result, layer.result.shape
         return cls(
-            shape.name, shape.kind, result.cycles, result.compute_cycles, layer.energy.total_pj, result.weights.dense,
-            result.weights.nonzero, shape.M * shape.repeat, result.macs_dense,
+            shape.name, shape.kind, result.cycles, result.compute_cycles, layer.energy.total_pj,
+            layer.energy.active_pj, result.weights.dense, result.weights.remaining, result.weights.pruned,
+            shape.M * shape.repeat, result.macs_dense,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Sides:
-    """Layers of the dense baseline, those that are left of them, and the two clocks in MHz."""
+    """Layers of the dense baseline, those that are left of them, and the two clocks in MHz.
+
+    `unpruned` are the baseline's layers on the pruned network's machine, None where it did not run them.
+    """
 
     dense: list[_Layer]
     pruned: list[_Layer]
     dense_mhz: float
     pruned_mhz: float
+    unpruned: list[_Layer] | None = None
 
     def of(self, dense: list[_Layer]) -> _Sides:
         """Some layers of the baseline, and what is left of these."""
         names = {layer.name for layer in dense}
-        return replace(self, dense=dense, pruned=[layer for layer in self.pruned if layer.name in names])
+        unpruned = None if self.unpruned is None else [layer for layer in self.unpruned if layer.name in names]
+        return replace(
+            self, dense=dense, pruned=[layer for layer in self.pruned if layer.name in names], unpruned=unpruned
+        )
 
 
-def ppr(dense: Report, pruned: Report) -> PPR:
+def ppr(dense: Report, pruned: Report, unpruned: Report | None = None) -> PPR:
     """Compare a pruned network's report with its dense baseline's; layers match by name, aggregates are Σ/Σ.
+
+    `unpruned` is the report of the uncompressed network on the pruned one's machine: it says how the two machines
+    compare before anything is pruned, `beta_unpruned` = seconds of `dense` ÷ seconds of `unpruned`.
 
     A layer that the pruned report lacks was removed and takes no time; one that the dense report lacks raises
     TraceError, unless it is an operator, which may run with a layer in one report and by itself in the other. GEMMs and
@@ -100,33 +142,75 @@ def ppr(dense: Report, pruned: Report) -> PPR:
     """
     before = [*map(_Layer.of, dense.results), *_fused_before(dense, pruned)]
     now = list(map(_Layer.of, pruned.results))
-    names = {layer.name for layer in before}
-    for layer in now:
-        if layer.name not in names:
-            raise TraceError(f"layer {layer.name!r} is not in the dense report; {suggestion(layer.name, names)}")
-    sides = _Sides(before, now, dense.clock_mhz, pruned.clock_mhz)
+    _require_known(now, before)
+    sides = _Sides(before, now, dense.clock_mhz, pruned.clock_mhz, _unpruned_layers(dense, pruned, unpruned))
     conv = [layer for layer in before if layer.kind == "conv"]
     return PPR(
         *_figures(sides),
-        conv=PPR(*_figures(sides.of(conv)), conv=None, layers=None) if conv else None,
+        conv=_alone(sides.of(conv)) if conv else None,
         layers=_table(sides),
+        **_pruning(sides),
     )
+
+
+def with_unpruned(ratio: PPR, before: Report | None, now: Report | None) -> PPR:
+    """The ratio of two machines with `beta_unpruned` of the uncompressed network on both, `before` and `now`.
+
+    It stays as it is where either could not run that.
+    """
+    if before is None or now is None:
+        return ratio
+    own = ppr(before, now, now)
+    conv = ratio.conv
+    if conv is not None and own.conv is not None:
+        conv = replace(conv, beta_unpruned=own.conv.beta_unpruned)
+    return replace(ratio, beta_unpruned=own.beta_unpruned, conv=conv)
+
+
+def _alone(sides: _Sides) -> PPR:
+    """The ratios of some layers."""
+    return PPR(*_figures(sides), conv=None, layers=None, **_pruning(sides))
+
+
+def _require_known(layers: Sequence[_Layer], dense: Sequence[_Layer]) -> None:
+    names = {layer.name for layer in dense}
+    for layer in layers:
+        if layer.name not in names:
+            raise TraceError(f"layer {layer.name!r} is not in the dense report; {suggestion(layer.name, names)}")
+
+
+def _unpruned_layers(dense: Report, pruned: Report, unpruned: Report | None) -> list[_Layer] | None:
+    """The layers of `unpruned`; TraceError unless it ran each GEMM of the dense report, at the clock of the pruned."""
+    if unpruned is None:
+        return None
+    layers = list(map(_Layer.of, unpruned.results))
+    _require_known([layer for layer in layers if layer.kind != VECTOR], list(map(_Layer.of, dense.results)))
+    known = {layer.name for layer in layers}
+    for layer in dense.results:
+        if layer.name not in known and not layer.result.is_operator:
+            raise TraceError(f"layer {layer.name!r} is not in the unpruned report; {suggestion(layer.name, known)}")
+    if unpruned.clock_mhz != pruned.clock_mhz:
+        raise TraceError(
+            f"the unpruned report's clock is {unpruned.clock_mhz:g} MHz; that of the pruned one's machine, "
+            f"{pruned.clock_mhz:g} MHz, is expected"
+        )
+    return layers
 
 
 def _fused_before(dense: Report, pruned: Report) -> list[_Layer]:
     """Operators that ran with a layer in the dense report and by themselves in the other: there they cost nothing."""
     known = {layer.name for layer in dense.results}
     apart = [layer for layer in pruned.results if layer.result.is_operator and layer.name not in known]
-    return [replace(_Layer.of(layer), cycles=0, compute_cycles=0, energy_pj=0.0) for layer in apart]
+    return [replace(_Layer.of(layer), cycles=0, compute_cycles=0, energy_pj=0.0, active_pj=0.0) for layer in apart]
 
 
-def _figures(sides: _Sides) -> tuple[float, float, float, float, float]:
-    """alpha, alpha_macs, beta, beta_compute, beta_energy of some layers."""
+def _figures(sides: _Sides) -> tuple[float, float, float, float, float, float]:
+    """alpha, alpha_macs, beta, beta_compute, beta_energy, beta_energy_active of some layers."""
     dense, now = sides.dense, sides.pruned
     a_cycle, a_cycle_now = 1 / sides.dense_mhz, 1 / sides.pruned_mhz
-    weighted = sum(layer.rows * layer.weights_nonzero for layer in now)
+    weighted = sum(layer.rows * layer.weights_now for layer in now)
     return (
-        _ratio(sum(layer.weights_dense for layer in dense), sum(layer.weights_nonzero for layer in now)),
+        _ratio(sum(layer.weights_dense for layer in dense), sum(layer.weights_now for layer in now)),
         _ratio(sum(layer.macs_dense for layer in dense if layer.weights_dense), weighted),
         _ratio(sum(layer.cycles for layer in dense) * a_cycle, sum(layer.cycles for layer in now) * a_cycle_now),
         _ratio(
@@ -134,7 +218,28 @@ def _figures(sides: _Sides) -> tuple[float, float, float, float, float]:
             sum(layer.compute_cycles for layer in now) * a_cycle_now,
         ),
         _ratio(sum(layer.energy_pj for layer in dense), sum(layer.energy_pj for layer in now)),
+        _ratio(sum(layer.active_pj for layer in dense), sum(layer.active_pj for layer in now)),
     )
+
+
+def _pruning(sides: _Sides) -> dict[str, Any]:
+    """alpha_pruned and beta_unpruned of some layers. A layer that is gone was pruned."""
+    others = {layer.name for layer in sides.pruned if not layer.pruned}
+    before = sum(layer.weights_dense for layer in sides.dense if layer.name not in others)
+    now = sum(layer.weights_now for layer in sides.pruned if layer.pruned)
+    unpruned = None
+    if sides.unpruned is not None:
+        seconds = [
+            sum(layer.cycles for layer in layers) / (mhz * 1e6)
+            for layers, mhz in ((sides.dense, sides.dense_mhz), (sides.unpruned, sides.pruned_mhz))
+        ]
+        unpruned = _ratio(*seconds)
+    return {"alpha_pruned": _ratio(before, now), "beta_unpruned": unpruned}
+
+
+def finite(value: float | None) -> float | None:
+    """A ratio as JSON holds it: None where it is infinite or was not measured."""
+    return value if value is not None and isfinite(value) else None
 
 
 def _ratio(above: float, below: float) -> float:
@@ -147,9 +252,14 @@ def _ratio(above: float, below: float) -> float:
 def _table(sides: _Sides) -> pd.DataFrame:
     import pandas as pd
 
+    figures = (
+        "alpha", "alpha_macs", "beta", "ppr", "beta_compute", "ppr_compute", "beta_energy", "ppr_energy",
+        "beta_energy_active", "ppr_energy_active", "beta_unpruned", "ppr_corrected",
+    )  # fmt: skip
+    others = {layer.name for layer in sides.pruned if not layer.pruned}
     rows = []
     for layer in sides.dense:
-        one = PPR(*_figures(sides.of([layer])), conv=None, layers=None)
-        figures = ("alpha", "alpha_macs", "beta", "ppr", "beta_compute", "ppr_compute", "beta_energy", "ppr_energy")
-        rows.append({"name": layer.name, "kind": layer.kind, **{f: getattr(one, f) for f in figures}})
+        one, pruned = _alone(sides.of([layer])), layer.weights_dense > 0 and layer.name not in others
+        row = {"name": layer.name, "kind": layer.kind, "pruned": pruned}
+        rows.append(row | {f: getattr(one, f) for f in figures})
     return pd.DataFrame(rows)

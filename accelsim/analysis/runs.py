@@ -1,4 +1,7 @@
-"""Networks × machines: every pair simulated and set against the dense baseline."""
+"""Networks × machines: every pair simulated and set against the dense baseline.
+
+Beside it runs the uncompressed network on the same machine, so that a verdict about pruning is none about machines.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +10,56 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..hardware.accelerator import Accelerator
-from ..results.report import Report
+from ..results.report import ENERGY_PARTS, Report
 from ..simulate import runs_natively, simulate
 from ..trace.workload import Workload
 from .dense_baseline import dense_pair
-from .ppr import PPR, ppr
+from .ppr import PPR, finite, ppr
+from .unpruned import unpruned_report
 
 Progress = Callable[[str], None]
+RATIOS = ("alpha", "alpha_pruned", "alpha_macs", "beta", "beta_unpruned", "ppr", "ppr_corrected", "ppr_compute",
+          "ppr_energy", "ppr_energy_active")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Run:
-    """One network on one machine, and the dense baseline that it is measured against."""
+    """One network on one machine, and the dense baseline that it is measured against.
+
+    `unpruned` is the uncompressed network on the same machine, None where that cannot run it.
+    """
 
     network: str
     hardware: str
     report: Report
     dense: Report
     ppr: PPR
+    unpruned: Report | None = None
 
     def summary(self) -> dict[str, Any]:
-        """Totals, PPR, and storage as this machine holds the weights. Plain values, units in the names."""
+        """Totals, PPR, and storage as this machine holds the weights. Plain values, units in the names.
+
+        A ratio that is infinite, or that there is none of, is None.
+        """
         report, ratio = self.report, self.ppr
         totals = {
-            key: getattr(report, key) for key in ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
+            key: getattr(report, key)
+            for key in ("cycles", "compute_cycles", "stall_cycles", "energy_pj", *ENERGY_PARTS, "dram_bytes")
         }
         weights = [layer.result.weights for layer in report.results]
         storage = {
             "storage_weight_bits": sum(w.value_bits for w in weights),
             "storage_index_bits": sum(w.index_bits for w in weights),
         }
-        ratios = {
-            "alpha": ratio.alpha, "alpha_macs": ratio.alpha_macs, "beta": ratio.beta, "ppr": ratio.ppr,
-            "ppr_compute": ratio.ppr_compute, "ppr_energy": ratio.ppr_energy,
-            "ppr_conv": ratio.conv.ppr if ratio.conv else None,
-            "ppr_conv_compute": ratio.conv.ppr_compute if ratio.conv else None,
-        }  # fmt: skip
+        ratios = {key: finite(getattr(ratio, key)) for key in RATIOS}
+        ratios |= {
+            "ppr_conv": finite(ratio.conv.ppr) if ratio.conv else None,
+            "ppr_conv_compute": finite(ratio.conv.ppr_compute) if ratio.conv else None,
+        }
         return {
             "network": self.network, "hardware": self.hardware, **totals, "area_um2": report.area_um2,
             "seconds": report.seconds, **ratios, **storage, "baseline_hardware": self.dense.name,
-            "fallback_layers": report.fallback_layers,
+            "fallback_layers": report.fallback_layers, "energy_accounting": report.accounting.sentence,
         }  # fmt: skip
 
 
@@ -78,35 +91,38 @@ def compare(
 ) -> list[Run]:
     """Every network on every machine that it fits; the first network is the uncompressed one.
 
-    A network fits where the machine's own array, and not only its fallback, runs a layer of it. Dense baselines are
-    simulated once.
+    A network fits where the machine's own array, and not only its fallback, runs a layer of it. Nobody pruned the
+    uncompressed one, whatever its traces say: its α is 1. Dense baselines and the uncompressed network on each machine
+    are simulated once.
     """
-    uncompressed = next(iter(networks.values()))
-    known: dict[str, Report] = {}
+    first, uncompressed = next(iter(networks.items()))
+    uncompressed = replace(uncompressed, traces=[replace(trace, pruned=False) for trace in uncompressed.traces])
+    known = _Known()
     runs = []
     for machine in machines:
-        for name, workload in networks.items():
+        for name, workload in {**networks, first: uncompressed}.items():
             if not any(runs_natively(machine, trace) for trace in workload.traces):
                 continue
             if progress:
                 progress(f"{name} on {machine.name}")
             report = simulate(workload, machine, verify=verify)
-            dense = _dense_report(uncompressed, workload, machine, known)
-            ratio = ppr(dense, report)
-            runs.append(Run(name, machine.name, report, dense, unpruned(ratio) if workload is uncompressed else ratio))
+            layers, baseline = dense_pair(uncompressed, workload, machine)
+            dense = known.report(layers, baseline)
+            unpruned = unpruned_report(layers, workload, machine, known.report)
+            runs.append(Run(name, machine.name, report, dense, ppr(dense, report, unpruned), unpruned))
     return runs
 
 
-def unpruned(ratio: PPR) -> PPR:
-    """The ratio of the uncompressed network: α is 1, for the zeros that rounding left are bits and no pruning."""
-    conv = unpruned(ratio.conv) if ratio.conv else None
-    return replace(ratio, alpha=1.0, alpha_macs=1.0, conv=conv)
+class _Known:
+    """Reports of the uncompressed network, by its bits and the machine: each is simulated once."""
 
+    def __init__(self) -> None:
+        self.reports: dict[str, Report] = {}
 
-def _dense_report(uncompressed: Workload, workload: Workload, machine: Accelerator, known: dict[str, Report]) -> Report:
-    shapes, baseline = dense_pair(uncompressed, workload, machine)
-    bits = [(t.name, t.weight_bits, t.activation_bits) for t in shapes.traces]
-    key = repr((baseline.to_dict(), bits, shapes.operators))
-    if key not in known:
-        known[key] = simulate(shapes, baseline)
-    return known[key]
+    def report(self, layers: Workload, machine: Accelerator) -> Report:
+        """The report of these layers on this machine."""
+        bits = [(t.name, t.weight_bits, t.activation_bits, t.weight_coding, t.operation) for t in layers.traces]
+        key = repr((machine.to_dict(), bits, layers.operators))
+        if key not in self.reports:
+            self.reports[key] = simulate(layers, machine)
+        return self.reports[key]

@@ -17,7 +17,8 @@ def verdict(
     """Winners by storage, by time and by energy among networks within `tolerance` of the first one's accuracy.
 
     `runs` are `Run.summary()` dicts, `storage` the rows of `storage_rows`; times of machines with different clocks
-    compare in seconds, storage in the best format of each network. TraceError where no compressed network is within
+    compare in seconds, storage in the best format of each network, energies on chip and of DRAM access, with DRAM
+    standby beside them. TraceError where no compressed network is within
     the tolerance.
     """
     base, *others = accuracy
@@ -34,8 +35,8 @@ def verdict(
         f"smallest is {small['network']} "
         f"({_bits(small) / 8000:.2f} KB as {small['format']}, {_gain(whole, small, _bits)}), "
         f"fastest is {_place(fast)} ({fast['cycles']:,} cycles, {_gain(dense, fast, _seconds)}), "
-        f"least energy is {_place(cheap)} ({cheap['energy_pj'] / 1e6:.2f} µJ, {_gain(dense, cheap, _energy)}); "
-        "each against uncompressed at its best."
+        f"least energy is {_place(cheap)} ({_energy(cheap) / 1e6:.2f} µJ on chip and of DRAM access, "
+        f"{_gain(dense, cheap, _energy)}; {_with_standby(dense, cheap)}); each against uncompressed at its best."
     )
 
 
@@ -52,7 +53,18 @@ def _seconds(run: Summary) -> float:
 
 
 def _energy(run: Summary) -> float:
+    return float(run["energy_on_chip_pj"] + run["energy_dram_access_pj"])
+
+
+def _all_energy(run: Summary) -> float:
     return float(run["energy_pj"])
+
+
+def _with_standby(dense: Sequence[Summary], run: Summary) -> str:
+    """The same run with the DRAM's standby, or that a machine does not say how large it is."""
+    if not all(one["energy_dram_standby_pj"] for one in (*dense, run)):
+        return "DRAM standby is not counted on every machine"
+    return f"with DRAM standby {_all_energy(run) / 1e6:.2f} µJ, {_gain(dense, run, _all_energy)}"
 
 
 def _best(runs: Sequence[Summary], key: Any) -> Summary:

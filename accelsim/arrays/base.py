@@ -1,10 +1,17 @@
 """The interface of a PE array: a frozen configuration (PEArray), and a Program that runs one GEMM on it.
 
-**Order of calls.** `array.program(trace)` is asked once a group of a layer, and raises UnsupportedLayerError where the
-array cannot run it (the machine's fallback then does). `grain`, `cut_cycles`, `spills_psums` and the bits of tiles are
-asked while a mapping is chosen; then `work(tile)` once for every different `work_key(tile)`, in the order in which the
-tiles run; `effectual_macs`, `weights_nonzero` and `stored_weight_bits` for the layer's row of the report; and
-`functional()` and `exact()` where the run is verified.
+**Order of calls.** `array.variants` are asked first: more than one where the array may run a layer in several ways
+(dataflows), of which the machine takes the best for the layer. `programs(trace)` of a variant are a layer's programs in
+the order of its groups; by default that asks `array.program(trace)` once a group. Both raise UnsupportedLayerError
+where the array cannot run the layer (the machine's fallback then does). `grain`, `cut_cycles`, `fill_cycles`,
+`spills_psums` and the bits of tiles are asked while a mapping is chosen; then `work(tile)` once for every different
+`work_key(tile)`, in the order in which the tiles run, and `untiled_counts()` once; `effectual_macs`, `weights_nonzero`
+and `stored_weight_bits` for the layer's row of the report; and `functional()` and `exact()` where the run is verified.
+
+**Groups.** A program runs one group, or `groups` of them side by side: then `trace.N` are the filters of all of them, M
+and K those of one, and each has K columns of activations of its own: ifmap bits are those of all its groups, and
+`functional()` is (M, N), groups side by side. MACs, SRAM words and nonzeros are exactly those of its groups. The groups
+of a layer run one after another, each as long as it takes alone, unless the array says `shares_groups`.
 
 **Tiles.** A GEMM O (M, N) = X (M, K) · W (N, K)ᵀ is cut in tiles whose edges are multiples of the grain; the last ones
 may be smaller. An array of 4 filters and words of 64 k that takes pixels one by one has Grain(m=1, n=4, k=64):
@@ -26,7 +33,10 @@ may be smaller. An array of 4 filters and words of 64 k that takes pixels one by
   once more), never `macs_executed`; these may become fewer where a smaller tile lets an array skip more.
 * The *temporal* dimension T = `grain.whole` is what the array runs through in time while its folds take up the other
   two: K where outputs stay in their PEs, M where weights do, N where activations do. `cut_cycles` is what one more cut
-  of it costs at most, where that depends on no value; the mapping weighs it against traffic.
+  of it costs at most, where that depends on no value; the mapping weighs it against traffic. `fill_cycles` is what
+  every further tile costs at most, whatever is cut, on an array whose folds are a pipeline that each tile fills again:
+  a GEMM in t parts along T and n tiles in all takes cut_cycles·(t − 1) + fill_cycles·(n − t) more at most.
+* A tile that `continues` goes on where the one before stopped: its pipeline is full, and it costs what it adds.
 * Tiles with equal `work_key` cost equal work. A key of sizes alone lets a layer of thousands of tiles be computed once;
   a key must hold whatever the work depends on: the edges where values matter, `tile.before` where loading hides behind
   the tile before, and whether `k0 > 0`, because psums then come back.
@@ -43,7 +53,7 @@ the filter buffer costs. Arrays with compressed weights inherit all of it from c
 
 * `macs_executed`: operations that occupied a lane. No fewer than `effectual_macs()`, no more than peak_macs · cycles.
 * SRAM ports, register bits, decodes: what energy is made of, besides `operations`, which name the counter that says how
-  often the PEs do what they do.
+  often the PEs do what they do. `buffer_ports` says how many operands each buffer delivers a cycle, and bounds reads.
 * Idle lanes: an array that declares counters of Role.IDLE accounts for every lane in every cycle:
   `macs_executed` + Σ idle = `peak_macs` · cycles, of every tile. A lane that works on a padding zero or that holds a
   gated pair is idle (Cause.PADDING, Cause.ZEROS), whatever energy it costs.
@@ -51,8 +61,8 @@ the filter buffer costs. Arrays with compressed weights inherit all of it from c
 **Datapath.** `functional()` computes every output in the way the hardware does, from the encoded operands, and equals
 `exact()`. It is no model of time.
 
-**Size.** `logic` says what the array's area is made of; `scalable` which fields make it larger, for comparisons of
-machines at equal MACs or area.
+**Size.** `logic` and `memories` say what the array's area is made of; `scalable` which fields make it larger, for
+comparisons of machines at equal MACs or area.
 
 `accelsim.testing.ArrayConformance` holds an array to all of this: subclass it and name the array.
 """
@@ -60,10 +70,10 @@ machines at equal MACs or area.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +87,11 @@ from ..trace.gemm import GemmTrace
 from .common.slices import row_slices
 from .counters import CounterSchema, CounterSpec, Counts
 from .operation import Operation
+from .ports import ArrayMemory, BufferPorts, Port, buffer_ports
 from .tile import Grain, Tile, Work, ceil_div
 
-__all__ = ["Grain", "OperandBits", "PEArray", "Program", "Size", "Tile", "Work", "ceil_div"]
+__all__ = ["ArrayMemory", "BufferPorts", "Grain", "OperandBits", "PEArray", "Port", "Program", "Size", "Tile", "Work",
+           "buffer_ports", "ceil_div"]  # fmt: skip
 
 Size = Annotated[int, Field(ge=1, le=2**40)]
 OperandBits = Annotated[int, Field(ge=1, le=64)]
@@ -104,21 +116,57 @@ class PEArray(Config, ABC):
         """MACs a cycle of the dense array that this one is fairly compared with; its own peak unless it says more."""
         return self.peak_macs
 
+    def without_pattern(self) -> Self:
+        """The array as it runs layers that nobody pruned: itself, unless it expects a pattern of zeros."""
+        return self
+
     @property
-    def filter_banks(self) -> int:
-        """Equal SRAMs that the filter buffer is made of; each word is read from and written to one of them."""
-        return 1
+    def variants(self) -> tuple[PEArray, ...]:
+        """The ways in which the array may run a layer, each an array of this class: itself, unless it says more."""
+        return (self,)
+
+    @property
+    def shares_groups(self) -> bool:
+        """Whether groups of a layer share folds or a pipeline, and may take fewer cycles than one after another."""
+        return False
+
+    @property
+    def buffer_ports(self) -> BufferPorts:
+        """What the array reads of each buffer a cycle, and from how many banks; by default one bank, and no more said.
+
+        A machine's `buffers` may say otherwise. A port that is `limited` is an invariant: operands read are at most
+        banks · elements · cycles, of every tile.
+        """
+        return buffer_ports()
+
+    @property
+    def runs_every_layer(self) -> bool:
+        """Whether it refuses no layer of its `operation`, so that a fallback of the same operation is out of reach."""
+        return False
+
+    def memories(self, weight_bits: int, activation_bits: int) -> tuple[ArrayMemory, ...]:
+        """SRAM inside the array, beside the registers of `logic`, for area and leakage."""
+        return ()
 
     @abstractmethod
     def program(self, trace: GemmTrace) -> Program:
         """The array set up for a one-group trace. Raises UnsupportedLayerError where it cannot run it."""
+
+    def programs(self, trace: GemmTrace) -> Sequence[Program]:
+        """The programs of a layer in the order of its groups: one a group; groups that have equal ones share one.
+
+        Raises UnsupportedLayerError where the array cannot run the layer.
+        """
+        if trace.is_uniform:
+            return [self.program(trace.group(0))] * trace.groups
+        return [self.program(trace.group(g)) for g in range(trace.groups)]
 
     @abstractmethod
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """Logic of the array for area: {primitive of the energy table: how many of it}."""
 
     def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
-        """What the PEs do, by the counter that says how often, in pJ at 45 nm: a MAC, unless an array says more."""
+        """What the PEs do, by the counter that says how often, in pJ at the node: a MAC, unless it says more."""
         mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
         return (Operation("multiply-accumulate", "macs_executed", mac),)
 
@@ -127,6 +175,8 @@ class PEArray(Config, ABC):
         operations = self.operations(table, weight_bits, activation_bits)
         for operation in operations:
             self.schema.index(operation.count)
+            if operation.minus:
+                self.schema.index(operation.minus)
         return operations
 
     @property
@@ -146,6 +196,8 @@ def _schema(array: type[PEArray], kind: str) -> CounterSchema:
 
 class Program(ABC):
     """One group's GEMM on one array. Bit counts are exact for the values at hand; a shape counts as all nonzero."""
+
+    groups: int = 1  # that run side by side; trace.N are the filters of all of them
 
     def __init__(self, array: Any, trace: GemmTrace) -> None:
         if trace.operation not in {"any", array.operation}:
@@ -197,6 +249,20 @@ class Program(ABC):
         """Compute cycles that one more cut of the whole T adds at most; 0 where it adds none or values decide."""
         return 0
 
+    @property
+    def fill_cycles(self) -> int:
+        """Compute cycles that one more tile adds at most, whatever is cut: a fill; 0 where tiles add up."""
+        return 0
+
+    @property
+    def joins_groups(self) -> bool:
+        """Whether the first tile continues the last one of the group before (Tile.continues)."""
+        return False
+
+    def untiled_counts(self) -> Counts:
+        """Counts of the whole GEMM that follow from its values and not from its tiles; none by default."""
+        return self.count()
+
     def work_key(self, tile: Tile) -> object:
         """Tiles with equal keys cost equal work; by default the tile itself."""
         return tile
@@ -221,8 +287,8 @@ class Program(ABC):
         )
 
     def ifmap_bits(self, m0: int, m1: int, k0: int, k1: int) -> int:
-        """Bits of the ifmap elements that a tile touches, halo included."""
-        return self.trace.touched_ifmap(m0, m1, k0, k1) * self.trace.activation_bits
+        """Bits of the ifmap elements that a tile touches in all its groups, halo included."""
+        return self.groups * self.trace.touched_ifmap(m0, m1, k0, k1) * self.trace.activation_bits
 
     @property
     def stored_weight_bits(self) -> float:

@@ -12,9 +12,9 @@ from ..errors import ConfigError
 from ..trace.gemm import GemmTrace
 from ..trace.operand import Ints
 from .base import Size, Tile, Work
+from .common.folds import FoldedArray, SystolicProgram
 from .common.nm_pattern import NM, compressed_length
 from .counters import Cause, CounterSpec, idle
-from .systolic import FoldedArray, SystolicProgram
 
 GroupSize = Annotated[int, Field(ge=1, le=1024)]
 
@@ -50,6 +50,10 @@ class NmSparseArray(FoldedArray):
     def sparsity(self) -> NM:
         """n:m as numbers."""
         return NM(self.n, self.m)
+
+    def without_pattern(self) -> Self:
+        """n = m."""
+        return self.model_copy(update={"n": self.m})
 
     def program(self, trace: GemmTrace) -> NmSparseProgram:
         """Any coding runs at its bits; weights that break n:m raise TraceError with row and group."""

@@ -9,8 +9,14 @@ from ..technology.cost import Cost
 
 @dataclass(frozen=True)
 class Operation:
-    """A priced operation: `count` names a counter of the array's schema, `cost` is that of one, in pJ at 45 nm."""
+    """A priced operation: `count` names a counter of the array's schema, `cost` is one's, in pJ at the table's node.
+
+    `minus` may name another counter: those of `count` that did not happen, such as gated ones. `component` is what it
+    counts as: arithmetic (`mac`), or SRAM inside the array (`sram`).
+    """
 
     name: str
     count: str
     cost: Cost
+    minus: str = ""
+    component: str = "mac"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from math import lcm
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Annotated, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from ..technology.table import EnergyTable
 from ..trace.gemm import GemmTrace
-from .base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
-from .common.nm_pattern import NM, check_pattern, compressed_length
+from .base import BufferPorts, Port, Tile, buffer_ports
+from .common.folds import FoldedArray, SystolicProgram
+from .common.nm_pattern import NM, compressed_length
+from .common.packed_groups import PackedProgram
+from .counters import CounterSchema, statistic
 from .operation import Operation
 
 
@@ -23,55 +25,6 @@ def _valid_nm(text: str | None) -> str | None:
     return text
 
 
-class FoldedArray(PEArray):
-    """R rows × C cols of MACs that take a GEMM fold by fold; N:M weights shorten K where a subclass says so."""
-
-    scalable: ClassVar[tuple[str, ...]] = ("rows", "cols")
-    rows: Size = 32
-    cols: Size = 32
-    dataflow: Literal["os", "ws", "is"] = "os"
-
-    @property
-    def peak_macs(self) -> int:
-        """One MAC a PE a cycle."""
-        return self.rows * self.cols
-
-    @property
-    def sparsity(self) -> NM:
-        """n of m weights that may be nonzero; 1:1 where they are dense."""
-        return NM(1, 1)
-
-    @property
-    def clips_edges(self) -> bool:
-        """Whether an edge fold fills and drains the occupied rows and columns only."""
-        return False
-
-    @property
-    def hides_loads(self) -> bool:
-        """Whether the stationary operand of a fold loads behind the fold before."""
-        return False
-
-    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
-        """A MAC an executed multiply-accumulate and, with `nm`, the multiplexer that picks its activation."""
-        mac = super().operations(table, weight_bits, activation_bits)
-        gates = self.sparsity.multiplexer_gates(activation_bits)
-        return (*mac, Operation("activation picked of a group", "macs_executed", table.gates(gates))) if gates else mac
-
-    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A MAC, two operand registers and an accumulator register a PE.
-
-        With `nm` also the m − 1 other activations of a group, the weight's index and an m:1 multiplexer, and a decoder
-        for each column that weights enter at.
-        """
-        nm = self.sparsity
-        registers = weight_bits + activation_bits + self.accumulator_bits
-        if nm.index_bits:
-            registers += (nm.m - 1) * activation_bits + nm.index_bits // nm.n
-        unit = {"mac": 1, "register_bit": registers, "gate": nm.multiplexer_gates(activation_bits)}
-        a_pe = {name: float(self.peak_macs * count) for name, count in unit.items()}
-        return a_pe | {"decoder": float(self.cols if nm.index_bits else 0)}
-
-
 class SystolicArray(FoldedArray):
     """R rows × C cols of MACs. A fold of an Sr × Sc part with temporal length T takes, in cycles,
 
@@ -79,16 +32,126 @@ class SystolicArray(FoldedArray):
     stationary operand. `edge_folds: clipped` puts the occupied rows and columns of an edge fold for R and C;
     `weight_double_buffer` hides the load of a fold behind the fold before. `nm` ("2:4") shortens K layer-wise to
     ⌊K/b⌋·a + min(a, K mod b). Source: SCALE-Sim's analytical model (Samajdar et al., ISPASS 2020, section III).
+
+    Options that make it the strongest dense array (DESIGN section 4):
+
+    * `dataflow: auto`: each layer runs in the dataflow that suits it best; a PE has a 2:1 multiplexer in front of every
+      register bit (assumption: set once a layer, so that it costs area and no energy).
+    * `fold_overlap`: the folds of a tile, and those of all groups of a layer, are one sequence (common.fold_sequence).
+      A PE has a second accumulator (os), to which each output moves once, or a shadow register (ws, is), from which
+      each stationary value moves once.
+    * `group_packing`: max(1, min(⌊R/K⌋, ⌊C/Sc⌋)) groups lie block-diagonally in one fold of ws (Sc = N) and is (M).
+    * `zero_gating`: a MAC with a zero operand holds still: its registers and the comparison cost energy, the multiply
+      and add do not. Counted from the actual values; a shape has no zeros.
+
+    >>> trace = GemmTrace("fc", M=50, N=40, K=30)
+    >>> SystolicArray(rows=16, cols=16, dataflow="auto", fold_overlap=True).program(trace).array.dataflow
+    'ws'
     """
 
     kind: Literal["systolic"] = "systolic"
+    dataflow: Literal["os", "ws", "is", "auto"] = "os"  # type: ignore[assignment]  # one more than its base offers
     edge_folds: Literal["full", "clipped"] = "full"
     weight_double_buffer: bool = False
+    fold_overlap: bool = False
+    group_packing: bool = False
+    zero_gating: bool = False
     nm: Annotated[str | None, AfterValidator(_valid_nm)] = None
 
+    @property
+    def variants(self) -> tuple[SystolicArray, ...]:
+        """One a dataflow where it is `auto`."""
+        if self.dataflow != "auto":
+            return (self,)
+        return tuple(self.model_copy(update={"dataflow": dataflow}) for dataflow in ("os", "ws", "is"))
+
+    @property
+    def buffer_ports(self) -> BufferPorts:
+        """As of its base; with `dataflow: auto` ifmap and filter deliver what the widest of the dataflows needs."""
+        if self.dataflow != "auto":
+            return super().buffer_ports
+        most = Port(1, max(self.rows, self.cols))
+        return buffer_ports(most, most, Port(1, self.cols))
+
     def program(self, trace: GemmTrace) -> SystolicProgram:
-        """Any coding runs at its bits; weights that break `nm` raise TraceError with row and group."""
-        return SystolicProgram(self, trace)
+        """Any coding runs at its bits; weights that break `nm` raise TraceError with row and group.
+
+        `auto` by itself, without a machine's memory, takes the dataflow of the fewest cycles.
+        """
+        programs = [SystolicProgram(variant, trace) for variant in self.variants]
+        whole = Tile(0, trace.M, 0, trace.N, 0, trace.K)
+        return programs[0] if len(programs) == 1 else min(programs, key=lambda program: program.work(whole).cycles)
+
+    def programs(self, trace: GemmTrace) -> Sequence[SystolicProgram]:
+        """A program a group, or with `group_packing` one for as many groups as lie in a fold."""
+        together = self._groups_together(trace)
+        if together == 1:
+            return [program for program in super().programs(trace) if isinstance(program, SystolicProgram)]
+        firsts = range(0, trace.groups, together)
+        if not trace.is_uniform:
+            return [PackedProgram(self, trace, first, min(together, trace.groups - first)) for first in firsts]
+        full, rest = divmod(trace.groups, together)
+        return [PackedProgram(self, trace, 0, together)] * full + [PackedProgram(self, trace, 0, rest)] * (rest > 0)
+
+    def _groups_together(self, trace: GemmTrace) -> int:
+        if not self.group_packing or self.dataflow not in {"ws", "is"}:
+            return 1
+        across = trace.N if self.dataflow == "ws" else trace.M
+        fit = min(self.rows // compressed_length(trace.K, self.sparsity), self.cols // across)
+        return max(1, min(fit, trace.groups))
+
+    @property
+    def shares_groups(self) -> bool:
+        """With `fold_overlap` or `group_packing`."""
+        return self.fold_overlap or self.group_packing
+
+    def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
+        """As every folded array's; with `zero_gating` gated MACs are left out, and every one compares its operands.
+
+        The comparison with zero takes an OR of each operand's bits and the AND of both: weight_bits + activation_bits
+        − 1 two-input gates.
+        """
+        operations = super().operations(table, weight_bits, activation_bits)
+        if not self.zero_gating:
+            return operations
+        compared = Operation(
+            "operands compared with 0", "macs_executed", table.gates(weight_bits + activation_bits - 1)
+        )
+        return (*(replace(operation, minus=self.gated_counter) for operation in operations), compared)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """As every folded array's, and what the options need: second registers, multiplexers, comparisons with zero."""
+        logic = super().logic(weight_bits, activation_bits)
+        registers = {"os": self.accumulator_bits, "ws": weight_bits, "is": activation_bits}
+        second = sum(
+            (registers["os"], max(weight_bits, activation_bits))
+            if self.dataflow == "auto"
+            else (registers[self.dataflow],)
+        )
+        multiplexers = (weight_bits + activation_bits + self.accumulator_bits) * (self.dataflow == "auto")
+        gates = multiplexers + (weight_bits + activation_bits - 1) * self.zero_gating
+        more = {"register_bit": second * self.fold_overlap, "gate": gates}
+        return logic | {unit: logic[unit] + float(self.peak_macs * count) for unit, count in more.items()}
+
+    @property
+    def gated_counter(self) -> str:
+        """With `zero_gating` the counter of the MACs that it held still, `systolic_gated`; "" without."""
+        return f"{self.kind}_gated" if self.zero_gating else ""
+
+    @property
+    def schema(self) -> CounterSchema:  # type: ignore[override]  # as in its base
+        """As everywhere, and with `zero_gating` the counter of gated MACs."""
+        gated = self.gated_counter
+        return _with_gated(type(self), self.kind, gated) if gated else super().schema
+
+    @property
+    def overlaps_folds(self) -> bool:
+        """`fold_overlap`."""
+        return self.fold_overlap
+
+    def without_pattern(self) -> Self:
+        """Without `nm`."""
+        return self.model_copy(update={"nm": None})
 
     @property
     def sparsity(self) -> NM:
@@ -106,156 +169,7 @@ class SystolicArray(FoldedArray):
         return self.weight_double_buffer
 
 
-class SystolicProgram(Program):
-    """One GEMM in folds; `axes` names the dimensions that lie along Sr, Sc and T."""
-
-    array: FoldedArray
-    uniform_weights = True
-
-    def __init__(self, array: FoldedArray, trace: GemmTrace) -> None:
-        super().__init__(array, trace)
-        self.nm = array.sparsity
-        if self.nm.n < self.nm.m and trace.weight_operand is not None:
-            check_pattern(trace.weight_tile(0, trace.N, 0, trace.K), self.nm, trace.name)
-
-    @cached_property
-    def axes(self) -> str:
-        """Sr, Sc and T as letters of M, N, K."""
-        return {"os": "MNK", "ws": "KNM", "is": "KMN"}[self.array.dataflow]
-
-    @property
-    def grain(self) -> Grain:
-        """Multiples of R along Sr and C along Sc; along K, of whole N:M groups too."""
-        step = dict(zip(self.axes, (self.array.rows, self.array.cols, 1), strict=True))
-        k = lcm(step["K"], self.nm.n) // self.nm.n * self.nm.m
-        return Grain(step["M"], step["N"], k, self.axes[2], frozenset(self.axes[2]))
-
-    @property
-    def cut_cycles(self) -> int:
-        """Every fold is filled once more; weights that load behind the fold before cost nothing."""
-        sr, sc, _ = self._spans((self.trace.M, self.trace.N, self.trace.K))
-        rows, cols = self.array.rows, self.array.cols
-        load = 0 if self.array.dataflow == "os" or self.array.hides_loads else rows
-        return ceil_div(sr, rows) * ceil_div(sc, cols) * (load + rows + cols - 2)
-
-    def work_key(self, tile: Tile) -> object:
-        """Only sizes matter, what ran before, and whether psums come back."""
-        return tile.shape, tile.before, tile.k0 > 0
-
-    def work(self, tile: Tile) -> Work:
-        """Cycles by the fold table, SRAM words as SCALE-Sim counts them plus the psums read back."""
-        return Work(self._cycles(tile), self.count(**self._counts(tile)))
-
-    def _spans(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """(Sr, Sc, T) of a tile, K compressed."""
-        sizes = dict(zip("MNK", (*shape[:2], compressed_length(shape[2], self.nm)), strict=True))
-        return sizes[self.axes[0]], sizes[self.axes[1]], sizes[self.axes[2]]
-
-    def _edges(self, size: int, full: int) -> list[tuple[int, int]]:
-        """Fold sizes along an axis as (occupied, how many)."""
-        if not self.array.clips_edges:
-            return [(full, ceil_div(size, full))]
-        return [(full, size // full)] * (size >= full) + [(size % full, 1)] * (size % full > 0)
-
-    def _cycles(self, tile: Tile) -> int:
-        sr, sc, t = self._spans(tile.shape)
-        folds = [
-            (r, c, nr * nc) for r, nr in self._edges(sr, self.array.rows) for c, nc in self._edges(sc, self.array.cols)
-        ]
-        stream = sum(n * (t + r + c - 2) for r, c, n in folds)
-        if self.array.dataflow == "os":
-            return stream
-        if self.array.hides_loads:
-            return stream + self._exposed_load(folds[0][0], tile.before)
-        return stream + sum(n * r for r, _, n in folds)
-
-    def _exposed_load(self, rows: int, before: tuple[int, int, int] | None) -> int:
-        """Load cycles of a tile's first fold that the fold before cannot hide; folds run Sc inside Sr.
-
-        Within a tile every load hides: rows never grow from fold to fold, and a fold lasts at least its rows.
-        """
-        if before is None:
-            return rows
-        sr, sc, t = self._spans(before)
-        last = [self._edges(size, full)[-1][0] for size, full in ((sr, self.array.rows), (sc, self.array.cols))]
-        return max(0, rows - (t + last[0] + last[1] - 2))
-
-    def _counts(self, tile: Tile) -> dict[str, int]:
-        m, n, _ = tile.shape
-        k = compressed_length(tile.shape[2], self.nm)
-        fm, fn, fk = self._fold_counts(m, n, k)
-        outputs, again = m * n * fk, m * n * (fk - (tile.k0 == 0))
-        groups = ceil_div(tile.shape[2], self.nm.m) * n * fm
-        return {
-            "macs_executed": m * n * k,
-            "sram_ifmap_reads": m * k * fn,
-            "sram_filter_reads": n * k * fm,
-            "sram_index_bits": groups * self.nm.index_bits,
-            "sram_ofmap_writes": outputs,
-            "sram_psum_reads": again,
-            "register_bits": self._register_bits(m, n, k),
-            "decodes": n * k * fm if self.nm.index_bits else 0,
-        }
-
-    def _fold_counts(self, m: int, n: int, k: int) -> tuple[int, int, int]:
-        """How often filter, ifmap and outputs pass the SRAM port: folds along M, N and K where they repeat."""
-        r, c = self.array.rows, self.array.cols
-        if self.array.dataflow == "os":
-            return ceil_div(m, r), ceil_div(n, c), 1
-        return {"ws": (1, ceil_div(n, c), ceil_div(k, r)), "is": (ceil_div(m, c), 1, ceil_div(k, r))}[
-            self.array.dataflow
-        ]
-
-    def _register_bits(self, m: int, n: int, k: int) -> int:
-        """Bits latched: a hop of each moving value a MAC, and the shifting in of the stationary operand."""
-        weight, activation, psum = self.trace.weight_bits, self.trace.activation_bits, self.array.accumulator_bits
-        if self.array.dataflow == "os":
-            return m * n * k * (weight + activation + psum)
-        moving, resting = (activation, weight) if self.array.dataflow == "ws" else (weight, activation)
-        columns = n if self.array.dataflow == "ws" else m
-        full, rest = divmod(k, self.array.rows)
-        shifts = full * self.array.rows * (self.array.rows + 1) // 2 + rest * (rest + 1) // 2
-        return m * n * k * (moving + psum) + columns * shifts * resting
-
-    def spills_psums(self, k: int) -> bool:
-        """os keeps psums in the PEs for a whole K; ws and is send them to the ofmap buffer fold by fold."""
-        if self.array.dataflow == "os":
-            return k < self.trace.K
-        return compressed_length(self.trace.K, self.nm) > self.array.rows
-
-    def weight_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """N:M weights travel compressed."""
-        return (n1 - n0) * compressed_length(k1 - k0, self.nm) * self.trace.weight_bits
-
-    def index_bits(self, n0: int, n1: int, k0: int, k1: int) -> int:
-        """n·⌈log2 m⌉ bits an N:M group."""
-        return (n1 - n0) * ceil_div(k1 - k0, self.nm.m) * self.nm.index_bits
-
-    def effectual_macs(self) -> int:
-        """As everywhere; a shape under `nm` counts its compressed K as nonzero."""
-        if self.trace.weight_operand is None and self.nm.m > 1:
-            return self.trace.M * self.trace.N * compressed_length(self.trace.K, self.nm)
-        return super().effectual_macs()
-
-    def weights_nonzero(self) -> int:
-        """As everywhere; a shape under `nm` counts its compressed K as nonzero."""
-        if self.trace.weight_operand is None:
-            return self.trace.N * compressed_length(self.trace.K, self.nm)
-        return super().weights_nonzero()
-
-    def functional(self) -> NDArray[np.int64]:
-        """Fold by fold: each adds the product of its part to the psums, which the next fold along K takes up."""
-        trace, grain = self.trace, self.grain
-        out = np.zeros((trace.M, trace.N), np.int64)
-        steps = [dict(zip("MNK", (grain.m, grain.n, grain.k), strict=True))[axis] for axis in "MNK"]
-        t = "MNK".index(self.axes[2])
-        steps[t] = (trace.M, trace.N, trace.K)[t]
-        for m0 in range(0, trace.M, steps[0]):
-            m1 = min(m0 + steps[0], trace.M)
-            for k0 in range(0, trace.K, steps[2]):
-                k1 = min(k0 + steps[2], trace.K)
-                x = trace.activation_tile(m0, m1, k0, k1).astype(np.int64)
-                for n0 in range(0, trace.N, steps[1]):
-                    n1 = min(n0 + steps[1], trace.N)
-                    out[m0:m1, n0:n1] += x @ trace.weight_tile(n0, n1, k0, k1).astype(np.int64).T
-        return out
+@lru_cache(maxsize=256)
+def _with_gated(array: type[SystolicArray], kind: str, gated: str) -> CounterSchema:
+    counter = statistic(gated, "operations", "MACs with a zero operand that zero gating held still")
+    return CounterSchema(kind, (*array.counters, counter))

@@ -11,6 +11,9 @@ from .counters import Counts
 class Tile:
     """O[m0:m1, n0:n1] += X[m0:m1, k0:k1] · W[n0:n1, k0:k1]ᵀ; `before` is the shape of the tile before, if any.
 
+    `continues`: it follows the tile before without a break, being another part of what was fetched at once, or the
+    next group of a layer whose array runs all groups as one sequence (Program.joins_groups).
+
     >>> Tile(0, 4, 0, 8, 64, 128).shape
     (4, 8, 64)
     >>> Tile(0, 4, 0, 8, 64, 128).psums
@@ -24,6 +27,7 @@ class Tile:
     k0: int
     k1: int
     before: tuple[int, int, int] | None = None
+    continues: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,7 +51,8 @@ class Grain:
 
     `whole` is the temporal dimension T ("M", "N" or "K"): the one that an array runs through in time while its folds
     take up the other two. It is cut only where nothing else fits. `costly` are the dimensions whose cut adds compute
-    cycles; T usually is one of them.
+    cycles; T usually is one of them. `refilled` are those of them whose cut adds but a fill of the pipeline
+    (Program.fill_cycles), which parts of a tile that run on (Tile.continues) do not pay.
     """
 
     m: int
@@ -55,6 +60,7 @@ class Grain:
     k: int
     whole: str
     costly: frozenset[str] = frozenset()
+    refilled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,17 @@ from math import nan
 from ..arrays.base import PEArray
 from ..engine.dram_traffic import DramTraffic
 from ..engine.layer_result import LayerResult, OperandWidths
-from ..errors import InternalError, suggestion
+from ..errors import ConfigError, InternalError, suggestion
 from ..hardware.accelerator import Accelerator
+from ..memory.base import ACCESS, STANDBY, Command
 from ..technology.cost import Cost
 from ..technology.settings import table_of
 from ..technology.table import EnergyTable
 from ..trace.operand_names import BUFFERS, BufferName
+from .sram import BufferSram, buffer_srams, operand_bits
 
-COMPONENTS = ("mac", "register", "sram", "index", "vector", "dram", "dram_io", "leakage")
+ON_CHIP = ("mac", "register", "clock", "sram", "index", "vector", "leakage")
+COMPONENTS = (*ON_CHIP, ACCESS, STANDBY)
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,22 @@ class ActionCount:
 
 @dataclass(frozen=True)
 class Action:
-    """Something that costs energy: `cost` in pJ at the table's node, `scale` to the machine's, and where it is from."""
+    """Something that costs energy: `cost` in pJ at the machine's node, and where its figures are from.
+
+    `is_io` marks the DRAM interface's share of the access energy.
+    """
 
     component: str
     name: str
     count: ActionCount
     cost: Cost
-    scale: float
     sources: tuple[str, ...]
+    is_io: bool = False
 
     @property
     def pj(self) -> float:
         """One of it, at the machine's node."""
-        return float(self.cost) * self.scale
+        return float(self.cost)
 
 
 def actions(
@@ -70,23 +76,31 @@ def actions(
     widths: OperandWidths,
     sizes: Mapping[BufferName, float],
     leakage_uw: float,
+    clocked_bits: float = 0,
 ) -> list[Action]:
     """All actions of a layer that runs on `array`, of an operator where that is None.
 
-    `sizes` are the buffers' in bytes; nan where nothing says how large.
+    `sizes` are the buffers' in bytes; nan where nothing says how large. `clocked_bits` are the flip-flops of the array
+    at work; the clock of one that stands still is gated.
     """
-    table = table_of(machine.energy)
-    scale = table.scaling.factor("energy", machine.technology_nm)
+    table = table_of(machine.energy, machine.technology_nm)
     listed: list[Listed] = [
         *(_arithmetic(array, table, widths) if array is not None else ()),
-        *_buffers(machine.array.filter_banks, table, sizes),
+        *_buffers(buffer_srams(machine, sizes), table, widths),
         *_vector(machine.array, table, widths),
+        *_of_time(machine, table, leakage_uw, clocked_bits),
     ]
-    on_chip = [Action(*action, scale, table.sources_of(action[3].formula)) for action in listed]
-    leakage = Cost(leakage_uw / machine.clock_mhz, f"{leakage_uw:g} µW / {machine.clock_mhz:g} MHz")
-    sources = table.sources_of("leakage_uw logic_uw_per_um2")
+    return [*(Action(*action, table.sources_of(action[3].formula)) for action in listed), *_dram(machine, table)]
+
+
+def _of_time(machine: Accelerator, table: EnergyTable, leakage_uw: float, clocked_bits: float) -> Iterator[Listed]:
+    """What a cycle costs, whatever happens in it."""
     cycles = ActionCount(("cycles",))
-    return [*on_chip, *_dram(machine, table), Action("leakage", "cycle", cycles, leakage, 1.0, sources)]
+    if clocked_bits:
+        yield "clock", "cycle of all flip-flops", cycles, table.clock() * clocked_bits
+    figures = "leakage_uw, logic_uw_per_um2" + ", leakage_hp_ratio" * (table.leakage == "hp")
+    formula = f"{leakage_uw:g} µW / {machine.clock_mhz:g} MHz ({table.leakage}: {figures})"
+    yield "leakage", "cycle", cycles, Cost(leakage_uw / machine.clock_mhz, formula)
 
 
 Listed = tuple[str, str, ActionCount, Cost]
@@ -94,18 +108,19 @@ Listed = tuple[str, str, ActionCount, Cost]
 
 def _arithmetic(array: PEArray, table: EnergyTable, widths: OperandWidths) -> Iterator[Listed]:
     for operation in array.priced_operations(table, widths.weight_bits, widths.activation_bits):
-        yield "mac", operation.name, ActionCount((operation.count,)), operation.cost
+        minus = (operation.minus,) if operation.minus else ()
+        yield operation.component, operation.name, ActionCount((operation.count,), minus), operation.cost
     yield "register", "bit latched", ActionCount(("register_bits",)), table.register()
 
 
-def _buffers(filter_banks: int, table: EnergyTable, sizes: Mapping[BufferName, float]) -> Iterator[Listed]:
+def _buffers(srams: Mapping[BufferName, BufferSram], table: EnergyTable, widths: OperandWidths) -> Iterator[Listed]:
     """Words by operand, tiles that come from DRAM and go to it, and indices.
 
-    Of the psums that spill to DRAM, half of the bytes go out and half come back.
+    Of the psums that spill to DRAM, half of the bytes go out and half come back. The ofmap buffer has words of psums,
+    of which outputs pay their share.
     """
-    banks: dict[BufferName, int] = {"ifmap": 1, "filter": filter_banks, "ofmap": 1}
-    read = {part: table.sram_bit("read_pj", sizes[part] / banks[part]) for part in BUFFERS}
-    write = {part: table.sram_bit("write_pj", sizes[part] / banks[part]) for part in BUFFERS}
+    read = {part: sram.bit(table, "read_pj", operand_bits(part, widths)) for part, sram in srams.items()}
+    write = {part: sram.bit(table, "write_pj", operand_bits(part, widths)) for part, sram in srams.items()}
     psums, outputs = ("sram_psum_reads",), ("sram_ofmap_writes",)
     filters = ("dram_weight_bytes", "dram_index_bytes")
     yield "sram", "ifmap bit read", ActionCount(("sram_ifmap_reads",), times="activation_bits"), read["ifmap"]
@@ -130,23 +145,31 @@ def _vector(array: PEArray, table: EnergyTable, widths: OperandWidths) -> Iterat
 
 
 def _dram(machine: Accelerator, table: EnergyTable) -> Iterator[Action]:
-    """Core and I/O apart; a model of banks says what its commands cost. DRAM chips keep their own node."""
-    commands = machine.dram.commands()
-    for command in commands:
-        count = ActionCount((command.column,), factor=command.factor)
-        yield Action(command.component, command.name, count, Cost(command.pj, command.formula), 1.0, (command.source,))
-    if commands:
+    """What the DRAM model says that its traffic and its time cost, else bits. DRAM chips keep their own node."""
+    commands = machine.dram.commands(machine.clock_mhz)
+    yield from map(_dram_command, commands)
+    if any(command.component == ACCESS for command in commands):
         return
-    for component, figure in (("dram", "dram_core_pj_per_bit"), ("dram_io", "dram_io_pj_per_bit")):
-        name = "core bit moved" if component == "dram" else "I/O bit moved"
-        bits = ActionCount(("dram_bytes",), factor=8)
-        yield Action(component, name, bits, table.cost(figure), 1.0, table.sources_of(figure))
+    for name, figure in (("core bit moved", "dram_core_pj_per_bit"), ("I/O bit moved", "dram_io_pj_per_bit")):
+        bits, is_io = ActionCount(("dram_bytes",), factor=8), figure == "dram_io_pj_per_bit"
+        yield Action(ACCESS, name, bits, table.cost(figure), table.sources_of(figure), is_io)
+
+
+def _dram_command(command: Command) -> Action:
+    """ConfigError where a DRAM model charges what is neither access nor standby."""
+    if command.component not in (ACCESS, STANDBY):
+        raise ConfigError(
+            f"a DRAM model charges {command.name!r} to {command.component!r:.60}; {ACCESS} or {STANDBY} is expected"
+        )
+    count = ActionCount(command.columns, command.minus, factor=command.factor)
+    cost = Cost(command.pj, command.formula)
+    return Action(command.component, command.name, count, cost, (command.source,), command.is_io)
 
 
 def buffer_bytes(machine: Accelerator, traffic: DramTraffic | None = None) -> dict[BufferName, float]:
     """Sizes of the three buffers; unlimited ones just hold the layer's operands, and nan without a layer."""
     if machine.buffers is not None:
-        return {name: machine.buffers.kib(name) * 1024.0 for name in BUFFERS}
+        return machine.buffers.size_bytes()
     if traffic is None:
         return dict.fromkeys(BUFFERS, nan)
     return {"ifmap": traffic.ifmap, "filter": traffic.weight + traffic.index, "ofmap": traffic.ofmap}

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..arrays.base import PEArray, Program
 from ..errors import UnsupportedLayerError
 from ..hardware.accelerator import Accelerator
 from ..trace.gemm import GemmTrace
+from .dataflow import best_programs
+from .tilings import Tilings
 
 
-def select_array(machine: Accelerator, trace: GemmTrace) -> tuple[PEArray, list[Program]]:
-    """The array that runs a layer, or its fallback, with a program a group; equal groups share one."""
+def select_array(
+    machine: Accelerator, trace: GemmTrace, tilings: Tilings | None = None
+) -> tuple[PEArray, Sequence[Program]]:
+    """The array that runs a layer, or its fallback, with its programs in the order of the layer's groups.
+
+    The programs' own array is the variant of it that suits the layer best; `tilings` are the machine's, if there are
+    any yet.
+    """
+    known = tilings or Tilings(machine)
     try:
-        return machine.array, programs_of(machine.array, trace)
+        return machine.array, best_programs(machine.array, trace, known)
     except UnsupportedLayerError:
         if machine.fallback is None:
             raise
-        return machine.fallback, programs_of(machine.fallback, trace)
+        return machine.fallback, best_programs(machine.fallback, trace, known)
 
 
 def runs_natively(machine: Accelerator, trace: GemmTrace) -> bool:
@@ -25,10 +36,3 @@ def runs_natively(machine: Accelerator, trace: GemmTrace) -> bool:
     except UnsupportedLayerError:
         return False
     return True
-
-
-def programs_of(array: PEArray, trace: GemmTrace) -> list[Program]:
-    """A program a group. Raises UnsupportedLayerError where the array cannot run the layer."""
-    if trace.weight_operand is None and trace.activation_operand is None and trace.number_format.filter_bits is None:
-        return [array.program(trace.group(0))] * trace.groups
-    return [array.program(trace.group(g)) for g in range(trace.groups)]

@@ -35,7 +35,8 @@ class OperandWidths:
 class LayerShape:
     """What a layer is: its name, its kind and GEMM, the array that ran it and the operators that ran with it.
 
-    An operator by itself is of kind and array "vector" and has no GEMM.
+    An operator by itself is of kind and array "vector" and has no GEMM. `dataflow` is the one that the layer ran in,
+    "" where the array has none.
     """
 
     name: str
@@ -48,20 +49,30 @@ class LayerShape:
     repeat: int
     operators: tuple[str, ...] = ()
     on_fallback: bool = False
+    dataflow: str = ""
 
 
 @dataclass(frozen=True)
 class WeightCounts:
-    """Weights of the uncompressed layer, nonzero ones now, and the bits that store them; 0 where it has no weights."""
+    """Weights of the uncompressed layer, nonzero ones now, and the bits that store them; 0 where it has no weights.
+
+    pruned: whether somebody pruned the layer. The zeros of one that nobody pruned are left by rounding.
+    """
 
     dense: int = 0
     nonzero: int = 0
     value_bits: int = 0
     index_bits: int = 0
+    pruned: bool = False
 
-    def columns(self) -> dict[str, int]:
+    @property
+    def remaining(self) -> int:
+        """Weights that α counts now: the nonzero ones of a pruned layer, all of one that nobody pruned."""
+        return self.nonzero if self.pruned else self.dense
+
+    def columns(self) -> dict[str, int | bool]:
         """By the names that a report's row has for them."""
-        names = ("weights_dense", "weights_nonzero", "storage_weight_bits", "storage_index_bits")
+        names = ("weights_dense", "weights_nonzero", "storage_weight_bits", "storage_index_bits", "pruned")
         return dict(zip(names, asdict(self).values(), strict=True))
 
 

@@ -11,7 +11,7 @@ from ..hardware.accelerator import Accelerator
 from ..trace.checks import RECURRENT
 from ..trace.gemm import GemmTrace
 from ..trace.operator import OPS, Operator
-from .array_selection import programs_of, select_array
+from .array_selection import select_array
 from .compulsory import compulsory_bytes, encoded_filter_bytes
 from .dram_traffic import DramTraffic
 from .layer_result import (
@@ -31,7 +31,7 @@ from .tilings import Tilings
 from .vector_layer import VectorLayer
 from .vector_unit import FusedOperators, fuse
 
-Run = tuple[list[Program], Residency, int]  # programs, what never crosses to DRAM, how many equal runs
+Run = tuple[Sequence[Program], Residency, int]  # programs, what never crosses to DRAM, how many equal runs
 
 
 class LayerRunner:
@@ -60,7 +60,7 @@ class LayerRunner:
         if isinstance(step.runs, Operator):
             yield 0, self._operators((step.runs, *step.fused), step.residency)
             return
-        array, programs = select_array(self.machine, step.runs)
+        array, programs = select_array(self.machine, step.runs, self.tilings)
         rows = [tiling.m for tiling in self.tilings.of(programs)] if step.fused else []
         fused = fuse(step.runs, rows, step.fused, self.machine.vector.lanes)
         groups = _by_themselves(step.fused, len(fused.operators) if fused is not None else 0)
@@ -74,13 +74,13 @@ class LayerRunner:
         self,
         trace: GemmTrace,
         array: PEArray,
-        programs: list[Program],
+        programs: Sequence[Program],
         residency: Residency,
         fused: FusedOperators | None,
     ) -> LayerResult:
         runs: list[tuple[RunResult, int]] = []
         compulsory, first, played = 0, None, None
-        for now, here, times in self._runs(trace, array, programs, residency):
+        for now, here, times in self._runs(trace, programs, residency):
             tilings = self.tilings.of(now)
             schedule = build(zip(now, tilings, strict=True), here, fused)
             if played is None or schedule != played.schedule:  # equal schedules take as long
@@ -90,7 +90,7 @@ class LayerRunner:
             compulsory += times * compulsory_bytes(now, here, fused)
         assert first is not None
         return LayerResult(
-            shape=_layer_shape(trace, array, fused, array is not self.machine.array),
+            shape=_layer_shape(trace, programs[0].array, fused, array is not self.machine.array),
             widths=_widths(trace, array, programs),
             weights=_weight_counts(trace, programs),
             macs_dense=trace.macs,
@@ -100,7 +100,7 @@ class LayerRunner:
             **_added_up(runs, first),
         )
 
-    def _runs(self, trace: GemmTrace, array: PEArray, first: list[Program], residency: Residency) -> Iterator[Run]:
+    def _runs(self, trace: GemmTrace, first: Sequence[Program], residency: Residency) -> Iterator[Run]:
         """One run, which `repeat` multiplies; of a recurrent layer each step as far as steps differ.
 
         Weights that the filter buffer holds in a single copy come with the first step alone.
@@ -111,7 +111,7 @@ class LayerRunner:
         yield first, now, 1
         if trace.has_steps:
             for t in range(1, trace.repeat):
-                programs = programs_of(array, trace.step(t))
+                programs = first[0].array.programs(trace.step(t))
                 self.tilings.carry_over(programs, first)
                 yield programs, later, 1
         elif stay:
@@ -149,7 +149,8 @@ def _added_up(runs: Sequence[tuple[RunResult, int]], first: Played) -> dict[str,
 def _layer_shape(trace: GemmTrace, array: PEArray, fused: FusedOperators | None, on_fallback: bool) -> LayerShape:
     names = tuple(operator.op for operator in fused.operators) if fused is not None else ()
     sizes = trace.M, trace.N, trace.K, trace.groups, trace.repeat
-    return LayerShape(trace.name, trace.kind, array.kind, *sizes, names, on_fallback)
+    dataflow = str(getattr(array, "dataflow", ""))
+    return LayerShape(trace.name, trace.kind, array.kind, *sizes, names, on_fallback, dataflow)
 
 
 def _widths(trace: GemmTrace, array: PEArray, programs: Sequence[Program]) -> OperandWidths:
@@ -160,15 +161,21 @@ def _widths(trace: GemmTrace, array: PEArray, programs: Sequence[Program]) -> Op
 
 
 def _weight_counts(trace: GemmTrace, programs: Sequence[Program]) -> WeightCounts:
-    """What alpha and storage count; an attention GEMM has two activations and no weights."""
+    """What alpha and storage count; an attention GEMM has two activations and no weights.
+
+    A shape that the array runs with fewer weights than it has is taken as pruned to the array's pattern.
+    """
     if not trace.has_weights:
         return WeightCounts()
-    whole = (0, trace.N, 0, trace.K)
+    ends = [(0, program.trace.N, 0, program.trace.K) for program in programs]
+    dense = trace.dense_groups * trace.dense_shape[1] * trace.dense_shape[2]
+    nonzero = sum(program.weights_nonzero() for program in programs)
     return WeightCounts(
-        dense=trace.dense_groups * trace.dense_shape[1] * trace.dense_shape[2],
-        nonzero=sum(program.weights_nonzero() for program in programs),
-        value_bits=sum(program.weight_bits(*whole) for program in programs),
-        index_bits=sum(program.index_bits(*whole) for program in programs),
+        dense=dense,
+        nonzero=nonzero,
+        value_bits=sum(program.weight_bits(*whole) for program, whole in zip(programs, ends, strict=True)),
+        index_bits=sum(program.index_bits(*whole) for program, whole in zip(programs, ends, strict=True)),
+        pruned=trace.pruned or (trace.weight_operand is None and nonzero < dense),
     )
 
 

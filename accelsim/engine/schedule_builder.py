@@ -19,6 +19,7 @@ from .subtiles import SUBTILES, subtiles_of
 from .vector_unit import FusedOperators
 
 Place = tuple[int, int, int, int]
+Shape = tuple[int, int, int]
 
 
 def build(
@@ -36,10 +37,11 @@ def build(
     schedule, builders = Schedule(), dict[int, _GroupBuilder]()
     if residency.weights == "loaded":
         schedule.resident = frozenset({WEIGHT, INDEX})
+    before: Shape | None = None
     for program, tiling in groups:
         if id(program) not in builders:
             builders[id(program)] = _GroupBuilder(schedule, program, tiling, residency, fused, subtiles)
-        builders[id(program)].run()
+        before = builders[id(program)].run(before if program.joins_groups else None)
     schedule.counts = reduce(add, (builder.counts() for builder in builders.values()))
     if fused is not None:
         schedule.counts += schedule.counts.schema.count(**fused.counts())
@@ -77,14 +79,20 @@ class _GroupBuilder:
         self.current: dict[str, Fetch | None] = {}
         self.work: dict[object, Work] = {}
         self.jobs = Counter[object]()  # of each kind of work
+        self.runs = 0
         self.sizes: dict[tuple[str, Place], int] = {}
         self.addresses: dict[tuple[str, Place], int] = {}
 
-    def run(self) -> None:
-        """One job a tile, or a subtile of it where operators drain it."""
+    def run(self, before: Shape | None = None) -> Shape | None:
+        """One job a tile, or a subtile of it where operators drain it; the shape of the last one.
+
+        The first continues the group before, whose last one's shape is `before`, if that is given.
+        """
         self.in_buffer.clear()
         self.addresses.clear()
-        for tile, subtile in self._jobs():
+        self.runs += 1
+        subtile: Tile | None = None
+        for tile, subtile in self._jobs(before):
             job = len(self.schedule.cycles)
             self._compute(subtile)
             self._fetch(IFMAP, (tile.m0, tile.m1, tile.k0, tile.k1), job)
@@ -93,20 +101,22 @@ class _GroupBuilder:
             self._output(tile, job)
             if self.fused is not None:
                 self.schedule.drained.append(self._drain(self.fused, subtile))
+        return None if subtile is None else subtile.shape
 
     def counts(self) -> Counts:
         """What all jobs of the group count, over all its runs."""
-        return reduce(add, (self.work[key].counts * times for key, times in self.jobs.items()))
+        tiles = reduce(add, (self.work[key].counts * times for key, times in self.jobs.items()))
+        return tiles + self.program.untiled_counts() * self.runs
 
-    def _jobs(self) -> Iterator[tuple[Tile, Tile]]:
+    def _jobs(self, before: Shape | None) -> Iterator[tuple[Tile, Tile]]:
         """Tiles as they are fetched, each with the subtiles in which it is computed."""
-        before: tuple[int, int, int] | None = None
+        continues = before is not None
         rows = 1 if self.fused is None else self.fused.rows
         for tile in tiles_of(self.program, self.tiling):
-            following = replace(tile, before=before)
+            following = replace(tile, before=before, continues=continues)
             for subtile in subtiles_of(following, self.program.grain, self.program.trace.K, rows, self.subtiles):
                 yield tile, subtile
-                before = subtile.shape
+                before, continues = subtile.shape, False
 
     def _compute(self, tile: Tile) -> None:
         key = self.program.work_key(tile)

@@ -42,7 +42,8 @@ def play(schedule: Schedule, machine: Accelerator) -> Played:
     kernel = machine.dram.kernel(machine.clock_mhz)
     run = simulation.run(schedule, kernel, slots)
     if kernel is None:
-        return Played(schedule, run, 0, DramActivity())
+        counts = machine.dram.untimed_counts(run.cycles, schedule.traffic.total, machine.clock_mhz)
+        return Played(schedule, run, 0, DramActivity(counts))
     memory_cycles = kernel.busy_cycles
     kernel.close(run.cycles)
     return Played(schedule, run, memory_cycles, DramActivity(kernel.counts(), kernel.energy_pj()))

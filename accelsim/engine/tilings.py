@@ -48,4 +48,4 @@ def _shape_key(program: Program) -> object:
     if not program.uniform_weights or type(program).ifmap_bits is not Program.ifmap_bits:
         return None
     trace = program.trace
-    return type(program), id(program.array), trace.M, trace.N, trace.K, trace.conv, trace.number_format
+    return type(program), id(program.array), program.groups, trace.M, trace.N, trace.K, trace.conv, trace.number_format

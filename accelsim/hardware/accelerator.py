@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from ..arrays.base import PEArray
 from ..arrays.registry import ARRAYS
@@ -15,8 +15,10 @@ from ..memory.base import DramConfig
 from ..memory.ideal import IdealDram
 from ..memory.registry import DRAM_MODELS
 from ..registry import Registry
-from ..technology.settings import energy_settings
+from ..technology.settings import energy_settings, table_of
 from .parts import Buffers, MappingConfig, VectorConfig
+
+SHIPPED_NM = 45.0  # of the shipped energy table
 
 
 def _array(value: object) -> object:
@@ -50,7 +52,8 @@ def _by_key(value: object, key: str, known: Registry[Any], part: str) -> object:
 class Accelerator(Config):
     """A machine. `buffers` None is unlimited; `fallback` runs the layers that `array` refuses.
 
-    `energy` holds figures in place of the shipped table's, as in `energy: {mult_8_pj: 0.25}`.
+    `energy` holds figures in place of the shipped table's, as in `energy: {mult_8_pj: 0.25}`: at `technology_nm` and as
+    they are written, unless its `node_nm` says that they are of another node.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -65,6 +68,19 @@ class Accelerator(Config):
     vector: VectorConfig = VectorConfig()
     energy: Annotated[SerializeAsAny[Config] | None, BeforeValidator(energy_settings)] = None
     fallback: Annotated[SerializeAsAny[PEArray] | None, BeforeValidator(_fallback)] = None
+
+    @property
+    def reaches_fallback(self) -> bool:
+        """Whether there can be a layer that the array refuses and the fallback may run."""
+        array, fallback = self.array, self.fallback
+        return fallback is not None and (not array.runs_every_layer or array.operation != fallback.operation)
+
+    @model_validator(mode="after")
+    def _figures_reach_the_node(self) -> Self:
+        """ConfigError for a node that the shipped figures cannot be scaled to."""
+        if self.technology_nm != SHIPPED_NM or self.energy is not None:
+            table_of(self.energy, self.technology_nm)
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as YAML would hold it; `load_hardware` takes it back."""

@@ -57,7 +57,7 @@ class Footprint:
         trace, total, largest = self.program.trace, 0, 0
         kinds = Counter(self._first_of_kind(*span) for span in spans(self.size["K"], k))
         for span, count in kinds.items():
-            sizes = -(-trace.touched_by_tile(m, *span) * trace.activation_bits // 8)
+            sizes = -(-self.program.groups * trace.touched_by_tile(m, *span) * trace.activation_bits // 8)
             total, largest = total + count * int(sizes.sum()), max(largest, int(sizes.max()))
         return total, largest
 

@@ -77,6 +77,7 @@ class _Search:
     ) -> None:
         self.program, self.buffers, self.overlap = program, buffers, overlap
         self.cut_bytes = float(round(program.cut_cycles * bytes_per_cycle))  # that a cut of T is worth
+        self.fill_bytes = float(round(program.fill_cycles * bytes_per_cycle))  # that the fill of a tile is worth
         self.orders = (given.order,) if given.order else ORDERS
         self.footprint = Footprint(program)
         self.size = self.footprint.size
@@ -128,10 +129,20 @@ class _Search:
         count = {d: np.array([ceil_div(self.size[d], s) for s in options[d]], float) for d in "MNK"}
         grid = dict(zip("MNK", np.meshgrid(*count.values(), indexing="ij"), strict=True))
         again, rest = self._without_ifmap(options, grid)
-        cuts = (grid[self.program.grain.whole] - 1) * self.cut_bytes
+        cuts = self._cost_of_cuts(grid)
         ifmap = self._measured_ifmap(options, again, rest + cuts)
         total = ifmap[None, :, None, :] * again + rest + cuts
         return self._break_tie(total, cuts, grid, options) if np.isfinite(total).any() else None
+
+    def _cost_of_cuts(self, grid: dict[str, Bytes]) -> Bytes:
+        """Bytes that the cuts of a tiling are worth: those of T, and the fills of further tiles.
+
+        Where loading overlaps computing, as many fills as PIPELINE_TILES take are no loss.
+        """
+        t = grid[self.program.grain.whole]
+        tiles = grid["M"] * grid["N"] * grid["K"]
+        free = np.maximum(t, PIPELINE_TILES) if self.overlap else t
+        return (t - 1) * self.cut_bytes + np.maximum(tiles - free, 0) * self.fill_bytes
 
     def _without_ifmap(self, options: dict[str, list[int]], grid: dict[str, Bytes]) -> tuple[Bytes, Bytes]:
         """By order and tiling: how often the ifmap is read, and the other bytes; infinite where a tile does not fit."""
@@ -188,7 +199,7 @@ class _Search:
     def _preference(self, tiles: Bytes, grid: dict[str, Bytes]) -> Bytes:
         """Cuts that cost compute cycles first, then too few tiles to overlap, then the number of tiles."""
         costly = np.ones_like(tiles)
-        for dimension in self.program.grain.costly:
+        for dimension in self.program.grain.costly - self.program.grain.refilled:
             costly = costly * grid[dimension]
         missing = np.maximum(PIPELINE_TILES - tiles, 0) if self.overlap else np.zeros_like(tiles)
         return (costly - 1) * 1e12 + missing * 1e8 + tiles

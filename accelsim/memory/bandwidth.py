@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import DramConfig, DramKernel, Transfer
+from .accounting import POWER_DOWN, AccountedDram, idle_behind
+from .base import DramKernel, Transfer
 
 REQUEST_BYTES = 64
 
 
-class BandwidthDram(DramConfig):
+class BandwidthDram(AccountedDram):
     """A DRAM of `gbps` 10⁹ bytes a second, shared by the transfers under way, with a latency of reads."""
 
     model: Literal["bandwidth"]
@@ -28,7 +29,7 @@ class BandwidthDram(DramConfig):
 
     def kernel(self, clock_mhz: float) -> BandwidthKernel:
         """Return a fresh kernel against an array clock."""
-        return BandwidthKernel(self.gbps, clock_mhz, self.latency_cycles)
+        return BandwidthKernel(self.gbps, clock_mhz, self.latency_cycles, self.power_down_after(clock_mhz))
 
 
 def _bytes_per_cycle(gbps: float, clock_mhz: float) -> Fraction:
@@ -41,12 +42,16 @@ class BandwidthKernel(DramKernel):
 
     Time runs in ticks, of which a cycle has p and a byte takes q, where p/q = bytes a cycle: all integers. A completion
     rounds up to the next cycle. Transfers are served in turn, a request each, in the order in which they came.
+    Cycles are counted that lie more than `power_down_after` behind the end of a service and before the next.
     """
 
-    def __init__(self, gbps: float, clock_mhz: float, latency_cycles: int) -> None:
+    def __init__(
+        self, gbps: float, clock_mhz: float, latency_cycles: int, power_down_after: Fraction | None = None
+    ) -> None:
         rate = _bytes_per_cycle(gbps, clock_mhz)
         self.cycle_ticks, self.byte_ticks = rate.numerator, rate.denominator
         self.latency_cycles = latency_cycles
+        self.power_down_after, self.power_down_cycles = power_down_after, 0
         self.now = 0  # ticks: when the request in service ends
         self.served_bytes = 0
         self.turn: deque[list[int]] = deque()  # [number, bytes left, latency]
@@ -65,9 +70,23 @@ class BandwidthKernel(DramKernel):
     def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
         """Take a transfer behind those under way. Writes are posted, so they have no latency."""
         if not self.turn:
+            self._idle_until(cycle)
             self.now = max(self.now, cycle * self.cycle_ticks)
         self.served_bytes += transfer.size_bytes
         self.turn.append([number, transfer.size_bytes, 0 if transfer.is_write else self.latency_cycles])
+
+    def close(self, cycle: int) -> None:
+        """Count what lies idle up to the layer's last cycle."""
+        self._idle_until(cycle)
+
+    def counts(self) -> dict[str, int]:
+        """Return the power-down cycles, where there may be any."""
+        return {} if self.power_down_after is None else {POWER_DOWN: self.power_down_cycles}
+
+    def _idle_until(self, cycle: int) -> None:
+        if self.power_down_after is not None:
+            idle = cycle - Fraction(self.now, self.cycle_ticks)
+            self.power_down_cycles += idle_behind(self.power_down_after, idle)
 
     def advance(self, limit: float) -> tuple[int, int] | None:
         """Serve requests that start before `limit`, until a transfer is done."""

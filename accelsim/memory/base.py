@@ -55,7 +55,7 @@ class DramKernel(ABC):
         return {}
 
     def energy_pj(self) -> dict[str, float]:
-        """Return the pJ of the components that the model knows better than a figure a bit: `dram` and `dram_io`.
+        """Return the pJ that the model knows better than by its commands' counts: `dram_access` and `dram_standby`.
 
         A model that overrides this lists the same energy as `DramConfig.commands`.
         """
@@ -72,21 +72,27 @@ class DramKernel(ABC):
         """Return the array cycles in which requests were served, rounded up."""
 
 
+ACCESS, STANDBY = "dram_access", "dram_standby"  # what traffic costs, and what time costs
+
+
 class Command(NamedTuple):
-    """What a DRAM does that costs energy: `factor` times the report's column `column`, at `pj` each.
+    """What a DRAM does that costs energy: `factor` times the sum of the report's `columns` less `minus`, at `pj` each.
 
     A data sheet gives currents: `charge` is a command's in V·mA·clocks and `pj_per_charge` a clock's nanoseconds. Where
-    the energy is known as it is, `charge` is the pJ and `pj_per_charge` 1.
+    the energy is known as it is, `charge` is the pJ and `pj_per_charge` 1. `is_io` marks the interface's share of the
+    access energy.
     """
 
-    component: str  # dram or dram_io
+    component: str  # ACCESS or STANDBY
     name: str
-    column: str
+    columns: tuple[str, ...]
     factor: int
     charge: float
     pj_per_charge: float
     formula: str
     source: str
+    minus: tuple[str, ...] = ()
+    is_io: bool = False
 
     @property
     def pj(self) -> float:
@@ -97,19 +103,40 @@ class Command(NamedTuple):
 def energy_of(commands: Iterable[Command], counts: Mapping[str, int]) -> dict[str, float]:
     """Return the pJ of so many commands by component: charges are added up first, then turned into energy.
 
-    >>> read = Command("dram", "read burst", "dram_reads", 1, 100.0, 0.5, "100 × 0.5 ns", "a data sheet")
+    >>> read = Command("dram_access", "read burst", ("dram_reads",), 1, 100.0, 0.5, "100 × 0.5 ns", "a data sheet")
     >>> energy_of([read], {"dram_reads": 4})
-    {'dram': 200.0}
+    {'dram_access': 200.0}
     """
     charges: dict[tuple[str, float], float] = {}
     for command in commands:
         unit = (command.component, command.pj_per_charge)
-        charge = command.factor * counts[command.column] * command.charge
+        count = sum(counts[name] for name in command.columns) - sum(counts[name] for name in command.minus)
+        charge = command.factor * count * command.charge
         charges[unit] = charges[unit] + charge if unit in charges else charge
     energy: dict[str, float] = {}
     for (component, pj_per_charge), charge in charges.items():
         energy[component] = energy.get(component, 0.0) + charge * pj_per_charge
     return energy
+
+
+class Accounting(NamedTuple):
+    """How a DRAM's energy is counted, in words: its access, and its standby, which is empty where none is counted."""
+
+    access: str = "the energy table's pJ a bit"
+    standby: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return the three parts of a run's energy in one line.
+
+        >>> Accounting().sentence
+        "energy: on chip + DRAM access (the energy table's pJ a bit); DRAM standby is not counted"
+        """
+        parts = f"energy: on chip + DRAM access ({self.access})"
+        return f"{parts} + DRAM standby ({self.standby})" if self.standby else f"{parts}; DRAM standby is not counted"
+
+
+BITS_ALONE = Accounting()
 
 
 class DramConfig(Config, ABC):
@@ -130,9 +157,21 @@ class DramConfig(Config, ABC):
     def bytes_per_cycle(self, clock_mhz: float) -> float:
         """Return the bytes an array cycle at best; inf where no transfer takes time."""
 
-    def commands(self) -> tuple[Command, ...]:
-        """Return what its energy is made of; nothing where bits alone are counted, at the energy table's figures."""
+    def commands(self, clock_mhz: float) -> tuple[Command, ...]:
+        """Return what its energy is made of against an array clock; columns are those of a report's row.
+
+        Where no command is of ACCESS, bits are counted at the energy table's figures.
+        """
         return ()
+
+    @property
+    def accounting(self) -> Accounting:
+        """Return in words how its energy is counted."""
+        return BITS_ALONE
+
+    def untimed_counts(self, cycles: int, size_bytes: int, clock_mhz: float) -> dict[str, int]:
+        """Return what is counted of a layer without a kernel that took so long and moved so much, by report column."""
+        return {}
 
     @abstractmethod
     def kernel(self, clock_mhz: float) -> DramKernel | None:

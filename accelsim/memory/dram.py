@@ -22,7 +22,10 @@ LARGEST_ADDRESS = 2**60
 
 @dataclass(frozen=True)
 class DramStats:
-    """What a DRAM did in `cycles` clocks. Energy is the core's: commands and background, without I/O or termination."""
+    """What a DRAM did in `cycles` clocks. Energy is the core's: commands and background, without I/O or termination.
+
+    No rank is ever powered down.
+    """
 
     cycles: int
     row_hits: int
@@ -66,5 +69,5 @@ def replay(
         activates=counts["dram_activates"],
         precharges=counts["dram_precharges"],
         refreshes=counts["dram_refreshes"],
-        energy_pj=energy_of(core_commands(requested), counts)["dram"],
+        energy_pj=energy_of((c._replace(component="core") for c in core_commands(requested)), counts)["core"],
     )

@@ -38,6 +38,7 @@ def to_record(layer: ReportedLayer) -> Record:
         "lanes": result.lanes,
         "compulsory_bytes": result.compulsory_bytes,
         "run_pj": dict(layer.energy.run_pj),
+        "run_io_pj": layer.energy.run_io_pj,
     }
 
 
@@ -68,7 +69,7 @@ def from_record(record: Record, machine: Accelerator) -> ReportedLayer:
         lanes=record["lanes"],
         compulsory_bytes=record["compulsory_bytes"],
     )
-    return ReportedLayer(result, LayerEnergy(record["run_pj"], result.times))
+    return ReportedLayer(result, LayerEnergy(record["run_pj"], result.times, record["run_io_pj"]))
 
 
 def _array(machine: Accelerator, shape: LayerShape) -> PEArray:

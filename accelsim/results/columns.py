@@ -25,6 +25,7 @@ def row_of(layer: ReportedLayer, *, clock_mhz: float) -> Row:
         "dram_bytes": result.dram_bytes,
         **energies,
         "energy_pj": layer.energy.total_pj,
+        "dram_io_share": layer.energy.dram_io_share,
         **{name: count * times for name, count in counts.items()},
         "t_cuts": run.t_cuts * times,
         "memory_cycles": run.cycles.memory * times,
@@ -36,7 +37,7 @@ def row_of(layer: ReportedLayer, *, clock_mhz: float) -> Row:
 def _identity(result: LayerResult) -> Row:
     shape, widths = result.shape, result.widths
     return {
-        "name": shape.name, "kind": shape.kind, "array": shape.array,
+        "name": shape.name, "kind": shape.kind, "array": shape.array, "dataflow": shape.dataflow,
         "M": shape.M, "N": shape.N, "K": shape.K, "groups": shape.groups, "repeat": shape.repeat,
         "weight_bits": widths.weight_bits, "activation_bits": widths.activation_bits,
         "operators": "+".join(shape.operators), "utilization": result.utilization, "bound": result.bound,

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ..engine.dram_traffic import DramTraffic
 from ..errors import unknown_name
 from ..files import write_text, written_whole
+from ..memory.base import BITS_ALONE, Accounting
+from ..technology.settings import figures_line
 from .columns import Row, row_of
 from .layer import ReportedLayer
 from .timeline import layer_events
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN = ["name", "kind", "array", "cycles", "stall_cycles", "utilization", "bound", "dram_bytes", "energy_pj"]
-TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
+ENERGY_PARTS = ("energy_on_chip_pj", "energy_dram_access_pj", "energy_dram_standby_pj")
+TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", *ENERGY_PARTS, "dram_bytes")
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Report:
     """One workload on one machine. `results` are typed, one a layer; `layers` and `rows` are made of them for export.
 
     Units stand in the names: cycles of the array's clock, bytes, pJ, µm², bits. `hardware` is the machine's
-    configuration and `area` its µm² by part. `outputs[name]` is (M, groups·N) int64 where the run was verified. The
-    text of `to_json` holds no time or date.
+    configuration and `area` its µm² by part. `outputs[name]` is (M, groups·N) int64 where the run was verified;
+    `accounting` says how the DRAM's energy is counted, and `extrapolated` of which parts of the machine the SRAM has a
+    size or a word beyond what its laws were fitted to. The text of `to_json` holds no time or date.
 
     >>> import accelsim
     >>> report = accelsim.simulate(accelsim.GemmTrace("fc", M=1, N=500, K=800), "dense/os-16x16")
@@ -49,6 +53,8 @@ class Report:
     results: tuple[ReportedLayer, ...]
     area: Mapping[str, float]
     outputs: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    accounting: Accounting = BITS_ALONE
+    extrapolated: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """One line: a report of a whole network is long, and `layers` shows it."""
@@ -66,6 +72,11 @@ class Report:
     def clock_mhz(self) -> float:
         """The array's clock."""
         return float(self.hardware["clock_mhz"])
+
+    @property
+    def figures_line(self) -> str:
+        """Which node the energy and area figures are of, and what they were scaled by."""
+        return figures_line(float(self.hardware["technology_nm"]), self.hardware.get("energy"))
 
     @property
     def cycles(self) -> int:
@@ -89,8 +100,34 @@ class Report:
 
     @property
     def energy_pj(self) -> float:
-        """All components."""
+        """All components: energy_on_chip_pj + energy_dram_access_pj + energy_dram_standby_pj."""
         return float(sum(layer.energy.total_pj for layer in self.results))
+
+    @property
+    def energy_on_chip_pj(self) -> float:
+        """All components of the chip itself, leakage included."""
+        return float(sum(layer.energy.on_chip_pj for layer in self.results))
+
+    @property
+    def energy_dram_access_pj(self) -> float:
+        """What the traffic costs: activates, reads, writes and I/O of the DRAM."""
+        return float(sum(layer.energy.dram_access_pj for layer in self.results))
+
+    @property
+    def energy_dram_standby_pj(self) -> float:
+        """What the time costs: background and refresh of the DRAM; 0 where the machine's DRAM does not say."""
+        return float(sum(layer.energy.dram_standby_pj for layer in self.results))
+
+    @property
+    def energy_active_pj(self) -> float:
+        """On chip and DRAM access, without DRAM standby: what verdicts of energy are by."""
+        return self.energy_on_chip_pj + self.energy_dram_access_pj
+
+    @property
+    def dram_io_share(self) -> float:
+        """The interface's share of the DRAM access, 0 of none."""
+        io = sum(layer.energy.run_io_pj * layer.energy.times for layer in self.results)
+        return io / self.energy_dram_access_pj if self.energy_dram_access_pj else 0.0
 
     @property
     def traffic(self) -> DramTraffic:
@@ -125,13 +162,14 @@ class Report:
 
     @property
     def tops_per_w(self) -> float:
-        """10¹² effectual operations (two a MAC) a joule."""
-        return 2 * float(sum(layer.result.macs_effectual for layer in self.results)) / self.energy_pj
+        """10¹² effectual operations (two a MAC) a joule; 0 where no energy was spent."""
+        operations = 2 * float(sum(layer.result.macs_effectual for layer in self.results))
+        return operations / self.energy_pj if self.energy_pj else 0.0
 
     @property
     def inferences_per_s(self) -> float:
-        """Runs of the whole workload, its batch included, a second."""
-        return 1 / self.seconds
+        """Runs of the whole workload, its batch included, a second; 0 for a run of no cycles."""
+        return 1 / self.seconds if self.cycles else 0.0
 
     def layer(self, name: str) -> ReportedLayer:
         """The typed result of one layer. Raises UnknownNameError where no layer or operator has this name."""
@@ -166,7 +204,9 @@ class Report:
         totals = {key: getattr(self, key) for key in TOTALS}
         return {
             "workload": self.workload, "hardware": self.name, **totals, "area_um2": self.area_um2,
-            "seconds": self.seconds, "configuration": dict(self.hardware), "layers": self.rows,
+            "seconds": self.seconds, "energy_accounting": self.accounting.sentence,
+            "figures": self.figures_line, "extrapolated": dict(self.extrapolated),
+            "configuration": dict(self.hardware), "layers": self.rows,
         }  # fmt: skip
 
     def to_json(self, path: str | Path | None = None) -> str:

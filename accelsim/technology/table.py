@@ -1,12 +1,13 @@
-"""The table of energies and areas at 45 nm: what one action or one unit costs, every figure with its source."""
+"""The table of energies and areas at a node: what one action or one unit costs, every figure with its source."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from math import ceil
 
 from ..files import parse_yaml
 from .cost import Cost
@@ -35,10 +36,46 @@ class PowerLaw:
 
 
 @dataclass(frozen=True)
-class EnergyTable:
-    """Figures at 45 nm by name, their sources, the SRAM laws, and the scaling to other nodes.
+class SramRows:
+    """The sizes and widths of the rows that the SRAM laws were fitted to."""
 
-    Energies in pJ, areas in µm², leakage in µW. Methods that price something return a Cost, which is a float.
+    bytes: tuple[float, float] = (512, 1048576)
+    bits: tuple[float, float] = (16, 64)
+
+    def beyond(self, size_bytes: float, width_bits: float) -> str:
+        """What lies outside, with its bounds; "" where nothing does.
+
+        >>> SramRows().beyond(256, 32)
+        'extrapolated: 256 B, rows of 512 to 1.04858e+06 B'
+        """
+        outside = [
+            f"{value:g} {unit}, rows of {low:g} to {high:g} {unit}"
+            for value, unit, (low, high) in ((size_bytes, "B", self.bytes), (width_bits, "bits", self.bits))
+            if not low <= value <= high
+        ]
+        return "extrapolated: " + "; ".join(outside) if outside else ""
+
+
+def kind_of(figure: str) -> str:
+    """What a figure or a law is scaled as: energy, area, leakage, leakage_density (of an area), or "" for not at all.
+
+    DRAM chips have a node of their own, and ratios have none.
+    """
+    if figure.startswith("dram"):
+        return ""
+    if figure.endswith("uw_per_um2"):
+        return "leakage_density"
+    kinds = {"pj": "energy", "um2": "area", "uw": "leakage"}
+    return next((kind for unit, kind in kinds.items() if unit in figure.split("_")), "")
+
+
+@dataclass(frozen=True)
+class EnergyTable:
+    """Figures at a node by name, their sources, the SRAM laws, and the scaling that brought them there.
+
+    Energies in pJ, areas in µm², leakage in µW. `scales` is what each figure and law was multiplied by; `leakage` the
+    class of transistors, `node_of_user_nm` the node that a user's own figures are of. Methods that price something
+    return a Cost, which is a float.
     """
 
     figures: Mapping[str, float]
@@ -46,6 +83,11 @@ class EnergyTable:
     sram: Mapping[str, PowerLaw]
     sram_width_bits: int
     scaling: Scaling
+    technology_nm: float = 45.0
+    leakage: str = "lstp"
+    scales: Mapping[str, float] = field(default_factory=dict)
+    node_of_user_nm: float = 45.0
+    rows: SramRows = SramRows()
 
     def cost(self, name: str) -> Cost:
         """A figure as it stands in the table."""
@@ -95,16 +137,37 @@ class EnergyTable:
         """Latching a bit, or a flip-flop (`um2`)."""
         return self.cost(f"register_{unit}_per_bit")
 
-    def sram_bit(self, law: str, size_bytes: float) -> Cost:
-        """pJ a bit of a read or write (`read_pj`, `write_pj`): a word's energy shared by its bits."""
-        word = self.sram[law].at(max(size_bytes, 1), self.sram_width_bits)
-        return Cost(word, f"sram.{law}({size_bytes:g} B, {self.sram_width_bits} bits)") / self.sram_width_bits
+    def clock(self) -> Cost:
+        """The clock of one flip-flop bit in one cycle, whether it latches or not."""
+        return self.cost("clock_pj_per_bit")
 
-    def sram_whole(self, law: str, size_bytes: float, banks: int = 1) -> Cost:
-        """µm² or µW (`area_um2`, `leakage_uw`) of a buffer of equal banks."""
-        size = size_bytes / banks
-        bank = Cost(self.sram[law].at(size, self.sram_width_bits), f"sram.{law}({size:g} B)")
-        return bank * banks
+    def macros(self, word_bits: float) -> int:
+        """SRAMs side by side that deliver a word: none is wider than `sram_width_bits`."""
+        return max(1, ceil(word_bits / self.sram_width_bits))
+
+    def sram_bit(self, law: str, size_bytes: float, word_bits: float | None = None) -> Cost:
+        """pJ a bit of a read or write (`read_pj`, `write_pj`) of a bank: a word's energy shared by its bits.
+
+        A word wider than `sram_width_bits` (None: as wide) lies in several SRAMs side by side that share the bytes.
+        """
+        word_bits = word_bits or self.sram_width_bits
+        macros = self.macros(word_bits)
+        size, width = max(size_bytes / macros, 1), word_bits / macros
+        word = self.sram[law].at(size, width)
+        return Cost(word, f"sram.{law}({size:g} B, {width:g} bits)") / width
+
+    def sram_whole(self, law: str, size_bytes: float, banks: int = 1, word_bits: float | None = None) -> Cost:
+        """µm² or µW (`area_um2`, `leakage_uw`) of a buffer of equal banks, each of as many SRAMs as its word needs."""
+        word_bits = word_bits or self.sram_width_bits
+        macros = self.macros(word_bits)
+        size, width = size_bytes / banks / macros, word_bits / macros
+        return Cost(self.sram[law].at(size, width), f"sram.{law}({size:g} B)") * (banks * macros)
+
+    def sram_beyond(self, size_bytes: float, banks: int = 1, word_bits: float | None = None) -> str:
+        """What of an SRAM lies outside the rows that the laws were fitted to; "" where nothing does."""
+        word_bits = word_bits or self.sram_width_bits
+        macros = self.macros(word_bits)
+        return self.rows.beyond(size_bytes / banks / macros, word_bits / macros)
 
     def sources_of(self, formula: str) -> tuple[str, ...]:
         """Where the figures of a Cost's formula come from, each source once."""
@@ -113,7 +176,7 @@ class EnergyTable:
 
 @lru_cache(maxsize=1)
 def default_table() -> EnergyTable:
-    """The shipped 45 nm table."""
+    """The shipped table at its own node, 45 nm."""
     content = parse_yaml((files("accelsim") / "data" / "energy_45nm.yaml").read_text("utf-8"), "the energy table")
     figures, laws = content["figures"], content["sram"]
     sources = {name: entry["source"] for name, entry in (figures | laws).items()}
@@ -123,4 +186,5 @@ def default_table() -> EnergyTable:
         {name: PowerLaw(**entry) for name, entry in laws.items()},
         int(content["sram_width_bits"]["value"]),
         Scaling.parse(float(content["technology_nm"]), content["scaling"]),
+        rows=SramRows(tuple(content["sram_rows"]["bytes"]), tuple(content["sram_rows"]["bits"])),
     )

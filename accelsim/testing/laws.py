@@ -12,7 +12,9 @@ from math import isfinite
 import numpy as np
 
 from ..arrays.base import PEArray, Program, Tile, Work
+from ..arrays.ports import READS
 from ..technology.table import default_table
+from ..trace.operand_names import BUFFERS
 from .cuts import Edges, tiles, whole
 
 SLACK = 64  # cycles, beside 2 %, that greedy orders and conflicts may cost a smaller problem
@@ -44,6 +46,10 @@ def costs_are_known(array: PEArray, weight_bits: int, activation_bits: int) -> N
     for name, count in array.logic(weight_bits, activation_bits).items():
         require(name in PRIMITIVES, f"logic {name!r}; one of {', '.join(PRIMITIVES)} is expected")
         require(isfinite(count) and count >= 0, f"logic counts {count} of {name!r}")
+    for memory in array.memories(weight_bits, activation_bits):
+        require(memory.count > 0 and memory.size_bytes > 0 and memory.word_bits > 0, f"{memory} has no bits")
+    buffers = tuple(array.buffer_ports)
+    require(buffers == BUFFERS, f"ports of {buffers}; {BUFFERS} are expected")
 
 
 def counts_are_declared(program: Program, tile: Tile) -> None:
@@ -64,6 +70,15 @@ def lanes_add_up(program: Program, tile: Tile) -> None:
     idle = {spec.name: work.counts[spec.name] for spec in array.schema.idle}
     total = executed + sum(idle.values())
     require(not idle or total == slots, f"{executed} executed + {idle} = {total}, not {slots} lane cycles of {tile}")
+
+
+def ports_deliver(program: Program, tile: Tile) -> None:
+    """No buffer is read faster than the array says that its ports are."""
+    work = program.work(tile)
+    for name, port in program.array.buffer_ports.items():
+        reads, most = work.counts[READS[name]], port.most_reads(work.cycles)
+        seen = f"{reads} operands of the {name} buffer in {work.cycles} cycles of {tile}, whose ports have {most}"
+        require(most is None or reads <= most, seen)
 
 
 def tiles_add_up(program: Program, parts: Sequence[Tile]) -> None:
@@ -98,6 +113,19 @@ def cut_of_time_costs_what_it_says(program: Program, steps: dict[str, int]) -> N
     added = sum(program.work(tile).cycles for tile in parts) - program.work(whole(program)).cycles
     most = program.cut_cycles * (len(parts) - 1)
     require(not program.cut_cycles or added <= most, f"{len(parts) - 1} cuts add {added} cycles, at most {most}")
+
+
+def cuts_cost_what_they_say(program: Program, parts: Sequence[Tile]) -> None:
+    """Of tiles that pay a fill each, t parts along T and n in all add (t − 1) · cut_cycles + (n − t) · fill_cycles."""
+    t = len({_span(tile, program.grain.whole) for tile in parts})
+    added = sum(program.work(tile).cycles for tile in parts) - program.work(whole(program)).cycles
+    most = program.cut_cycles * (t - 1) + program.fill_cycles * (len(parts) - t)
+    seen = f"{len(parts)} tiles, {t} along {program.grain.whole}, add {added} cycles, at most {most}"
+    require(not program.fill_cycles or added <= most, seen)
+
+
+def _span(tile: Tile, dimension: str) -> tuple[int, int]:
+    return {"M": (tile.m0, tile.m1), "N": (tile.n0, tile.n1), "K": (tile.k0, tile.k1)}[dimension]
 
 
 def equal_keys_cost_equal_work(program: Program, parts: Sequence[Tile]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import TraceError
 from .conv import ConvGeometry
 from .number_format import NumberFormat
@@ -37,11 +39,13 @@ def checked_fields(given: Fields) -> dict[str, Any]:
         "filter_bits": number_format.filter_bits, "number_format": number_format,
         "kind": kind or ("conv" if conv else "linear"), "repeat": positive(given["repeat"], name, "repeat"),
         "dense_shape": dense_sizes(given["dense_shape"], sizes, name), "dense_groups": given["dense_groups"] or groups,
-        "operation": _operation(given["operation"], name),
+        "operation": _operation(given["operation"], name), "pruned": _pruned(given["pruned"], name),
         "weight_operand": _weight_in_format(weight, groups, sizes, number_format, name),
         "activation_operand": _activation_in_format(activation, groups, sizes, number_format, conv, steps, name),
     }  # fmt: skip
     _check_attention(values, name)
+    dense = values["dense_groups"] * values["dense_shape"].N * values["dense_shape"].K
+    _check_pruned(values["pruned"], dense, groups * sizes.N * sizes.K, name)
     return values
 
 
@@ -54,6 +58,21 @@ def _operation(operation: Any, name: str) -> str:
     if operation not in OPERATIONS:
         raise TraceError(f"operation of trace {name!r} is {operation!r}; one of {', '.join(OPERATIONS)} is expected")
     return str(operation)
+
+
+def _pruned(pruned: Any, name: str) -> bool:
+    if not isinstance(pruned, bool | np.bool_):
+        raise TraceError(f"pruned of trace {name!r} is {pruned!r:.60}; True or False is expected")
+    return bool(pruned)
+
+
+def _check_pruned(pruned: bool, dense: int, now: int, name: str) -> None:
+    """A layer that has fewer weights than it had was pruned by somebody."""
+    if not pruned and now < dense:
+        raise TraceError(
+            f"pruned of trace {name!r} is False, and it has {now} weights of the {dense} of its dense shape; "
+            "pruned=True is expected"
+        )
 
 
 def _weight(weight: Any, name: str) -> Given:

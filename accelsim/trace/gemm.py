@@ -38,7 +38,10 @@ class GemmTrace:
     (groups·N,), are the bits of each filter where they differ; `weight_bits`, by default the most of them (without
     them 8), is what an array runs, stores and fetches every filter at that makes no use of them. `operation` is what
     the network was trained for: `mac`, x · w summed; `l1`, −|x − w| summed, AdderNet's layers; `any` binds it to no
-    array, and the one that runs it decides. Raises TraceError where shapes, values or bits contradict each other.
+    array, and the one that runs it decides. `pruned` says whether somebody pruned the layer: True unless an importer, a
+    checkpoint or a quantizer knows that nobody did, in which case the zeros that rounding left count as weights in α;
+    whoever prunes such a layer by hand says `pruned=True`. Raises TraceError where shapes, values or bits contradict
+    each other, and where a layer that nobody pruned has fewer weights than its dense shape.
 
     >>> layer = GemmTrace("fc", weight=[[1, 0, -1]], activation=[[3, 4, 5], [6, 7, 8]], weight_bits=2)
     >>> layer.shape, layer.macs, layer.weight_bits
@@ -65,6 +68,7 @@ class GemmTrace:
     dense_shape: Shape
     dense_groups: int
     operation: str
+    pruned: bool
 
     def __init__(
         self,
@@ -87,6 +91,7 @@ class GemmTrace:
         dense_shape: Iterable[int] | None = None,
         dense_groups: int | None = None,
         operation: str = "any",
+        pruned: bool = True,
         weight_operand: Given = None,
         activation_operand: Given = None,
     ) -> None:
@@ -99,6 +104,7 @@ class GemmTrace:
             weight_bits=weight_bits, activation_bits=activation_bits, weight_coding=weight_coding,
             codebook_bits=codebook_bits, filter_bits=filter_bits, kind=kind, conv=conv, repeat=repeat,
             dense_shape=dense_shape, dense_groups=dense_groups, operation=operation,
+            pruned=pruned,
         )  # fmt: skip
         self.__post_init__()
 
@@ -149,19 +155,20 @@ class GemmTrace:
         activation_density: float = 1.0,
         seed: int = 0,
         distribution: str = "bernoulli",
+        pruned: bool | None = None,
         **settings: Any,
     ) -> GemmTrace:
         """Seeded random operands of the given densities; their integers are made when first looked at.
 
         `distribution` (bernoulli | blocked | n:m) is the weights'. Shapes come from M, N, K or from `conv` and N;
-        `settings` are the constructor's other fields.
+        `pruned` is as in `filled`, `settings` are the constructor's other fields.
 
         >>> layer = GemmTrace.random("fc", M=1, N=40, K=90, weight_density=0.1, seed=1)
         >>> bool(0.05 < np.count_nonzero(layer.weight) / layer.weight.size < 0.15)
         True
         """
         shape = cls(name, M=M, N=N, K=K, **settings)
-        return shape.filled(weight_density, activation_density, seed=seed, distribution=distribution)
+        return shape.filled(weight_density, activation_density, seed=seed, distribution=distribution, pruned=pruned)
 
     def filled(
         self,
@@ -170,14 +177,20 @@ class GemmTrace:
         *,
         seed: int = 0,
         distribution: str = "bernoulli",
+        pruned: bool | None = None,
     ) -> GemmTrace:
-        """The layer with seeded random operands of these densities; one-bit and binary ones have no zeros."""
+        """The layer with seeded random operands of these densities; one-bit and binary ones have no zeros.
+
+        Weights of a density below 1 or of an N:M pattern are pruned ones, unless `pruned` says otherwise.
+        """
         full = self.weight_coding == "binary" or self.weight_bits == 1
+        if pruned is None:
+            pruned = self.pruned or (not full and weight_density < 1) or ":" in distribution
         operands: dict[str, Any] = {
             "weight": Pattern(1.0 if full else weight_density, 2 * seed, distribution),
             "activation": Pattern(1.0 if self.activation_bits == 1 else activation_density, 2 * seed + 1),
         }
-        return replace(self, **operands)
+        return replace(self, pruned=pruned, **operands)
 
     def as_shape(self) -> GemmTrace:
         """The layer without its integers; size, number format and all else stay.
@@ -245,6 +258,11 @@ class GemmTrace:
         """Whether both operands carry integers."""
         return self.weight_operand is not None and self.activation_operand is not None
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all groups are equal: no integers, and no bits of single filters."""
+        return self.weight_operand is None and self.activation_operand is None and self.filter_bits is None
+
     def weight_tile(self, n0: int, n1: int, k0: int, k1: int) -> Ints:
         """Weights of filters n0..n1−1 (over all groups) at k0..k1−1; TraceError where the trace is a shape."""
         if self.weight_operand is None:
@@ -292,6 +310,24 @@ class GemmTrace:
             filter_bits=None if self.filter_bits is None else self.filter_bits[g * self.N : (g + 1) * self.N],
             dense_shape=self.shape,
             dense_groups=1,
+        )
+
+    def filters_of(self, first: int, count: int) -> GemmTrace:
+        """The filters of `count` groups from `first` on as one group of as many more, without activations.
+
+        Each group's filters belong to activations of its own, which is for whoever takes them together to know.
+
+        >>> GemmTrace("dw", M=5, N=2, K=9, groups=8).filters_of(4, 3).shape
+        Shape(M=5, N=6, K=9)
+        """
+        n0, n1 = first * self.N, (first + count) * self.N
+        part = self.group(first)
+        return part._part(
+            N=n1 - n0,
+            weight_operand=None if self.weight_operand is None else ArrayOperand(self.weight_tile(n0, n1, 0, self.K)),
+            activation_operand=None,
+            filter_bits=None if self.filter_bits is None else self.filter_bits[n0:n1],
+            dense_shape=Shape(self.M, n1 - n0, self.K),
         )
 
     def _group_weight(self, g: int) -> StoredOperand | None:

@@ -55,6 +55,13 @@ class RecordReader:
             return self.wholes(key, 2, least)
         return (self.whole(key, least),) * 2
 
+    def flag(self, key: str) -> bool:
+        """true or false."""
+        value = self.value(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, value, "true or false")
+        return value
+
     def fraction(self, key: str) -> float:
         """A number from 0 to 1."""
         value = self.value(key)

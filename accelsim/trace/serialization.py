@@ -2,7 +2,7 @@
 
 Workload files, checkpoints and the shipped shapes are made of it. A workload file or a checkpoint says every field; a
 shipped shape only those that differ from the usual (`brief`). A field that the reader does not find takes the default
-of GemmTrace where the kind of file lets it be left out.
+of GemmTrace where the kind of file lets it be left out; `pruned` is one that files of earlier versions do not have.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CONV_SIZES = ("batch", "channels", "height", "width")
 _CONV_PAIRS = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}  # with the least value of each
 _USUAL = {
     "groups": 1, "repeat": 1, "weight_bits": 8, "activation_bits": 8, "weight_coding": "uniform",
-    "codebook_bits": None, "conv": None, "weight": None, "activation": None,
+    "codebook_bits": None, "conv": None, "weight": None, "activation": None, "pruned": True,
 }  # fmt: skip
 _USUAL_CONV = {"batch": 1, "stride": 1, "padding": 0, "dilation": 1, "columns": False}
 
@@ -53,6 +53,7 @@ def describe(trace: GemmTrace, prefix: str, arrays: Arrays) -> Record:
         **{key: getattr(trace, key) for key in (*keys, "codebook_bits")},
         "dense_shape": list(trace.dense_shape),
         "dense_groups": trace.dense_groups,
+        "pruned": trace.pruned,
         "conv": None if trace.conv is None else _describe_conv(trace.conv, prefix, arrays),
     }
     if trace.filter_bits is not None:
@@ -163,6 +164,7 @@ _READ: dict[str, Callable[[RecordReader, str], Any]] = {
     **dict.fromkeys(("conv", "weight", "activation", "operation"), RecordReader.value),
     "codebook_bits": lambda reader, key: None if reader.value(key) is None else _bits(reader, key),
     "filter_bits": _widths,
+    "pruned": RecordReader.flag,
     "dense_shape": lambda reader, key: reader.wholes(key, 3, 1),
 }  # how each field is read; operands and convolutions, which have parts, come after
 

@@ -4,13 +4,14 @@ A checkpoint folder holds `manifest.json` and `model.safetensors`. The manifest 
 they run, each as the record of its trace (accelsim.trace.serialization) with its scales; the tensors are
 `<layer>.weight` and `<layer>.activation`, and where there are any `<layer>.columns`, `<layer>.inputs` and
 `<layer>.bias`. Manifests of version 1, with another record of a layer, are read too (compress.checkpoint.version1).
+Where manifests of either version do not say which layers were pruned, compress.checkpoint.pruned works it out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from accelsim.trace.reader import RecordReader
 from accelsim.trace.serialization import restore
 from accelsim.validation import is_number
 
+from .pruned import pruned_by, smaller
 from .version1 import check_columns, modern
 
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
@@ -97,10 +99,12 @@ def read(folder: str | Path) -> Checkpoint:
     layers = _field(manifest, "layers", list, where)
     if not layers:
         raise FileFormatError(f"{where}: {MANIFEST} lists no layers")
-    saved = tuple(_layer(entry, version, tensors, f"{where}: layer {i}") for i, entry in enumerate(layers))
+    facts = _facts(manifest, where)
+    pruned = pruned_by(facts[1], facts[2])
+    saved = tuple(_layer(entry, version, tensors, pruned, f"{where}: layer {i}") for i, entry in enumerate(layers))
     if len({layer.name for layer in saved}) != len(saved):
         raise FileFormatError(f"{where}: two layers have the same name")
-    return Checkpoint(folder.resolve().name, saved, *_facts(manifest, where))
+    return Checkpoint(folder.resolve().name, saved, *facts)
 
 
 def _facts(manifest: dict[str, Any], where: str) -> tuple[float | None, str | None, dict[str, Any]]:
@@ -128,8 +132,10 @@ def _tensors(content: bytes, digest: Any, where: str) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _layer(record: Any, version: int, tensors: dict[str, np.ndarray], where: str) -> SavedLayer:
-    """One layer from its manifest entry and its tensors, checked."""
+def _layer(
+    record: Any, version: int, tensors: dict[str, np.ndarray], pruned: Callable[[str], bool], where: str
+) -> SavedLayer:
+    """One layer from its manifest entry and its tensors, checked; `pruned` tells what it does not say."""
     name = RecordReader(record, where).text("name")
     reader = RecordReader(record, f"{where} ({name!r:.60})")
     prefix = f"{name}."
@@ -137,6 +143,10 @@ def _layer(record: Any, version: int, tensors: dict[str, np.ndarray], where: str
     if version == 1:
         record, arrays = modern(reader, arrays)
     trace = restore(record, "", arrays, where, whole=version > 1)
+    if "pruned" not in record:
+        trace = replace(trace, pruned=pruned(name) or smaller(trace))
+    if trace.operation == "any":  # what was saved before layers said what they are
+        trace = replace(trace, operation="mac")
     filters, bias, inputs = trace.groups * trace.N, arrays.get("bias"), arrays.get("inputs")
     if bias is not None and bias.shape != (filters,):
         raise FileFormatError(f"{reader.where}: bias has shape {bias.shape}; expected {(filters,)}")

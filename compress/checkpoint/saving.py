@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -25,7 +26,7 @@ from accelsim.trace.serialization import describe
 
 from ..base import Compressor
 from ..graph.shrinking import shrink
-from ..layers import weight_shapes
+from ..layers import layers_with_zeros, weight_shapes
 from ..quantizers.codes import ActivationCode, LayerCode, smallest_integers
 from ..quantizers.integer import IntegerLayer, IntegerNetwork, calibrate_activations, input_codes, weight_codes
 from .format import FORMAT, MANIFEST, TENSORS, VERSION, SavedLayer
@@ -79,10 +80,11 @@ def save(
     inputs = input_codes(activations or calibrate_activations(finished, [example]), method)
     runs = _runs(finished, codes, inputs, example)
     dense = method.dense_shapes if method is not None else weight_shapes(finished)
+    pruned = method.pruned_layers(finished) if method is not None else layers_with_zeros(finished)
     tensors: dict[str, np.ndarray] = {}
     layers = []
     for name, (layer, run) in runs.items():
-        saved = _saved(name, layer, codes[name], run, dense[name], removed)
+        saved = _saved(name, layer, codes[name], run, dense[name], removed, name in pruned)
         layers.append(_described(saved, tensors))
     facts = {"accuracy": accuracy, "method": type(method).__name__ if method is not None else None}
     _write(folder, {**facts, "provenance": dict(provenance or {}), "layers": layers}, tensors)
@@ -117,9 +119,12 @@ def _runs(
 
 
 def _saved(
-    name: str, integer: IntegerLayer, code: LayerCode, run: _Run, dense: tuple[int, ...], removed: bool
+    name: str, integer: IntegerLayer, code: LayerCode, run: _Run, dense: tuple[int, ...], removed: bool, pruned: bool
 ) -> SavedLayer:
-    """What is saved of one layer, or CompressionError; `removed`: columns that are zero in every filter go."""
+    """What is saved of one layer, or CompressionError; `removed`: columns that are zero in every filter go.
+
+    A layer that is smaller than it was is a `pruned` one whatever its method says.
+    """
     layer = integer.source
     groups = getattr(layer, "groups", 1)
     ints = smallest_integers(code.ints)
@@ -133,6 +138,7 @@ def _saved(
         "weight": weight, "groups": groups, "weight_bits": code.bits, "activation_bits": integer.activation.bits,
         "weight_coding": code.coding, "filter_bits": code.filter_bits, "operation": code.operation,
         "dense_shape": (run.rows, dense[0] // groups, int(np.prod(dense[1:]))),
+        "pruned": pruned or weight.size < math.prod(dense),
     }  # fmt: skip
     bias = None if layer.bias is None else layer.bias.detach().cpu().float().numpy()
     conv = _geometry(layer, run.ifmap, columns) if isinstance(layer, nn.Conv2d) else None

@@ -15,15 +15,16 @@ class LayerCode:
     """A layer's weight as integers: weight ≈ ints · scale.
 
     `ints` has the weight's shape; `scale` is one number or an array (N,) with one a filter; `coding`, `bits` and
-    `operation` are those of `GemmTrace.weight_coding`, `weight_bits` and `operation` (`l1`: AdderNet's layers). Where
-    filters of uniform weights differ in their bits, `filter_bits` has one number a filter, `bits` at most.
+    `operation` are those of `GemmTrace.weight_coding`, `weight_bits` and `operation` (`mac`, or `l1`: AdderNet's
+    layers). Where filters of uniform weights differ in their bits, `filter_bits` has one number a filter, `bits` at
+    most.
     """
 
     ints: np.ndarray
     scale: float | np.ndarray
     bits: int = 8
     coding: str = "uniform"
-    operation: str = "any"
+    operation: str = "mac"
     filter_bits: tuple[int, ...] | None = None
 
     def decoded(self) -> np.ndarray:

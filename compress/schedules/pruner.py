@@ -81,6 +81,10 @@ class Pruner(Compressor):
             silence_norms(self.model, self.example_input)
         self.hardened = True
 
+    def pruned_layers(self, model: nn.Module) -> frozenset[str]:
+        """As everywhere, and every layer with a constraint."""
+        return super().pruned_layers(model) | self.constraints.keys()
+
     def finalize(self) -> nn.Module:
         """The model with plain weights, the pruned ones exactly 0, and its original state_dict keys."""
         if not self.hardened:

@@ -13,13 +13,14 @@ import typer
 from accelsim.errors import OutputError
 from accelsim.files import require_writable, written_whole
 
-from .output import energy, print_table, size, waiting
+from .output import energy, print_table, ratio_text, size, waiting
 from .run import Settings, WorkloadName, parse_settings
 
 if TYPE_CHECKING:
     from accelsim.analysis.comparison import Comparison
     from accelsim.analysis.ppr import PPR
 
+STANDBY, WITH_STANDBY = "  DRAM standby", "PPR with standby"
 TABLE, REPORT = "compare.csv", "report.json"
 LONGEST_FOLDER = 60  # characters of a machine's folder behind its number
 
@@ -115,13 +116,16 @@ def write(comparison: Comparison, out: Path, places: Sequence[Path]) -> None:
 
 
 def show(comparison: Comparison) -> None:
-    """A table with a column a machine, and below it how their sizes were chosen."""
+    """How energy is accounted, a table with a column a machine, and below it how their sizes were chosen."""
     columns = ("", *(f">{side.report.name}" for side in comparison.sides))
     legend = (
         "α: weight reduction, β: speedup, PPR = α/β; against the same workload on the first machine, and against the "
-        "uncompressed network on a dense array of the machine's own peak and DRAM"
+        "uncompressed network on the strongest dense array of the machine's own peak and DRAM; β unpruned: the "
+        "uncompressed network on both machines; where that is outside 0.9 to 1.1, PPR corrected has β divided by it"
     )
-    caption = "\n".join([*map(str, comparison.scalings), legend])
+    baselines = dict.fromkeys(f"dense baseline {side.baseline}" for side in comparison.sides)
+    caption = "\n".join([*map(str, comparison.scalings), *baselines, legend])
+    typer.echo(comparison.accounting)
     print_table(
         f"{comparison.workload} on {len(comparison.sides)} machines", columns, table_rows(comparison), (), caption
     )
@@ -134,26 +138,43 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     rows.append(("fallback layers", *(", ".join(side.fallback_layers) or "none" for side in comparison.sides)))
     first = (f"against {comparison.first}", *("" for _ in comparison.sides))
     dense = ("against dense baseline", *(side.dense.name for side in comparison.sides))
-    rows += [first, *_ratio_rows([side.against_first for side in comparison.sides])]
-    return [*rows, dense, *_ratio_rows([side.against_dense for side in comparison.sides])]
+    stands_by = [bool(side.report.accounting.standby) for side in comparison.sides]
+    rows = [_told(row, stands_by) if row[0] == STANDBY else row for row in rows]
+    both = [stands_by[0] and one for one in stands_by]  # what a machine counts as well as the first
+    rows += [first, *_ratio_rows([side.against_first for side in comparison.sides], both)]
+    return [*rows, dense, *_ratio_rows([side.against_dense for side in comparison.sides], stands_by)]
+
+
+def _told(row: tuple[str, ...], stands_by: Sequence[bool]) -> tuple[str, ...]:
+    """A row of what has DRAM standby in it, with a dash for each machine that counts none."""
+    label, *cells = row
+    return label, *(cell if told else "-" for cell, told in zip(cells, stands_by, strict=True))
 
 
 def _lines(figures: Iterable[str]) -> list[Line]:
     """Label, figure and how it is written, a component or operand below its total."""
-    components = [key for key in figures if key.startswith("energy_") and key != "energy_pj"]
+    totals = {"energy_pj", "energy_on_chip_pj", "energy_dram_access_pj", "energy_dram_standby_pj"}
+    components = [key for key in figures if key.startswith("energy_") and key not in totals]
     operands = [key for key in figures if key.startswith("dram_") and key != "dram_bytes"]
     return [
         *TIMES,
         ("energy", "energy_pj", energy),
-        *((f"  {key.removeprefix('energy_').removesuffix('_pj')}", key, energy) for key in components),
+        ("  on chip", "energy_on_chip_pj", energy),
+        *((f"    {key.removeprefix('energy_').removesuffix('_pj')}", key, energy) for key in components),
+        ("  DRAM access", "energy_dram_access_pj", energy),
+        (STANDBY, "energy_dram_standby_pj", energy),
         ("DRAM", "dram_bytes", size),
         *((f"  {key.removeprefix('dram_').removesuffix('_bytes')}", key, size) for key in operands),
         *COSTS,
     ]
 
 
-def _ratio_rows(ratios: Sequence[PPR]) -> list[tuple[str, ...]]:
-    labels = {"α": "alpha", "β": "beta", "PPR": "ppr", "PPR compute": "ppr_compute", "PPR energy": "ppr_energy"}
-    rows = [(f"  {label}", *(f"{getattr(ratio, key):.2f}" for ratio in ratios)) for label, key in labels.items()]
+def _ratio_rows(ratios: Sequence[PPR], stands_by: Sequence[bool]) -> list[tuple[str, ...]]:
+    labels = {
+        "α": "alpha", "β": "beta", "β unpruned": "beta_unpruned", "PPR": "ppr", "PPR corrected": "ppr_corrected",
+        "PPR compute": "ppr_compute", "PPR on chip + access": "ppr_energy_active", WITH_STANDBY: "ppr_energy",
+    }  # fmt: skip
+    rows = [(f"  {label}", *(ratio_text(getattr(ratio, key)) for ratio in ratios)) for label, key in labels.items()]
+    rows[-1] = _told(rows[-1], stands_by)
     conv = [ratio.conv for ratio in ratios]
-    return [*rows, ("  PPR of conv layers", *(f"{one.ppr:.2f}" if one else "-" for one in conv))]
+    return [*rows, ("  PPR of conv layers", *(ratio_text(one.ppr if one else None) for one in conv))]

@@ -20,23 +20,26 @@ def print_energy(sheet: Mapping[str, Any]) -> None:
     bits = f"{sheet['weight_bits']}-bit weights, {sheet['activation_bits']}-bit activations"
     print_table(
         f"energy of {sheet['hardware']} at {sheet['technology_nm']:g} nm, {bits}: a layer's energy is Σ count × pJ",
-        ("component", "action", COUNT, "figure", ">value", ">scaled", ">pJ", ">node", ">source"),
+        ("component", "action", COUNT, "figure", ">pJ", ">node", ">source"),
         [_action(entry, sources) for entry in sheet["actions"]], ("action", COUNT, "figure"),
+        f"{sheet['accounting']}\n{sheet['figures_line']}",
     )  # fmt: skip
     total = sum(entry["um2"] for entry in sheet["area"])
     print_table(
-        "area", ("part", "unit", ">count", "figure", ">value", ">scaled", ">µm²", ">source"),
+        "area", ("part", "unit", ">count", "figure", ">value", ">µm²", ">source", "SRAM law"),
         [_area(entry, sources) for entry in sheet["area"]], "figure",
-        f"{total:,.0f} µm² in all: count × value × scaled",
+        f"{total:,.0f} µm² in all: count × value",
     )  # fmt: skip
     print_table(
-        "figures", ("figure", ">value", ">node", ">source"),
-        [(f["figure"], f"{f['value']:.6g}", _node(f["node_nm"]), sources.of([f["source"]])) for f in sheet["figures"]],
+        "figures", ("figure", ">value", ">node", ">scaled by", ">at the machine's", ">source"),
+        [(f["figure"], f"{f['value']:.6g}", _node(f["node_nm"]), _scale(f["scale"]), f"{f['scaled']:.6g}",
+          sources.of([f["source"]])) for f in sheet["figures"]],
         "figure",
     )  # fmt: skip
     print_table(
-        "SRAM", ("law", "formula", ">source"),
-        [(law["law"], law["formula"], sources.of([law["source"]])) for law in sheet["sram"]], "formula",
+        "SRAM", ("law", "formula", ">scaled by", ">source"),
+        [(law["law"], law["formula"], _scale(law["scale"]), sources.of([law["source"]])) for law in sheet["sram"]],
+        "formula",
     )  # fmt: skip
     print_table(
         "scaling between nodes, for logic and SRAM", ("of", ">factor", "nodes", ">source"),
@@ -67,15 +70,15 @@ class _Sources:
 def _action(entry: Mapping[str, Any], sources: _Sources) -> Row:
     where = f" ({entry['array']})" if "array" in entry else ""
     known = entry["pj"] is not None
-    pj = (f"{entry['figure_pj']:.6g}", _scale(entry["scale"]), f"{entry['pj']:.6g}") if known else ("", "", UNKNOWN)
+    pj = f"{entry['pj']:.6g}" if known else UNKNOWN
     place = _node(entry["node_nm"]), sources.of(entry["sources"])
-    return entry["component"], entry["action"] + where, entry["count"], entry["formula"], *pj, *place
+    return entry["component"], entry["action"] + where, entry["count"], entry["formula"], pj, *place
 
 
 def _area(entry: Mapping[str, Any], sources: _Sources) -> Row:
-    um2 = f"{entry['figure_um2']:,.6g}", _scale(entry["scale"]), f"{entry['um2']:,.0f}"
-    count = f"{entry['count']:,.12g}"
-    return entry["part"], entry["unit"], count, entry["formula"], *um2, sources.of(entry["sources"])
+    um2 = f"{entry['figure_um2']:,.6g}", f"{entry['um2']:,.0f}"
+    count, sources_of = f"{entry['count']:,.12g}", sources.of(entry["sources"])
+    return entry["part"], entry["unit"], count, entry["formula"], *um2, sources_of, entry["beyond"]
 
 
 def _scale(factor: float) -> str:

@@ -24,6 +24,15 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
+def ratio_text(value: float | None, decimals: int = 2, unit: str = "") -> str:
+    """A ratio in a table; a dash where there is none.
+
+    >>> ratio_text(2.5), ratio_text(3, 1, "x"), ratio_text(None)
+    ('2.50', '3.0x', '-')
+    """
+    return "-" if value is None else f"{value:.{decimals}f}{unit}"
+
+
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], wraps: str | Sequence[str], caption: str = ""
 ) -> None:

@@ -121,10 +121,17 @@ def show(report: Report) -> None:
     columns = ("layer", "kind", ">cycles", ">compute", ">stall", ">util. %", "bound", ">DRAM", ">energy")
     total = (
         f"{report.cycles:,} cycles = {report.compute_cycles:,} compute + {report.stall_cycles:,} stall; "
-        f"{report.seconds * 1e6:,.1f} µs at {report.clock_mhz:g} MHz; {energy(report.energy_pj)}; "
-        f"{size(report.dram_bytes)} DRAM; {report.area_um2 / 1e6:.3f} mm²"
+        f"{report.seconds * 1e6:,.1f} µs at {report.clock_mhz:g} MHz; {size(report.dram_bytes)} DRAM; "
+        f"{report.area_um2 / 1e6:.3f} mm²\n{energy_line(report)}\n{report.accounting.sentence}\n{report.figures_line}"
     )
     print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), "layer", total)
+
+
+def energy_line(report: Report) -> str:
+    """All energy, and its three parts."""
+    access = f"{energy(report.energy_dram_access_pj)} DRAM access (I/O {100 * report.dram_io_share:.0f} %)"
+    idle = energy(report.energy_dram_standby_pj) if report.accounting.standby else "no"
+    return f"{energy(report.energy_pj)} = {energy(report.energy_on_chip_pj)} on chip + {access} + {idle} DRAM standby"
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

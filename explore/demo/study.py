@@ -17,15 +17,16 @@ from accelsim.analysis.verdict import verdict
 from accelsim.files import make_folder, require_writable, write_json, write_text
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.loading import load_hardware
-from accelsim.results.report import Report
+from accelsim.results.report import ENERGY_PARTS, Report
 
-from ..cli.output import energy, print_table, size
+from ..cli.output import energy, print_table, ratio_text, size
 from .networks import Trained, train_networks
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 MACHINES = (
+    "dense/best-16x16",
     "dense/os-16x16",
     "dense/ws-16x16",
     "dense/is-16x16",
@@ -37,6 +38,7 @@ MACHINES = (
     "lowbit/ternary-16x16",
 )  # lowbit/adder-16x16 needs a network trained for L1 distances: integers of any other fit it, its results would not
 TOLERANCE = {False: 0.005, True: 0.02}  # of accuracy, by `fast`: what counts as the same
+PPRS = ("ppr", "ppr_corrected", "ppr_compute", "ppr_energy_active", "ppr_energy")  # columns of the table
 TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
 PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")
 
@@ -113,29 +115,37 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
         "hardware",
         ">accuracy",
         ">cycles",
-        ">stalled",
-        ">energy",
+        ">stall",
+        ">on chip",
+        ">access",
+        ">standby",
         ">DRAM",
         ">weights",
         ">α",
         ">β",
+        ">β unpruned",
         ">PPR",
+        ">corrected",
         ">compute",
         ">energy",
+        ">standby",
     ]
     rows = [
         (
             run["network"], run["hardware"], f"{100 * study.accuracy[run['network']]:.2f} %", f"{run['cycles']:,}",
-            f"{100 * run['stall_cycles'] / run['cycles']:.0f} %", energy(run["energy_pj"]), size(run["dram_bytes"]),
+            f"{100 * run['stall_cycles'] / max(1, run['cycles']):.0f} %", *(energy(run[part]) for part in ENERGY_PARTS),
+            size(run["dram_bytes"]),
             f"{(run['storage_weight_bits'] + run['storage_index_bits']) / 8000:.2f} KB",
-            f"{run['alpha']:.1f}x", f"{run['beta']:.2f}x", f"{run['ppr']:.2f}",
-            f"{run['ppr_compute']:.2f}", f"{run['ppr_energy']:.2f}",
+            ratio_text(run["alpha"], 1, "x"), ratio_text(run["beta"], 2, "x"), ratio_text(run["beta_unpruned"], 2, "x"),
+            *(ratio_text(run[key]) for key in PPRS),
         )
         for run in study.summaries()
     ]  # fmt: skip
     caption = (
-        "α: weight reduction, β: speedup over the dense baseline with the same peak and DRAM, PPR = α/β; "
-        "compute and energy: PPR of those alone"
+        "α: weight reduction, β: speedup over the dense baseline with the same peak and DRAM, PPR = α/β; β unpruned: "
+        "that of the uncompressed network, and where it is outside 0.9 to 1.1, corrected: PPR with β divided by it; "
+        "compute and energy: PPR of those alone; energy on chip, of DRAM access, and of DRAM standby, which PPR of "
+        "energy leaves out or has in"
     )
     print_table("Compression on hardware", columns, rows, "hardware", caption)
     console.print(f"\n{sentence}\n\nreport, tables and figures: {out}", soft_wrap=True, markup=False)

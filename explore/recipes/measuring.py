@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from compress.base import Compressor
-from compress.layers import weight_shapes, weighted_layers
+from compress.layers import layers_with_zeros, weight_shapes, weighted_layers
 from compress.quantizers.codes import ActivationCode
 from compress.quantizers.integer import accuracy, calibrate_activations, input_codes, integer_network, weight_codes
 from workloads.datasets import Digits
@@ -22,7 +22,7 @@ _CALIBRATION_BATCH = 100
 
 @dataclass(frozen=True)
 class CompressedLayer:
-    """A layer's weights before, its nonzero integers now, and how they are coded."""
+    """A layer's weights before, its nonzero integers now, whether it was pruned, and how its weights are coded."""
 
     name: str
     kind: str
@@ -31,11 +31,13 @@ class CompressedLayer:
     weight_coding: str
     weight_bits: int
     activation_bits: int
+    pruned: bool = True
 
 
 def rate(layers: list[CompressedLayer]) -> float:
-    """Weights before by nonzero ones now, of all these layers."""
-    return sum(r.weights_dense for r in layers) / max(1, sum(r.weights_nonzero for r in layers))
+    """Weights before by those now of all these layers: nonzero ones of a pruned layer, all of any other."""
+    now = sum(layer.weights_nonzero if layer.pruned else layer.weights_dense for layer in layers)
+    return sum(layer.weights_dense for layer in layers) / max(1, now)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def _layers(
     """The uncompressed shapes are the method's, or the model's own where there is none."""
     codes, layers = weight_codes(model, method), weighted_layers(model)
     shapes = weight_shapes(model) if method is None else method.dense_shapes
+    pruned = layers_with_zeros(model) if method is None else method.pruned_layers(model)
     return tuple(
         CompressedLayer(
             name=name,
@@ -82,6 +85,7 @@ def _layers(
             weight_coding=code.coding,
             weight_bits=code.bits,
             activation_bits=inputs[name].bits,
+            pruned=name in pruned or code.ints.size < math.prod(shapes[name]),
         )
         for name, code in codes.items()
     )

@@ -30,11 +30,12 @@ def lane_cycles(row: Row, peak_macs: int) -> Counter[str]:
     """Lane cycles of one layer by cause, of `repeat` runs; with M · nnz(W) they add up to cycles · peak.
 
     Lanes that execute or hold zeros beyond M · nnz(W), zeros of an N:M pattern for example, are padding; where there
-    are fewer, because zeros among the activations are skipped, the difference counts negative. InternalError for a
-    counter without a cause, or where the sum is another.
+    are fewer, because zeros among the activations are skipped, the difference counts negative. All weights of a layer
+    that nobody pruned count as nonzero, as in α. InternalError for a counter without a cause, or where the sum is
+    another.
     """
     lost = _idle_lanes(row)
-    useful = row["M"] * row["repeat"] * row["weights_nonzero"]
+    useful = row["M"] * row["repeat"] * _weights(row)
     extra = row["macs_executed"] + lost.pop(Cause.ZEROS, 0) - useful
     lost[Cause.PADDING.value if extra > 0 else SKIPPED] += extra
     lost[Cause.MEMORY.value] += row["stall_cycles"] * peak_macs
@@ -64,8 +65,8 @@ def gap_by_cause(dense: Iterable[Row], pruned: Iterable[Row], peak_macs: int, cl
     `layer mix` is α against α_macs: weights of layers with many output pixels cost more time than others.
     """
     before, now = list(dense), list(pruned)
-    alpha = _share(before, now, "weights_dense", lambda row: row["weights_nonzero"])
-    alpha_macs = _share(before, now, "macs_dense", lambda row: row["M"] * row["repeat"] * row["weights_nonzero"])
+    alpha = _share(before, now, "weights_dense", _weights)
+    alpha_macs = _share(before, now, "macs_dense", lambda row: row["M"] * row["repeat"] * _weights(row))
     dense_lanes = peak_macs * sum(row["cycles"] for row in before)
     lost: Counter[str] = Counter()
     for row in now:
@@ -79,6 +80,11 @@ def gap_by_cause(dense: Iterable[Row], pruned: Iterable[Row], peak_macs: int, cl
 def explains(report: Report) -> bool:
     """Whether the idle lanes of every layer's array have causes here."""
     return all(idle_causes(row["array"]) for row in report.rows)
+
+
+def _weights(row: Row) -> int:
+    """Weights that α counts now: the nonzero ones of a pruned layer, all of any other."""
+    return int(row["weights_nonzero"] if row["pruned"] else row["weights_dense"])
 
 
 def _share(before: list[Row], now: list[Row], dense: str, left: Any) -> float:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isqrt
 
 from accelsim.analysis.dense_baseline import dense_machine
-from accelsim.arrays.systolic import SystolicArray
+from accelsim.analysis.equal_area import nearest_area
+from accelsim.analysis.iso_scaling import array_sides, array_sizes
 from accelsim.energy.area import machine_area
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.loading import load_hardware
 
-BITS = 8
+BITS = 8  # of all layers; the dense network is one of shapes, which have no zeros to gate
+ENERGY_OF = "ddr4-2400"  # the device of the other comparisons, so that energy is accounted equally in all
 BYTES_A_MAC = 1 / 16  # of DRAM traffic that a MAC of peak may have a cycle, in the comparison at equal bandwidth
 SHAPES_OF_NM = {1 / 2: (2, 4), 1 / 4: (1, 4), 1 / 8: (1, 8), 1 / 16: (1, 16), 1 / 32: (1, 32)}  # density -> N:M
 
@@ -61,24 +62,32 @@ def design(name: str) -> Design:
 
 
 def at_equal_macs(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
-    """(dense, sparse): the dense `os` array of the same peak MACs a cycle, with the same DRAM (DESIGN section 1)."""
-    return dense_machine(machine, BITS, BITS), machine
+    """(dense, sparse): the strongest dense array of the same peak MACs a cycle and the same DRAM (DESIGN section 1)."""
+    return dense_machine(machine, BITS, BITS, zero_gating=False), machine
 
 
 def at_equal_area(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
-    """The dense `os` array, as near a square as can be, that is as large as the sparse one; buffers and DRAM equal."""
-    dense = dense_machine(machine, BITS, BITS)
-    target = machine_area(machine, BITS, BITS)["array"]
-    side = isqrt(int(dense.array.peak_macs * target / machine_area(dense, BITS, BITS)["array"])) or 1
-    array = SystolicArray(rows=side, cols=side, dataflow="os", accumulator_bits=machine.array.accumulator_bits)
-    return dense.model_copy(update={"name": f"dense os {side}x{side}", "array": array}), machine
+    """The strongest dense array that makes its whole machine as large as the sparse one, within 2 %.
+
+    Buffers and DRAM are equal.
+    """
+    dense = dense_machine(machine, BITS, BITS, zero_gating=False)
+    sizes, sides = list(array_sizes(dense.array)), array_sides(dense.array)
+    best, _ = nearest_area(dense, sizes, sides, _whole_area, _whole_area(machine))
+    name = f"dense best {'x'.join(str(getattr(best.array, side)) for side in sides)}"
+    return best.model_copy(update={"name": name}), machine
+
+
+def _whole_area(machine: Accelerator) -> float:
+    return sum(machine_area(machine, BITS, BITS).values())
 
 
 def at_equal_bandwidth(machine: Accelerator) -> tuple[Accelerator, Accelerator]:
     """Both at equal MACs behind a DRAM of 1/16 byte a cycle a MAC: what every design, small or large, has as well."""
     gbps = BYTES_A_MAC * machine.array.peak_macs * machine.clock_mhz * 1e6 / 1e9
-    scarce = load_hardware(machine, dram={"model": "bandwidth", "gbps": gbps, "latency_cycles": 60})
-    return dense_machine(scarce, BITS, BITS), scarce
+    dram = {"model": "bandwidth", "gbps": gbps, "latency_cycles": 60, "energy_of": ENERGY_OF}
+    scarce = load_hardware(machine, dram=dram)
+    return dense_machine(scarce, BITS, BITS, zero_gating=False), scarce
 
 
 COMPARISONS: Mapping[str, Callable[[Accelerator], tuple[Accelerator, Accelerator]]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from ..reproduce.cell import Printed
 from ..reproduce.storage_tables import paired_rows, row_name, storage_table
 from .losses import CAUSES, DENSE, SKIPPED
-from .ppr_curves import at_rate, break_even, curve, nearest, within
+from .ppr_curves import GAINS, at_rate, break_even, curve, nearest, within
 from .ppr_designs import DESIGNS, Design
 from .ppr_layers import ACTIVATION_DENSITY
 
@@ -27,8 +27,18 @@ def finding(rows: Sequence[Row], design: Design) -> str:
     """Is the assumed PPR supported, at which rates, and why not."""
     points = curve(rows, design.name, layer_set(design))
     values = ", ".join(f"{at_rate(points, rate, 'ppr'):.2f} at {rate:g}x" for rate in _rates(points))
-    measured = f"{design.name} ({layer_set(design)} layers, equal MACs): measured PPR {values}"
+    measured = f"{design.name} ({layer_set(design)} layers, equal MACs): measured PPR {values}{_unpruned(points)}"
     return f"{measured}; {_supported(points, design)}; {_why(points)}{_with_zeros(rows, design)}."
+
+
+def _unpruned(points: Sequence[Row]) -> str:
+    """β of the unpruned layers, and the PPR at the rate nearest to ten with β divided by it where it is far from 1."""
+    own, row = points[0].get("beta_unpruned"), nearest(points, GAP_RATE)
+    if own is None:
+        return ""
+    corrected = row["ppr_corrected"]
+    more = "" if corrected is None else f"; with β divided by it the PPR is {corrected:.2f} at {row['alpha']:.2g}x"
+    return f" (β unpruned {own:.2f}{more})"
 
 
 def _rates(points: Sequence[Row]) -> list[float]:
@@ -145,11 +155,11 @@ def conclusion_sentence(pairs: Iterable[Pair]) -> str:
 
 
 def break_evens(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The pruning rate from which each design beats the dense array in cycles, energy and storage, equal MACs."""
+    """The pruning rate from which each design beats the dense array by each of GAINS, equal MACs."""
     entries = []
     for design in DESIGNS:
         points = curve(rows, design.name, layer_set(design))
-        rates = {gain: break_even(points, gain) for gain in ("cycles", "energy", "storage")}
+        rates = {gain: break_even(points, gain) for gain in GAINS}
         entries.append({"design": design.name, "workload": layer_set(design), **rates})
     return entries
 

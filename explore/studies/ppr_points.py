@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from accelsim.analysis.comparison import uncompressed
 from accelsim.analysis.dense_baseline import dense_workload
 from accelsim.analysis.ppr import ppr
+from accelsim.analysis.unpruned import unpruned_report
 from accelsim.hardware.accelerator import Accelerator
-from accelsim.results.report import Report
+from accelsim.results.report import ENERGY_PARTS, Report
 from accelsim.trace.workload import Workload
 
 from ..cache import simulate_cached
@@ -92,16 +93,21 @@ def measure(point: Measurable) -> dict[str, Any]:
 
 
 def against_dense(workload: Workload, dense: Accelerator, machine: Accelerator) -> dict[str, Any]:
-    """A workload on a machine, and its uncompressed layers at its bits on the dense one."""
+    """A workload on a machine, and its uncompressed layers at its bits on the dense one and on the machine."""
     now = simulate_cached(workload, machine)
-    before = simulate_cached(dense_workload(uncompressed(workload), workload), dense)
-    return figures(before, now, machine.array.peak_macs)
+    layers = dense_workload(uncompressed(workload), workload)
+    before = simulate_cached(layers, dense)
+    unpruned = unpruned_report(layers, workload, machine, simulate_cached)
+    return figures(before, now, unpruned, machine.array.peak_macs)
 
 
-def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
-    """PPR and its parts of two reports, with units in the names; ratios have none."""
-    ratio = ppr(dense, now)
-    kinds = ("alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "ppr", "ppr_compute", "ppr_energy")
+def figures(dense: Report, now: Report, unpruned: Report | None, peak_macs: int) -> dict[str, Any]:
+    """PPR and its parts of the reports, with units in the names; ratios have none."""
+    ratio = ppr(dense, now, unpruned)
+    kinds = (
+        "alpha", "alpha_macs", "beta", "beta_compute", "beta_energy", "beta_energy_active", "beta_unpruned", "ppr",
+        "ppr_corrected", "ppr_compute", "ppr_energy", "ppr_energy_active",
+    )  # fmt: skip
     clocks = dense.clock_mhz / now.clock_mhz
     gaps = gap_by_cause(dense.rows, now.rows, peak_macs, clocks) if explains(now) else {}
     weights = [layer.result.weights for layer in now.results]
@@ -115,6 +121,7 @@ def figures(dense: Report, now: Report, peak_macs: int) -> dict[str, Any]:
         **{kind: getattr(ratio, kind) for kind in kinds}, **seed_spread(dense, now),
         "cycles": now.cycles, "compute_cycles": now.compute_cycles, "dense_cycles": dense.cycles,
         "energy_pj": now.energy_pj, "dense_energy_pj": dense.energy_pj,
+        **{part: getattr(now, part) for part in ENERGY_PARTS},
         "area_um2": now.area_um2, "dense_area_um2": dense.area_um2,
         **storage, "dense_weight_bits": dense_bits,
         **{f"gap_{cause.replace(' ', '_')}": share for cause, share in gaps.items()},

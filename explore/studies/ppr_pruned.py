@@ -17,7 +17,7 @@ from .ppr_designs import COMPARISONS, DESIGNS, design
 from .ppr_layers import structured_layers
 from .ppr_points import against_dense
 
-DENSE = "dense/os-16x16"
+DENSE = "dense/best-16x16"
 STRUCTURED_RATES = (1.7, 2.5, 4.3, 5.1, 10.0, 20.0, 50.0, 59.8, 87.9)
 QUICK_RATES = (2.5, 10.0, 50.0)
 ON_DENSE = "dense os"

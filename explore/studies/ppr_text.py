@@ -11,11 +11,12 @@ from math import isfinite, nan
 from string import Template
 from typing import Any
 
+from accelsim.analysis.ppr import EVEN
 from accelsim.arrays import array_class
 
 from .losses import CAUSES
 from .ppr import PACKAGES, PprStudy
-from .ppr_curves import at_rate, curve, nearest
+from .ppr_curves import GAINS, at_rate, curve, nearest
 from .ppr_designs import BYTES_A_MAC, DESIGNS
 from .ppr_findings import Pair, break_evens, conclusion, conclusion_sentence, layer_set
 from .ppr_layers import ACTIVATION_DENSITY, LAYERS, QUICK_LAYERS
@@ -24,7 +25,8 @@ from .ppr_points import SEEDS
 Row = Mapping[str, Any]
 RATES = (2.0, 5.0, 10.0, 20.0, 50.0)
 GAP_RATES = (2.0, 10.0, 50.0)
-PPRS = ("ppr_compute", "ppr", "ppr_energy")
+PPR_WORDS = "PPR of compute / total time / energy on chip and of DRAM access / energy with DRAM standby"
+PPRS = ("ppr_compute", "ppr", "ppr_energy_active", "ppr_energy")  # energy without and with DRAM standby
 COMPARED = {
     "mac": "equal MACs: the dense `os` array has the same peak MACs a cycle and the same DRAM (ddr4-2400)",
     "area": "equal area: the dense array is as large as the sparse one, by the same energy and area table",
@@ -68,9 +70,18 @@ def _rates(study: PprStudy, comparison: str) -> str:
         for layers in ("conv", "fc"):
             points = curve(study.rows, design.name, layers, comparison)
             if points:
-                lines.append([f"{design.name}, {layers}", *(_triple(_at(points, rate, PPRS)) for rate in RATES)])
-    head = f"PPR of compute / total time / energy at {COMPARED[comparison]}:"
-    return f"{head}\n\n{_table(['design, layers', *(f'{rate:g}x' for rate in RATES)], lines)}"
+                own = [f"{design.name}, {layers}", unpruned_text(points[0])]
+                lines.append([*own, *(_triple(_at(points, rate, PPRS)) for rate in RATES)])
+    head = f"{PPR_WORDS} at {COMPARED[comparison]}:"
+    return f"{head}\n\n{_table(['design, layers', 'β unpruned', *(f'{rate:g}x' for rate in RATES)], lines)}"
+
+
+def unpruned_text(row: Row) -> str:
+    """β of the unpruned layers; where it is far from 1, what it multiplies a PPR with to correct it."""
+    own = row["beta_unpruned"]
+    if own is None:
+        return "–"
+    return f"{own:.2f}" if EVEN[0] <= own <= EVEN[1] else f"**{own:.2f}**"
 
 
 def _losses(study: PprStudy) -> str:
@@ -84,7 +95,7 @@ def _losses(study: PprStudy) -> str:
 
 
 def _break_even(study: PprStudy) -> str:
-    gains = ("cycles", "energy", "storage")
+    gains = tuple(GAINS)
     lines = [[row["design"], row["workload"], *(_rate(row[gain]) for gain in gains)] for row in break_evens(study.rows)]
     return _table(["design", "layers", *gains], lines)
 
@@ -92,10 +103,14 @@ def _break_even(study: PprStudy) -> str:
 def _pruned(study: PprStudy) -> str:
     lines = [
         [row["workload"], row["design"], f"{row['layers']} of {row['layers_of']}", f"{row['alpha']:.1f}x",
-         _triple([row[key] for key in PPRS])]
+         unpruned_text(row), _triple([row[key] for key in PPRS]), _corrected(row)]
         for row in study.of("pruned")
     ]  # fmt: skip
-    return _table(["network", "design", "layers", "rate", "PPR"], lines)
+    return _table(["network", "design", "layers", "rate", "β unpruned", "PPR", "total, corrected"], lines)
+
+
+def _corrected(row: Row) -> str:
+    return "" if row["ppr_corrected"] is None else f"{row['ppr_corrected']:.2f}"
 
 
 def _activations(study: PprStudy) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 COUNTS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes", "area_um2", "seconds",
           "storage_weight_bits", "storage_index_bits")  # fmt: skip
-RATIOS = ("alpha", "beta", "ppr", "ppr_compute", "ppr_energy", "ppr_conv")  # null where there is none
+RATIOS = ("alpha", "alpha_pruned", "beta", "beta_unpruned", "ppr", "ppr_corrected", "ppr_compute", "ppr_energy",
+          "ppr_energy_active", "ppr_conv")  # null where there is none  # fmt: skip
+ENERGIES = ("energy_on_chip_pj", "energy_dram_access_pj", "energy_dram_standby_pj")  # not in studies of before them
 STORAGE = ("value_bits", "index_bits", "padding_entries")
 LAYER_NAMES = ("network", "hardware", "name", "kind", "array", "bound")
 LAYER_COUNTS = ("M", "N", "K", "weight_bits", "activation_bits", "cycles", "compute_cycles", "stall_cycles",
@@ -77,9 +79,9 @@ def _check_runs(runs: object, where: str) -> None:
     if not rows:
         raise _wrong(where, "has no runs", "a network on a machine at least")
     for number, run in enumerate(rows):
-        for key in RATIOS:
+        for key in (*RATIOS, *ENERGIES):
             if run.get(key) is not None and not _is_count(run[key]):
-                raise _wrong(where, f"has runs[{number}].{key} {_short(run[key])}", "a ratio or null")
+                raise _wrong(where, f"has runs[{number}].{key} {_short(run[key])}", "a number or null")
         fallback = run.get("fallback_layers", [])
         if not isinstance(fallback, list) or not all(isinstance(name, str) for name in fallback):
             raise _wrong(where, f"has runs[{number}].fallback_layers {_short(fallback)}", "a list of names")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
-from accelsim.results.report import Report
+from accelsim.results.report import ENERGY_PARTS, Report
 
 from .data import StudyData
 from .timeline import timeline_of
@@ -16,7 +16,7 @@ from .timeline import timeline_of
 if TYPE_CHECKING:
     import pandas as pd
 
-TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes", "area_um2", "seconds")
+TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", *ENERGY_PARTS, "dram_bytes", "area_um2", "seconds")
 
 
 def study_data(data: object, *, timeline: bool = False) -> StudyData:
@@ -59,7 +59,8 @@ def _run_names(reports: Sequence[Report]) -> list[tuple[str, str]]:
 
 def _run(report: Report, network: str, hardware: str) -> dict[str, Any]:
     totals = {key: getattr(report, key) for key in TOTALS}
-    return {"network": network, "hardware": hardware, **totals, "fallback_layers": report.fallback_layers}
+    return {"network": network, "hardware": hardware, **totals, "fallback_layers": report.fallback_layers,
+            "energy_accounting": report.accounting.sentence}  # fmt: skip
 
 
 def _layers(reports: Sequence[Report], names: Sequence[tuple[str, str]]) -> pd.DataFrame:

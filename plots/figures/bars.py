@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 26
 FRAME_IN = 0.95  # axis labels, ticks and legend
+NOTE_MACHINES = 4  # in a line of a note
 SPLIT_DECADES = 2  # how far below the smallest bar a logarithmic axis may begin to show where it is split
 
 
@@ -125,6 +126,20 @@ def fallback_note(data: StudyData) -> str:
     return (
         "† some layers ran on the machine's fallback array" if any(r.get("fallback_layers") for r in data.runs) else ""
     )
+
+
+def unpruned_note(data: StudyData) -> str:
+    """β of the uncompressed network by machine, least to greatest, which stands beside every PPR; "" without any."""
+    spans = []
+    for machine in data.machines:
+        runs = [run for run in data.runs if run["hardware"] == machine]
+        values = sorted(
+            {f"{run['beta_unpruned']:.2f}" for run in runs if run.get("beta_unpruned") is not None}, key=float
+        )
+        if values:
+            spans.append(f"{shortened(machine)} {' to '.join(dict.fromkeys((values[0], values[-1])))}")
+    lines = [", ".join(spans[i : i + NOTE_MACHINES]) for i in range(0, len(spans), NOTE_MACHINES)]
+    return "β unpruned, of the uncompressed network on the same two machines:\n" + ",\n".join(lines) if spans else ""
 
 
 def stacked(axis: Axes, rows: Rows, parts: Sequence[tuple[str, str, Sequence[float]]], ends: Sequence[str]) -> None:

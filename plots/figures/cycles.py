@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..numbers import counted, digits
 from ..style import BLACK, BLUE, ORANGE
-from .bars import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, stacked
+from .bars import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, stacked, unpruned_note
 from .figure import figure
 from .ratio_axis import ratio_axis
 
@@ -35,7 +35,7 @@ def draw(data: StudyData, ax: Axes | None = None) -> Figure:
         _draw_ratios(axis, rows)
         handles += axis.patches
     legend(drawn, 3, handles, ax)
-    footnote(drawn, fallback_note(data), ax)
+    footnote(drawn, "\n".join(filter(None, [unpruned_note(data), fallback_note(data)])), ax)
     return drawn
 
 

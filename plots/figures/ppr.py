@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..style import BLUE, GREEN, PALE, VERMILLION
-from .bars import fallback_note, footnote, label_x, legend, panels, run_rows
+from ..style import BLUE, GREEN, GREY, PALE, ROW_IN, VERMILLION
+from .bars import fallback_note, footnote, label_x, legend, panels, run_rows, unpruned_note
 from .figure import figure
 from .ratio_axis import ratio_axis
 
@@ -16,18 +16,24 @@ if TYPE_CHECKING:
     from ..data_files.data import StudyData
 
 KINDS = (  # the last: how far beside the row's middle a mark stands, so that equal ones are all seen
-    ("ppr_compute", "compute time", "s", BLUE, -0.17),
-    ("ppr", "total time", "o", VERMILLION, 0.0),
-    ("ppr_energy", "energy", "^", GREEN, 0.17),
+    ("ppr_compute", "compute time", "s", BLUE, -0.24),
+    ("ppr", "total time", "o", VERMILLION, -0.08),
+    ("ppr_energy_active", "energy", "^", GREEN, 0.08),
+    ("ppr_energy", "energy with standby", "v", GREY, 0.24),
 )
 WORDS = "α: weight reduction, β: gain over the dense baseline; at 1 (dashed) all of the pruning turns into gain"
 
 
-@figure("Pruning-to-performance ratio by compute time, total time and energy.", needs="ratios")
+@figure(
+    "Pruning-to-performance ratio by compute time, total time, energy on chip and of DRAM access, with standby too.",
+    needs="ratios",
+)
 def draw(data: StudyData, ax: Axes | None = None) -> Figure:
     """A row a run, a mark a ratio; 1 and 001's assumed band are drawn behind. Further right is worse."""
     rows = run_rows(data)
     drawn, (axis,) = panels(rows, (1,), ax)
+    if ax is None:
+        drawn.set_figheight(drawn.get_figheight() + ROW_IN)  # for the legend's second line
     columns = [rows.values(key) for key, *_ in KINDS]
     ratio_axis(axis, [value for column in columns for value in column])
     axis.hlines(rows.ys, 0, 1, color=PALE, linewidth=0.5, transform=axis.get_yaxis_transform(), zorder=0)
@@ -36,6 +42,6 @@ def draw(data: StudyData, ax: Axes | None = None) -> Figure:
         ys = [y + shift for y in rows.ys]
         marks += axis.plot(values, ys, mark, color=colour, markersize=4, label=label, mec="white", mew=0.4)
     label_x(axis, "PPR = α/β")
-    legend(drawn, 4, [*marks, *axis.patches], ax)
-    footnote(drawn, "\n".join(filter(None, [WORDS, fallback_note(data)])), ax)
+    legend(drawn, 3, [*marks, *axis.patches], ax)
+    footnote(drawn, "\n".join(filter(None, [WORDS, unpruned_note(data), fallback_note(data)])), ax)
     return drawn

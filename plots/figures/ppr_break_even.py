@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..numbers import digits, tick
-from ..style import BLUE, GREEN, GREY, VERMILLION, styled
+from ..style import BLUE, GREEN, GREY, SKY, VERMILLION, styled
 from .bars import footnote, grouped, panels
 
 if TYPE_CHECKING:
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from .ppr_study import PprData
 
-GAINS = {"cycles": BLUE, "energy": GREEN, "storage": VERMILLION}
+GAINS = {"cycles": BLUE, "energy": GREEN, "energy with standby": SKY, "storage": VERMILLION}
 RATES = (1, 1.5, 2, 3, 5, 10, 20, 50)
-WORDS = "Equal MACs, weights alone sparse, interpolated between measured rates. At 1: from the first pruned weight on."
+WORDS = (
+    "Equal MACs, weights alone sparse, interpolated between measured rates. At 1: from the first pruned weight on.\n"
+    "Energy on chip and of DRAM access, and with DRAM standby."
+)
 
 
 @styled

@@ -45,8 +45,17 @@ def draw(data: PprData) -> Figure:
     axes[0].set_ylabel("PPR")
     lines = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
     figure.legend(loc="outside upper left", ncols=6, handles=lines)
-    footnote(figure, WORDS)
+    footnote(figure, f"{WORDS}{_unpruned(data)}")
     return figure
+
+
+def _unpruned(data: PprData) -> str:
+    """β of the uncompressed layers on each design, at equal MACs, in a line of its own."""
+    least = {
+        d: min(points, key=lambda row: row["alpha"]).get("beta_unpruned") for d, points in data.curves["mac"].items()
+    }
+    told = ", ".join(f"{design} {value:.2f}" for design, value in least.items() if value is not None)
+    return f"\nβ of the uncompressed layers at equal MACs: {told}." if told else ""
 
 
 def _pruned(data: PprData) -> list[Row]:

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 TITLE = "Which compression pays on which accelerator"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 WORDS = (
-    "α is the weight reduction (weights of the uncompressed network ÷ nonzero weights now), β the speedup over the "
+    "α is the weight reduction (weights of the uncompressed network ÷ nonzero weights now; the zeros of a layer that "
+    "nobody pruned are weights), β the speedup over the "
     "dense baseline (the uncompressed network at the same bits on a dense array with the same peak and DRAM), and "
-    "PPR = α/β: the smaller, the more of the pruning turns into speed. For non-structured pruning "
+    "PPR = α/β: the smaller, the more of the pruning turns into speed. β unpruned is the speedup of the uncompressed "
+    "network on the same two machines; where it is outside 0.9 to 1.1, PPR corrected is α ÷ (β ÷ β unpruned). "
+    "For non-structured pruning "
     f"{ASSUMED_PPR[0]:g} to {ASSUMED_PPR[1]:g} is what ADMM-NN-S (section VI) takes from the synthesis results of "
     "earlier accelerators. KB are 1000 bytes."
 )

@@ -35,6 +35,7 @@ def times(value: float) -> str:
     return f"{digits(value)}×"
 
 
+PRUNED: Mapping[bool | None, str] = {True: "yes", False: "no"}
 NETWORK = Column("network", key("network"))
 HARDWARE = Column("hardware", key("hardware"))
 RUNS = (
@@ -46,12 +47,18 @@ RUNS = (
     Column("stall\ncycles", key("stall_cycles"), whole),
     Column("time\nµs", key("seconds", 1e-6), digits),
     Column("energy\nµJ", key("energy_pj", 1e6), digits),
+    Column("on chip\nµJ", key("energy_on_chip_pj", 1e6), digits),
+    Column("DRAM access\nµJ", key("energy_dram_access_pj", 1e6), digits),
+    Column("DRAM standby\nµJ", key("energy_dram_standby_pj", 1e6), digits),
     Column("DRAM\nKB", key("dram_bytes", 1e3), digits),
     Column("α", key("alpha"), times),
     Column("β", key("beta"), times),
+    Column("β\nunpruned", key("beta_unpruned"), times),
     Column("PPR\ntotal time", key("ppr"), digits),
+    Column("PPR\ncorrected", key("ppr_corrected"), digits),
     Column("PPR\ncompute", key("ppr_compute"), digits),
-    Column("PPR\nenergy", key("ppr_energy"), digits),
+    Column("PPR energy\non chip + access", key("ppr_energy_active"), digits),
+    Column("PPR energy\nwith standby", key("ppr_energy"), digits),
     Column("PPR\nconv layers", key("ppr_conv"), digits),
     Column("area\nmm²", key("area_um2", 1e6), digits),
     Column("weights\nKB", key("storage_weight_bits", 8e3), digits),
@@ -67,6 +74,7 @@ LAYERS = (
     Column("M × N × K", lambda row: f"{row['M']} × {row['N']} × {row['K']}"),
     Column("bits\nw / a", lambda row: f"{row['weight_bits']} / {row['activation_bits']}"),
     Column("weights\nnonzero", key("weights_nonzero"), whole),
+    Column("pruned", lambda row: PRUNED.get(row.get("pruned"))),
     Column("MACs\neffectual", key("macs_effectual"), whole),
     Column("cycles", key("cycles"), whole),
     Column("compute\ncycles", key("compute_cycles"), whole),
@@ -79,6 +87,8 @@ LAYERS = (
     Column("DRAM ofmap\nbytes", key("dram_ofmap_bytes"), whole),
     Column("DRAM psum\nbytes", key("dram_psum_bytes"), whole),
     Column("energy\nnJ", key("energy_pj", 1e3), digits),
+    Column("DRAM access\nnJ", key("energy_dram_access_pj", 1e3), digits),
+    Column("DRAM standby\nnJ", key("energy_dram_standby_pj", 1e3), digits),
 )
 
 
@@ -121,17 +131,24 @@ def _networks(data: StudyData) -> list[Row]:
 
 
 def _rates(data: StudyData, network: str) -> dict[str, Any]:
-    """Weights ÷ nonzero weights (1 for the uncompressed network, as in its α), and the bits, of the first run."""
+    """α of the conv layers (1 for the uncompressed network) and of all of them, and the bits, of the first run."""
     run, rows = data.runs_of(network)[0], _first_layers(data, network)
     uncompressed = _first_layers(data, data.baseline if data.baseline in data.networks else network)
     weights = float(uncompressed.loc[uncompressed["kind"] == "conv", "weights_dense"].sum())
-    nonzero = float(rows.loc[rows["kind"] == "conv", "weights_nonzero"].sum())
+    conv = rows[rows["kind"] == "conv"]
+    nonzero = float(_weights_now(conv).sum())
     widths = rows[["weight_bits", "activation_bits"]].drop_duplicates().sort_values(["weight_bits", "activation_bits"])
     return {
         "conv": 1.0 if network == data.baseline else weights / nonzero if nonzero else None,
         "whole": run.get("alpha"),
         "bits": ", ".join(f"{w} / {a}" for w, a in widths.itertuples(index=False)),
     }
+
+
+def _weights_now(layers: pd.DataFrame) -> pd.Series[int]:
+    """What α counts: nonzero weights of pruned layers, all of others. Studies of earlier versions do not say which."""
+    nonzero: pd.Series[int] = layers["weights_nonzero"]
+    return nonzero.where(layers["pruned"], layers["weights_dense"]) if "pruned" in layers else nonzero
 
 
 def _first_layers(data: StudyData, network: str) -> pd.DataFrame:
@@ -153,7 +170,19 @@ def figures_section(data: StudyData) -> str:
 def runs_section(data: StudyData) -> str:
     """Every run with its totals, and which layers ran on a fallback array."""
     rows = [{**run, "accuracy": data.accuracy[name]} for name in data.networks for run in data.runs_of(name)]
-    return f"<p>{escape(_fallback(data))}</p>\n{table('Every network on every machine', RUNS, rows)}"
+    said = "".join(f"<p>{escape(text)}</p>\n" for text in (_fallback(data), *_accountings(data)))
+    return f"{said}{table('Every network on every machine', RUNS, rows)}"
+
+
+def _accountings(data: StudyData) -> list[str]:
+    """How the energy of which machines is accounted, a line each way."""
+    machines: dict[str, dict[str, None]] = {}
+    for run in data.runs:
+        if run.get("energy_accounting"):
+            machines.setdefault(run["energy_accounting"], {})[run["hardware"]] = None
+    if len(machines) < 2:
+        return [f"{sentence}." for sentence in machines]
+    return [f"{sentence}: {', '.join(names)}." for sentence, names in machines.items()]
 
 
 def _fallback(data: StudyData) -> str:

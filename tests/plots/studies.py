@@ -18,7 +18,7 @@ MACHINES = (
     "sparse/eie-64pe", "lowbit/shift-16x16", "lowbit/xnor-16x16",
 )  # fmt: skip
 LAYERS = (("conv1", "conv", 500), ("conv2", "conv", 25000), ("fc1", "linear", 400000), ("fc2", "linear", 5000))
-COMPONENTS = ("mac", "register", "sram", "index", "dram", "dram_io", "leakage")
+COMPONENTS = ("mac", "register", "sram", "index", "leakage", "dram_access", "dram_standby")
 OPERANDS = ("ifmap", "weight", "index", "ofmap", "psum")
 TRACKS = ("ifmap read", "weight read", "index read", "array", "ofmap write")
 
@@ -47,10 +47,13 @@ def run_row(rng: np.random.Generator, layers: pd.DataFrame, network: str, hardwa
     rows = layers[(layers.network == network) & (layers.hardware == hardware)]
     totals = {key: rows[key].sum().item() for key in ("cycles", "compute_cycles", "stall_cycles", "dram_bytes")}
     alpha = float(rows.weights_dense.sum() / rows.weights_nonzero.sum())
-    ratios = {key: float(rng.uniform(0.7, 8)) for key in ("ppr", "ppr_compute", "ppr_energy")}
+    ratios = {key: float(rng.uniform(0.7, 8)) for key in ("ppr", "ppr_compute", "ppr_energy", "ppr_energy_active")}
     fallback = ["conv1"] if hardware.startswith("lowbit") else []
     return {
         "network": network, "hardware": hardware, **totals, "energy_pj": float(rows.energy_pj.sum()),
+        "energy_on_chip_pj": float(rows[[f"energy_{part}_pj" for part in COMPONENTS[:-2]]].sum().sum()),
+        "energy_dram_access_pj": float(rows.energy_dram_access_pj.sum()),
+        "energy_dram_standby_pj": float(rows.energy_dram_standby_pj.sum()),
         "area_um2": 786541.95, "seconds": totals["cycles"] / 5e8, "alpha": alpha, "alpha_macs": alpha,
         "beta": alpha / ratios["ppr"], **ratios, "ppr_conv": ratios["ppr"] * 1.1, "ppr_conv_compute": None,
         "storage_weight_bits": int(rows.weights_nonzero.sum()) * 8, "storage_index_bits": 1000,

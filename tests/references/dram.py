@@ -40,8 +40,10 @@ class Channel:
 
 
 class ReferenceDram:
-    def __init__(self, device):
+    def __init__(self, device, power_down_after=None):
         self.d = device
+        self.power_down_after, self.busy_until = power_down_after, {}  # by (channel, rank), the first idle clock
+        self.active_down = self.idle_down = 0
         grain, depth, waiting, unified = device.queue.split("/")  # as in PER_BANK/cmdq8/transq32/unified=False
         self.per_bank, self.unified = grain == "PER_BANK", unified == "unified=True"
         self.depth, self.transactions = int(depth[len("cmdq") :]), int(waiting[len("transq") :])
@@ -130,6 +132,9 @@ class ReferenceDram:
         channel, state = self.channels[c], self.bank(c, rank, group, bank)
         channel.history = [h for h in channel.history if h[0] > clock - 1000]
         channel.history.append((clock, command, rank, group, bank))
+        busy = {"RD": self.d.RL + self.d.burst_cycle, "WR": self.d.WL + self.d.burst_cycle + self.d.tWR}
+        lasts = {"REF": self.d.tRFC, "RDA": busy["RD"], "WRA": busy["WR"], **busy}.get(command, 1)
+        self.busy_until[c, rank] = max(self.busy_until.get((c, rank), 0), clock + lasts)
         self.counts[command[:2] if command in ("RDA", "WRA") else command] += 1
         if command == "ACT":
             state.row, state.hits = row, 0
@@ -280,6 +285,9 @@ class ReferenceDram:
         for rank in range(d.ranks):
             is_open = any(b.row is not None for (r, _, _), b in self.banks[c].items() if r == rank)
             self.active, self.idle = self.active + is_open, self.idle + (not is_open)
+            after = self.power_down_after
+            if after is not None and clock - self.busy_until.get((c, rank), 0) >= after:
+                self.active_down, self.idle_down = self.active_down + is_open, self.idle_down + (not is_open)
         self.schedule(c)
 
     def quiet(self):

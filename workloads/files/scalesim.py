@@ -105,7 +105,7 @@ def _conv(name: str, numbers: list[int], batch: int, where: str) -> GemmTrace:
     sizes = [reached(height, rows, stride), reached(width, columns, stride)]
     try:
         geometry = ConvGeometry(batch, channels, sizes[0], sizes[1], (rows, columns), (stride, stride))
-        return GemmTrace(name, N=filters, conv=geometry)
+        return GemmTrace(name, N=filters, conv=geometry, operation="mac", pruned=False)
     except TraceError as error:
         raise FileFormatError(f"{where}: {error}") from error
 
@@ -119,6 +119,6 @@ def reached(size: int, kernel: int, stride: int) -> int:
 def _gemm(name: str, numbers: list[int], batch: int, where: str) -> GemmTrace:
     rows, filters, reduction = numbers
     try:
-        return GemmTrace(name, M=rows * batch, N=filters, K=reduction)
+        return GemmTrace(name, M=rows * batch, N=filters, K=reduction, operation="mac", pruned=False)
     except TraceError as error:
         raise FileFormatError(f"{where}: {error}") from error

@@ -33,6 +33,7 @@ def from_onnx(
     activation_bits: Bits = 8,
     per_channel: bool = False,
     density: float | Mapping[str, float] = 1.0,
+    pruned: bool = False,
 ) -> Workload:
     """Everything that the model of an .onnx file does, lowered as `from_torch` lowers it.
 
@@ -45,7 +46,8 @@ def from_onnx(
     bits of their type, and random activations of `density` with the bits of theirs. Float weights become integers of
     `weight_bits`, one scale a tensor or, `per_channel`, a filter. "activations" needs `data`, the inputs as arrays in
     the model's order or by name: the model is computed with ONNX's reference implementation, and float activations
-    become integers of `activation_bits`; those of an unsigned type may need a bit more for their sign.
+    become integers of `activation_bits`; those of an unsigned type may need a bit more for their sign. `pruned` is
+    `from_torch`'s.
 
     Raises MissingFileError; FileFormatError, one line, for a file that is broken, for control flow and for sizes that
     stay open; ConfigError for a setting that cannot be.
@@ -64,7 +66,7 @@ def from_onnx(
     """
     mode = _checked(values, data, batch, dimensions or {})
     calls = OnnxCalls(Path(path), batch, dimensions or {})
-    shapes = CodedAssembly()
+    shapes = CodedAssembly(pruned=pruned)
     traces, operators = _finished(shapes, calls)
     if not traces:
         raise FileFormatError(
@@ -80,7 +82,7 @@ def from_onnx(
         bits = with_stored_bits(stored, [t.name for t in traces], weight_bits, activation_bits, real)
         codes = {n: {s: v.code for s, v in sides.items() if v.code} for n, sides in stored.items()}
         quantization = StoredQuantization(*bits, per_channel, real, density, stored=codes)
-        filled = CodedAssembly(quantization, shapes.names)
+        filled = CodedAssembly(quantization, shapes.names, pruned=pruned)
         inputs = _inputs(calls, data) if data is not None else None
         traces, operators = _finished(filled, calls, inputs, True)
         quantization.tell_activations()

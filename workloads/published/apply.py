@@ -17,7 +17,7 @@ def profiled(trace: GemmTrace, figures: LayerFigures, seed: int) -> GemmTrace:
     """The shape `trace` after compression: seeded random weights and activations.
 
     Pruned elements are a Bernoulli pattern; pruned columns are drawn without replacement, at least one stays, and the
-    weights in the others are dense. What the figures do not say is dense and has 8 bits.
+    weights in the others are dense. What the figures do not say is dense, not pruned, and has 8 bits.
     """
     activation_bits = figures.activation_bits or 8
     bits = (figures.weight_bits or 8) if trace.has_weights else activation_bits
@@ -28,6 +28,7 @@ def profiled(trace: GemmTrace, figures: LayerFigures, seed: int) -> GemmTrace:
         activation_bits=activation_bits,
         weight_coding=coding,
         codebook_bits=bits if coding == "codebook" else None,
+        pruned=trace.has_weights and figures.density < 1,
     )
     density = figures.density
     if figures.structure == "columns":

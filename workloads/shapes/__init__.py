@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,8 @@ def traced(name: str, trace_by: str | None = None) -> str:
     workload = from_torch(network, inputs, name=name, trace_by=trace_by)
     if workload.provenance["not_lowered"]:
         raise InternalError(f"network {name!r} holds what is not lowered: {workload.provenance['not_lowered']}")
-    layers = ",\n".join(f" {json.dumps(brief(trace))}" for trace in workload)
+    plain = [replace(trace, operation="any", pruned=True) for trace in workload]  # the zoo says so of all its layers
+    layers = ",\n".join(f" {json.dumps(brief(trace))}" for trace in plain)
     head = f'"network": {json.dumps(name)}, "input": {json.dumps(INPUTS[name])}'
     if not workload.operators:
         return f'{{{head}, "layers": [\n{layers}\n]}}\n'

@@ -48,13 +48,18 @@ class Assembly:
     """Takes a model's calls one by one, then makes the workload's traces and operators of them.
 
     With a `quantization` activations become integers as they come by; `calibrate` only notes their ranges. It looks
-    layers up by their final names, which an assembly of the same model's shapes has in `names` when it is finished.
+    layers up by their final names, which an assembly of the same model's shapes has in `names` when it is finished. Its
+    traces are multiply-accumulates, and `pruned` where whoever imports the model says so.
     """
 
     def __init__(
-        self, quantization: Quantization | None = None, names: Mapping[int, str] | None = None, calibrate: bool = False
+        self,
+        quantization: Quantization | None = None,
+        names: Mapping[int, str] | None = None,
+        calibrate: bool = False,
+        pruned: bool = False,
     ) -> None:
-        self.quantization, self.calibrate = quantization, calibrate
+        self.quantization, self.calibrate, self.pruned = quantization, calibrate, pruned
         self.names: Mapping[int, str] = names or {}
         self._seen: set[str] = set()
         self.entries: list[Entry] = []
@@ -212,7 +217,8 @@ class _Naming:
                 _append_steps(self.entry_of[name], entry, other.repeat, trace)
                 return name
         name = self._free(trace.name)
-        self.traces[name], self.entry_of[name] = replace(trace, name=name), entry
+        known = replace(trace, name=name, operation="mac", pruned=self.assembly.pruned)
+        self.traces[name], self.entry_of[name] = known, entry
         return name
 
     def _operator(self, index: int, entry: Entry) -> str:

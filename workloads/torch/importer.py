@@ -34,6 +34,7 @@ def from_torch(
     data: Iterable[Any] | None = None,
     density: float | Mapping[str, float] = 1.0,
     trace_by: str | None = None,
+    pruned: bool = False,
 ) -> Workload:
     """Everything that the model does with `example_input` (a tensor, or a tuple of all arguments).
 
@@ -45,7 +46,8 @@ def from_torch(
     `weight_bits` and `activation_bits` (one number or {layer: number}) and one weight scale a tensor or, `per_channel`,
     a filter; the activations' ranges come from `data` too, inputs of the example's shape. "weights": integer weights,
     and random activations of the assumed `density` (a number or {layer: number}). `trace_by` takes one of the two
-    tracers, "torch.export" or "hooks"; None tries them in this order.
+    tracers, "torch.export" or "hooks"; None tries them in this order. Unless `pruned` says that somebody pruned the
+    model, the zeros of its integers are rounding's, and count as weights in α.
 
     Raises TraceError where the model does not run, where a module with parameters cannot be lowered, or where there is
     no matrix product at all; ConfigError for a setting that cannot be.
@@ -63,7 +65,7 @@ def from_torch(
     title = name or type(model).__name__
     inputs = example_input if isinstance(example_input, tuple) else (example_input,)
     calls, facts = _traced(model, inputs, title, trace_by)
-    shapes = Assembly()
+    shapes = Assembly(pruned=pruned)
     traces, operators = shapes.finish(calls.run(shapes.visit))
     if not traces:
         raise TraceError(f"model {title!r} ran no convolution and no matrix product; there is nothing to simulate")
@@ -103,7 +105,7 @@ def _with_values(
         if _shapes(given) != _shapes(inputs):
             raise TraceError(f"data of shape {_shapes(given)}; {_shapes(inputs)} as the example's is expected")
         calls.run(Assembly(quantization, shapes.names, calibrate=True).visit, given)
-    filled = Assembly(quantization, shapes.names)
+    filled = Assembly(quantization, shapes.names, pruned=shapes.pruned)
     return filled.finish(calls.run(filled.visit, inputs))
 
 

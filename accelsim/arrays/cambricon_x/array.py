@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ...technology.table import EnergyTable
 from ...trace.gemm import GemmTrace
-from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..base import BufferPorts, Grain, PEArray, Port, Size, Tile, Work, buffer_ports, ceil_div
 from ..common.compressed import CompressedProgram
 from ..counters import Cause, CounterSpec, idle
 from ..operation import Operation
@@ -57,9 +57,18 @@ class CambriconXArray(PEArray):
         return self.pes * self.multipliers
 
     @property
-    def filter_banks(self) -> int:
-        """Each PE holds its own filters."""
-        return self.pes
+    def buffer_ports(self) -> BufferPorts:
+        """Each PE holds its own filters and reads `multipliers` entries with their steps, and as many activations.
+
+        It finishes an output a cycle at most.
+        """
+        entries = Port(self.pes, self.multipliers, self.index_bits)
+        return buffer_ports(Port(self.pes, self.multipliers), entries, Port(self.pes, 1))
+
+    @property
+    def runs_every_layer(self) -> bool:
+        """Any coding, and convolutions pixel by pixel."""
+        return True
 
     def program(self, trace: GemmTrace) -> CambriconXProgram:
         """Any coding runs: the values are integers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Literal, NamedTuple
 
-from ..base import Grain, PEArray, Program, Size, Tile, Work, ceil_div
+from ..base import BufferPorts, Grain, PEArray, Port, Program, Size, Tile, Work, buffer_ports, ceil_div
 
 
 class OutputStationaryArray(PEArray):
@@ -15,6 +15,11 @@ class OutputStationaryArray(PEArray):
     rows: Size = 16
     cols: Size = 16
     dataflow: Literal["os"] = "os"
+
+    @property
+    def buffer_ports(self) -> BufferPorts:
+        """R activations along the rows, C weights along the columns, C outputs or psums."""
+        return buffer_ports(Port(1, self.rows), Port(1, self.cols), Port(1, self.cols))
 
 
 class Streams(NamedTuple):

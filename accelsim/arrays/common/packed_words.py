@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...technology.cost import Cost
 from ...technology.table import EnergyTable
-from ..base import Size, ceil_div
+from ..base import BufferPorts, Port, Size, buffer_ports, ceil_div
 from .output_stationary import OutputStationaryArray
 
 LIMB_BITS = 64  # a word lies in whole limbs of the host
@@ -22,6 +22,13 @@ class WordArray(OutputStationaryArray):
     def peak_macs(self) -> int:
         """rows · cols · word_bits: a lane is a multiply-accumulate of 1-bit operands."""
         return self.rows * self.cols * self.word_bits
+
+    @property
+    def buffer_ports(self) -> BufferPorts:
+        """A word of bits a row and a column, and C outputs."""
+        (r, c), bits = (self.rows, self.cols), self.word_bits
+        rows, cols = Port(1, r * bits, word_bits=r * bits), Port(1, c * bits, word_bits=c * bits)
+        return buffer_ports(rows, cols, Port(1, c))
 
     def word_cost(self, table: EnergyTable) -> Cost:
         """pJ of a word: XNOR and mask a lane, a popcount tree of counted full adders, an add into the accumulator."""

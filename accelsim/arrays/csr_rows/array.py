@@ -14,7 +14,7 @@ from ...errors import ConfigError
 from ...formats.csr_absolute import CsrAbsolute
 from ...technology.table import EnergyTable
 from ...trace.gemm import GemmTrace
-from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..base import BufferPorts, Grain, PEArray, Port, Size, Tile, Work, buffer_ports, ceil_div
 from ..common.compressed import CompressedProgram
 from ..common.signed_powers import check_terms, exponents_of, shifter_gates, signed_powers
 from ..common.slices import row_slices
@@ -80,6 +80,17 @@ class CsrRowsArray(PEArray):
     def peak_macs(self) -> int:
         """pes · vector_width."""
         return self.pes * self.vector_width
+
+    @property
+    def buffer_ports(self) -> BufferPorts:
+        """`banks` words of V activations; an entry with its column a PE; V outputs or psums a PE."""
+        words = Port(self.banks or self.pes, self.vector_width)
+        return buffer_ports(words, Port(self.pes, 1, COLUMN_BITS), Port(self.pes, self.vector_width))
+
+    @property
+    def runs_every_layer(self) -> bool:
+        """Multipliers take any integers, unless a table of few bits looks codebooks up."""
+        return self.mac == "multiply" and self.codebook_bits is None
 
     def program(self, trace: GemmTrace) -> CsrRowsProgram:
         """Any coding runs as integers, pow2 alone where shifts are built; UnsupportedLayerError otherwise."""

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ...technology.table import EnergyTable
 from ...trace.gemm import GemmTrace
-from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..base import BufferPorts, Grain, PEArray, Port, Size, Tile, Work, buffer_ports, ceil_div
 from ..common.compressed import CompressedProgram
 from ..common.slices import row_slices
 from ..common.tile_sums import Int64s
@@ -64,9 +64,17 @@ class EieArray(PEArray):
         return self.pes
 
     @property
-    def filter_banks(self) -> int:
-        """Each PE holds its own weights and pointers."""
-        return self.pes
+    def buffer_ports(self) -> BufferPorts:
+        """Each PE holds its own weights and pointers, and its share of the activations.
+
+        A matrix word has 64 bits. The scan for nonzero activations runs ahead, and no cycle rule says when.
+        """
+        return buffer_ports(Port(self.pes), Port(self.pes, word_bits=WORD_BITS), Port(self.pes))
+
+    @property
+    def runs_every_layer(self) -> bool:
+        """Any coding, and convolutions pixel by pixel."""
+        return True
 
     def program(self, trace: GemmTrace) -> EieProgram:
         """Any coding runs: the values are integers, looked up where the coding is a codebook."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from ...technology.table import EnergyTable
 from ...trace.conv import ConvGeometry
 from ...trace.gemm import GemmTrace
-from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..base import ArrayMemory, BufferPorts, Grain, PEArray, Port, Size, Tile, Work, buffer_ports, ceil_div
 from ..common.compressed import CompressedProgram
 from ..common.tile_sums import Int64s, in_units
 from ..counters import Cause, CounterSpec, idle, statistic
@@ -80,9 +80,13 @@ class ScnnArray(PEArray):
         return self.pes * self.lanes
 
     @property
-    def filter_banks(self) -> int:
-        """Each PE has its own weight FIFO."""
-        return self.pes
+    def buffer_ports(self) -> BufferPorts:
+        """A PE has its own activations and weights, and reads a vector of either with its indices.
+
+        How outputs reach its share of the ofmap buffer in time is not modelled.
+        """
+        vectors = Port(self.pes, self.ifmap_vector, INDEX_BITS), Port(self.pes, self.filter_vector, INDEX_BITS)
+        return buffer_ports(*vectors, Port(self.pes))
 
     def plan(self, conv: ConvGeometry) -> Plan:
         """How a convolution is cut."""
@@ -99,27 +103,51 @@ class ScnnArray(PEArray):
         return ScnnProgram(self, trace)
 
     def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
-        """A multiplication a product, an addition a product inside the output."""
+        """A multiplication a product; a product inside the output goes through the crossbar and is accumulated.
+
+        A psum is read from its bank, added to and written back; one handed to a neighbour is read there as well.
+        Outputs are read to leave for the ofmap buffer, psums that come back are written. Assumption: all multiplexers
+        in front of a bank switch.
+        """
         mac = table.mac(weight_bits, activation_bits, self.accumulator_bits)
         outside = table.multiply(weight_bits, activation_bits)
+        (memory,) = self.memories(weight_bits, activation_bits)
+        read, write = (
+            memory.word_bits * table.sram_bit(law, memory.size_bytes, memory.word_bits)
+            for law in ("read_pj", "write_pj")
+        )
+        crossbar = table.gates(self.crossbar_gates(weight_bits, activation_bits))
         return (
             Operation("multiply-accumulate", "scnn_mults", mac),
             Operation("product outside the output", "scnn_outside", outside),
+            Operation("product through the crossbar", "scnn_mults", crossbar),
+            Operation("accumulator read and written", "scnn_mults", read + write, component="sram"),
+            Operation("psum handed to a neighbour", "scnn_halo_psums", 2 * read + write, component="sram"),
+            Operation("output read from its accumulator", "sram_ofmap_writes", read, component="sram"),
+            Operation("psum written to its accumulator", "sram_psum_reads", write, component="sram"),
         )
 
-    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
-        """A PE: MACs, further adders where there are more banks, the crossbar's multiplexers, vectors, accumulators.
+    def crossbar_gates(self, weight_bits: int, activation_bits: int) -> int:
+        """2:1 multiplexers of one bit that bring one of a PE's products to one bank."""
+        return (self.lanes - 1) * (weight_bits + activation_bits)
 
-        A decoder for each entry of a vector.
+    def memories(self, weight_bits: int, activation_bits: int) -> tuple[ArrayMemory, ...]:
+        """The accumulators: `banks` SRAMs a PE, which hold both of the double-buffered halves."""
+        size = 2 * self.accumulators * self.accumulator_bits / 8 / self.banks
+        return (ArrayMemory("accumulators", self.pes * self.banks, size, self.accumulator_bits),)
+
+    def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
+        """A PE: MACs, further adders where there are more banks, the crossbar's multiplexers, vectors in registers.
+
+        A decoder for each entry of a vector. The accumulators are `memories`.
         """
-        product = weight_bits + activation_bits
         entries = self.ifmap_vector + self.filter_vector
         operands = self.ifmap_vector * activation_bits + self.filter_vector * weight_bits + entries * INDEX_BITS
         unit = {
             "mac": self.lanes,
             "full_adder": max(0, self.banks - self.lanes) * self.accumulator_bits,
-            "gate": self.banks * (self.lanes - 1) * product,
-            "register_bit": operands + self.accumulators * self.accumulator_bits,
+            "gate": self.banks * self.crossbar_gates(weight_bits, activation_bits),
+            "register_bit": operands,
             "decoder": entries,
         }
         return {name: float(self.pes * count) for name, count in unit.items()}
@@ -211,7 +239,7 @@ class ScnnProgram(CompressedProgram):
             "sram_index_bits": index_bits,
             "sram_ofmap_writes": m * n,
             "sram_psum_reads": psums,
-            "register_bits": operands + (time.mults + halo + psums) * array.accumulator_bits,
+            "register_bits": operands,
             "decodes": weights + acts,
             "scnn_mults": time.mults,
             "scnn_outside": time.products - time.mults,

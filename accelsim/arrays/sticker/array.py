@@ -13,7 +13,7 @@ from ...config import Config
 from ...errors import ConfigError
 from ...trace.gemm import GemmTrace
 from ...trace.operand import Ints
-from ..base import Grain, PEArray, Size, Tile, Work, ceil_div
+from ..base import BufferPorts, Grain, PEArray, Port, Size, Tile, Work, buffer_ports, ceil_div
 from ..common.compressed import CompressedProgram
 from ..common.slices import row_slices
 from ..common.tile_sums import Int64s
@@ -89,6 +89,17 @@ class StickerArray(PEArray):
     def peak_macs(self) -> int:
         """One MAC a PE a cycle."""
         return self.pe_rows * self.pe_cols
+
+    @property
+    def buffer_ports(self) -> BufferPorts:
+        """A pixel a row and a filter a column; how sparse operands reach their PEs in time is not modelled."""
+        pixels, filters = Port(1, self.pe_rows, limited=False), Port(1, self.pe_cols, limited=False)
+        return buffer_ports(pixels, filters, Port(1, self.pe_cols, limited=False))
+
+    @property
+    def runs_every_layer(self) -> bool:
+        """Any coding, in one of its modes."""
+        return True
 
     def program(self, trace: GemmTrace) -> StickerProgram:
         """Any coding runs: the values are integers. An operand without values is dense."""

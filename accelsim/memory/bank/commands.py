@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .compiled import inlined
-from .state import ACTIVATE_WINDOW, CLOSED, STALE, Array, State
+from .state import ACTIVATE_WINDOW, CLOSED, NEVER, STALE, Array, State
 from .timing import ACT, BANK, GROUP, OTHER_RANKS, PRE, RANK, RD, RDA, REF, TIMED, WR
 
 
@@ -63,11 +63,36 @@ def _read_or_write(state: State, channel: int, bank: int, command: int) -> None:
 
 
 @inlined
+def _busy_clocks(state: State, command: int) -> int:
+    """How long a command keeps its rank from powering down: to the end of its burst, write recovery or refresh."""
+    settings = state.settings[0]
+    if command in (RD, RDA):
+        return int(settings.read_delay)
+    if command == REF:
+        return int(settings.tRFC)
+    return 1 if command in (ACT, PRE) else int(settings.write_busy)
+
+
+@inlined
+def _wake(state: State, rank: int, command: int, clock: int) -> None:
+    """Count the power-down clocks since the rank's last command, and note until when this one keeps it busy."""
+    its_rank = state.ranks[rank]
+    down = max(0, clock - its_rank.idle_from - state.settings[0].power_down_after)
+    if its_rank.open_banks > 0:
+        its_rank.active_down_clocks += down
+    else:
+        its_rank.idle_down_clocks += down
+    its_rank.idle_from = max(its_rank.idle_from, clock + _busy_clocks(state, command))
+
+
+@inlined
 def issue(state: State, channel: int, bank: int, command: int, row: int, clock: int) -> None:
     """Give a command to a bank (REF: to its rank): count it, open or close the row, and delay what must wait for it."""
     its_bank = state.banks[bank]
     queue = state.queues[its_bank.queue]
     queue.earliest, queue.candidates = clock, STALE
+    if state.settings[0].power_down_after < NEVER:
+        _wake(state, its_bank.rank, command, clock)
     if command == ACT:
         state.channels[channel].activates += 1
         _open(state, bank, row, clock)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ...config import Config, build
-from ...errors import ConfigError, unknown_name
+from ...errors import ConfigError, suggestion, unknown_name
 from ...files import parse_yaml
 
 FIELDS = ("ch", "ra", "bg", "ba", "ro", "co")
@@ -30,7 +30,8 @@ class Device(Config):
 
     `address_mapping` names the fields of an address from the highest bits to the lowest; `columns` are of
     `device_width` bits, BL of them a request. `*_inc` are V·mA·clocks of a command or a clock (x tCK: pJ), all chips
-    of a rank together: the core's; `io_pj_per_bit` is the bus's. `dual_commands` (a row and a column command in one
+    of a rank together: the core's; `io_pj_per_bit` is the bus's. `act_pd_inc` and `pre_pd_inc` are those of a clock in
+    power-down with a row open (IDD3P) and with none (IDD2P). `dual_commands` (a row and a column command in one
     clock) and `tRCDRD` beside `tRCD` are HBM's; where they are not said, a chip of 64 bits or more has them.
     `issue_width` requests are offered a clock.
     """
@@ -79,6 +80,9 @@ class Device(Config):
     ref_inc: Energy
     act_stb_inc: Energy
     pre_stb_inc: Energy
+    act_pd_inc: Energy | None = None
+    pre_pd_inc: Energy | None = None
+    pd_source: str = ""
     io_pj_per_bit: Energy = 0.0
     io_source: str = ""
     source: str = ""
@@ -139,6 +143,21 @@ class Device(Config):
         return match[1] == "BANK", int(match[2]), int(match[3]), match[4] == "True"
 
     @property
+    def row_bytes(self) -> int:
+        """Return the bytes of a row in all chips of a rank."""
+        return self.columns // self.BL * self.req_bytes
+
+    @property
+    def rank_count(self) -> int:
+        """Return the number of ranks in all channels."""
+        return self.channels * self.ranks
+
+    @property
+    def bytes_per_clock(self) -> float:
+        """Return the rate of a request a burst on every channel."""
+        return self.channels * self.req_bytes / self.burst_cycle
+
+    @property
     def capacity_bytes(self) -> int:
         """Return the bytes of all channels."""
         return self.channels * self.ranks * self.banks * self.rows * (self.columns // self.BL) * self.req_bytes
@@ -148,7 +167,7 @@ def preset_names() -> list[str]:
     """Return the names of the shipped devices.
 
     >>> preset_names()
-    ['ddr4-2400', 'hbm2-2000', 'lpddr4-2400']
+    ['ddr4-2400', 'hbm2-2000', 'lpddr4-2400', 'lpddr4-2400-1chip']
     """
     names = (f.name for f in (files("accelsim") / "data").iterdir() if f.name.startswith("dram_"))
     return sorted(name.removeprefix("dram_").removesuffix(".yaml").replace("_", "-") for name in names)
@@ -161,6 +180,30 @@ def _preset(name: str) -> Device:
     text = (files("accelsim") / "data" / f"dram_{name.replace('-', '_')}.yaml").read_text("utf-8")
     device: Device = build(Device, parse_yaml(text, f"DRAM device {name!r}"), f"DRAM device {name!r}")
     return device
+
+
+def device_part(value: object, place: str) -> object:
+    """Return what stands for a device in a machine: a preset's name as it is, or the Device of a mapping.
+
+    Raises ConfigError that names the place, `dram.device` for one.
+    """
+    if isinstance(value, str) and value not in preset_names():
+        raise ConfigError(f"{place} is {value!r:.60}; {suggestion(value, preset_names())}")
+    return build(Device, dict(value), prefix=f"{place}.") if isinstance(value, Mapping) else value
+
+
+def device_name(device: str | Device) -> str:
+    """Return a preset's name, or what to call a device that a machine holds in full."""
+    return device if isinstance(device, str) else "the machine's own device"
+
+
+def require_power_down(device: str | Device, place: str) -> None:
+    """Raise ConfigError where a device does not say what its power-down draws."""
+    if load_device(device).act_pd_inc is None or load_device(device).pre_pd_inc is None:
+        raise ConfigError(
+            f"dram.power_down_after_clk is set, but {place} has no power-down currents; act_pd_inc and pre_pd_inc are"
+            " expected"
+        )
 
 
 def load_device(device: str | Mapping[str, Any] | Device) -> Device:

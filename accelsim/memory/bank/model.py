@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from heapq import heappop, heappush
 from math import ceil
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from ...config import build
-from ...errors import ConfigError, suggestion
 from ...trace.operand_names import DRAM_REGIONS
-from ..base import Command, DramConfig, DramKernel, Transfer, energy_of
+from ..base import Accounting, Command, DramConfig, DramKernel, Transfer, energy_of
 from . import kernels as bank_kernels
 from .controller import TRANSFER
-from .device import Device, load_device, preset_names
-from .energy import activity, commands
+from .device import Device, device_name, device_part, load_device, require_power_down
+from .energy import activity, commands, power_down_activity
 from .state import NEVER, new_state
 
 REGIONS = 8  # of equal size, one an operand; what is longer than a region runs on into the next
@@ -27,34 +24,49 @@ FIRST_SLOTS = 8
 
 
 def _device(value: object) -> object:
-    if isinstance(value, str) and value not in preset_names():
-        raise ConfigError(f"dram.device is {value!r:.60}; {suggestion(value, preset_names())}")
-    return build(Device, dict(value), prefix="dram.device.") if isinstance(value, Mapping) else value
+    return device_part(value, "dram.device")
 
 
 class BankDram(DramConfig):
     """A device is given by name or in full. Operand i begins at i/8 of the capacity plus i · `base_offset_bytes`.
 
     With an offset of 0 all operands begin in the same bank, where streams that advance together collide.
+
+    `power_down_after_clk`: a rank without a command for so many clocks, counted from the end of its last burst, write
+    recovery or refresh, draws its power-down current until the next one. Assumption: the controller wakes it in time,
+    so that the clocks of leaving power-down delay nothing. None: never.
     """
 
     model: Literal["bank"]
     device: Annotated[str | Device, BeforeValidator(_device)] = "ddr4-2400"
     base_offset_bytes: Annotated[int, Field(ge=0, le=2**40)] = SKEW_BYTES
+    power_down_after_clk: Annotated[int, Field(ge=0, le=2**40)] | None = None
+
+    @model_validator(mode="after")
+    def _has_currents(self) -> BankDram:
+        if self.power_down_after_clk is not None:
+            require_power_down(self.device, "dram.device")
+        return self
 
     def bytes_per_cycle(self, clock_mhz: float) -> float:
         """Return the rate of a request a burst on every channel."""
         device = load_device(self.device)
-        bytes_per_clock = device.channels * device.req_bytes / device.burst_cycle
-        return float(bytes_per_clock / _cycles_per_clock(device, clock_mhz))
+        return float(device.bytes_per_clock / _cycles_per_clock(device, clock_mhz))
 
     def kernel(self, clock_mhz: float) -> BankKernel:
         """Return a fresh kernel against an array clock."""
-        return BankKernel(load_device(self.device), clock_mhz, self.base_offset_bytes)
+        return BankKernel(load_device(self.device), clock_mhz, self.base_offset_bytes, self.power_down_after_clk)
 
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self, clock_mhz: float) -> tuple[Command, ...]:
         """Return the core's commands and standby clocks, and the bus's bits."""
-        return commands(load_device(self.device))
+        return commands(load_device(self.device), powers_down=self.power_down_after_clk is not None)
+
+    @property
+    def accounting(self) -> Accounting:
+        """Return that commands and clocks are counted."""
+        name, after = device_name(self.device), self.power_down_after_clk
+        down = f", powered down after {after} idle clocks" if after is not None else ""
+        return Accounting(f"the commands of {name}, I/O included", f"clocks and refreshes of {name}{down}")
 
 
 def _cycles_per_clock(device: Device, clock_mhz: float) -> Fraction:
@@ -70,11 +82,18 @@ class BankKernel(DramKernel):
     round up to the next array cycle.
     """
 
-    def __init__(self, device: Device, clock_mhz: float, base_offset_bytes: int = SKEW_BYTES) -> None:
+    def __init__(
+        self,
+        device: Device,
+        clock_mhz: float,
+        base_offset_bytes: int = SKEW_BYTES,
+        power_down_after_clk: int | None = None,
+    ) -> None:
         self.device = device
+        self.powers_down = power_down_after_clk is not None
         self.base_offset_bytes = base_offset_bytes
         self.cycles_per_clock = _cycles_per_clock(device, clock_mhz)
-        self.state = new_state(device)
+        self.state = new_state(device, NEVER if power_down_after_clk is None else power_down_after_clk)
         self.transfers = np.zeros(FIRST_SLOTS, TRANSFER)
         self.turn = np.zeros(FIRST_SLOTS + 1, np.int64)
         self.number: dict[int, int] = {}  # of the transfer in a slot
@@ -118,8 +137,9 @@ class BankKernel(DramKernel):
         return None
 
     def counts(self) -> dict[str, int]:
-        """Return requests, row hits, commands and standby clocks so far."""
-        return {"dram_requests": self.requests, **activity(self.state, self.clock)}
+        """Return requests, row hits, commands and standby clocks so far, and power-down ones where there may be."""
+        down = power_down_activity(self.state, self.clock) if self.powers_down else {}
+        return {"dram_requests": self.requests, **activity(self.state, self.clock), **down}
 
     def close(self, cycle: int) -> None:
         """Let the writes drain that the controller still holds."""
@@ -127,8 +147,9 @@ class BankKernel(DramKernel):
         self.clock = int(bank_kernels.drain(self.state, self.clock, self.transfers))
 
     def energy_pj(self) -> dict[str, float]:
-        """Return `dram`: commands and standby; `dram_io`: the bytes moved at the device's `io_pj_per_bit`."""
-        return energy_of(commands(self.device), {**self.counts(), "dram_bytes": self.moved_bytes})
+        """Return `dram_access`, commands and the bus's bits, and `dram_standby`, clocks and refreshes."""
+        listed = commands(self.device, powers_down=self.powers_down)
+        return energy_of(listed, {**self.counts(), "dram_bytes": self.moved_bytes})
 
     def _clock_of(self, cycle: int) -> int:
         return ceil(cycle / self.cycles_per_clock)

@@ -36,6 +36,7 @@ SETTINGS = _dtype(
     *("channels", "ranks", "banks", "banks_per_group", "queues_per_rank"),
     *("queue_depth", "waiting_depth", "unified", "close_page", "dual_commands", "issue_width", "read_delay", "tFAW"),
     *("refresh_interval", "ranks_a_refresh", "offset_bits"),
+    *("power_down_after", "write_busy", "tRFC"),
     *(f"{name}_{part}" for name in FIELDS for part in ("low", "mask")),
     distances=(len(SCOPES), len(COMMANDS), TIMED),
 )
@@ -48,9 +49,11 @@ CHANNEL = _dtype(
     *("row_hits", "activates", "precharges", "refreshes", "reads", "writes"),
     waiting_by_hash=(1 << FILTER_BITS,),
 )
-# Clocks with an open row and without one up to `since`; the last activates; in `ready` the first clock of each command.
+# Clocks with an open row and without one up to `since`; those of them in power-down up to the last command, which keeps
+# the rank busy until `idle_from`; the last activates; in `ready` the first clock of each command.
 RANK = _dtype(
     *("open_banks", "since", "active_clocks", "idle_clocks", "oldest_activate"),
+    *("active_down_clocks", "idle_down_clocks", "idle_from"),
     activates=(ACTIVATE_WINDOW,),
     ready=(TIMED,),
 )
@@ -82,13 +85,14 @@ class State(NamedTuple):
     requests: Records
 
 
-def new_state(device: Device) -> State:
-    """Return an idle DRAM at clock 0 with all its banks closed."""
+def new_state(device: Device, power_down_after: int = NEVER) -> State:
+    """Return an idle DRAM at clock 0 with all its banks closed, whose ranks power down after so many idle clocks."""
     per_bank, depth, waiting_depth, _ = device.queues
     ranks = device.channels * device.ranks
     queues = ranks * (device.banks if per_bank else 1)
     pool = queues // device.channels * depth + 2 * waiting_depth  # requests of a channel
     settings = _settings(device)
+    settings["power_down_after"] = power_down_after
     return State(
         settings=settings,
         channels=_channels(device, int(settings["refresh_interval"][0]), queues // device.channels, pool),
@@ -122,6 +126,8 @@ def _settings(device: Device) -> Records:
         "issue_width": device.issue_width,
         "read_delay": device.RL + device.burst_cycle,
         "tFAW": device.tFAW,
+        "write_busy": device.WL + device.burst_cycle + device.tWR,
+        "tRFC": device.tRFC,
         "refresh_interval": device.tREFI // device.ranks if staggered else device.tREFI,
         "ranks_a_refresh": 1 if staggered else device.ranks,
         "offset_bits": device.req_bytes.bit_length() - 1,

@@ -36,7 +36,9 @@ def test_every_side_is_what_simulate_ppr_and_the_study_say():
     ]
     for side, report, run in zip(found.sides, reports, runs, strict=True):
         assert side.report.to_json() == report.to_json()
-        assert ratios(side.against_first) == ratios(accelsim.ppr(reports[0], report))
+        first = accelsim.ppr(reports[0], report)
+        own = found.sides[0].unpruned.seconds / side.unpruned.seconds
+        assert ratios(side.against_first) == ratios(replace(first, beta_unpruned=own))
         assert ratios(side.against_dense) == ratios(run.ppr)
         assert ratios(side.against_dense.conv) == ratios(run.ppr.conv)
         assert side.dense.name == run.dense.name
@@ -86,10 +88,14 @@ def test_tile_sizes_of_a_machine_are_not_its_dense_baselines():
 
 def test_dense_baselines_are_of_the_uncompressed_network():
     found = compare_machines(shrunk(), [OS, CSR])
-    whole = accelsim.simulate(uncompressed(shrunk()), OS)
+    whole = accelsim.simulate(uncompressed(shrunk()), "dense/best-16x16")
     assert found.sides[0].dense.cycles == whole.cycles > found.sides[0].report.cycles
     assert found.sides[0].against_dense.beta == whole.cycles / found.sides[0].report.cycles
     assert found.sides[0].against_first.beta == 1
+    said = "os, ws or is by layer, folds overlapped, groups packed, zero gating off: the uncompressed layers' values"
+    for side in found.sides:
+        assert side.baseline == f"dense best 16x16: {said} are not known"
+        assert side.to_dict()["against_dense"]["baseline"] == side.baseline
 
 
 @pytest.mark.parametrize("shape", [(80, 20, 54), (81, 20, 55), (81, 20, 5)])
@@ -126,8 +132,11 @@ def test_figures_are_the_reports_and_their_parts_add_up():
     for side in compare_machines(network(), [OS, CSR]).sides:
         figures = side.figures()
         assert all(figures[key] == getattr(side.report, key) for key in ("cycles", "seconds", "area_um2", "tops_per_w"))
-        parts = [value for key, value in figures.items() if key.startswith("energy_") and key != "energy_pj"]
-        assert sum(parts) == pytest.approx(figures["energy_pj"], rel=1e-12)
+        parts = {key for key in figures if key.startswith("energy_")} - {"energy_pj", "energy_on_chip_pj"}
+        assert sum(figures[part] for part in parts) == pytest.approx(figures["energy_pj"], rel=1e-12)
+        three = ("energy_on_chip_pj", "energy_dram_access_pj", "energy_dram_standby_pj")
+        assert sum(figures[part] for part in three) == pytest.approx(figures["energy_pj"], rel=1e-12)
+        assert all(figures[part] > 0 for part in three)
         assert (
             sum(v for k, v in figures.items() if k.startswith("dram_") and k != "dram_bytes") == side.report.dram_bytes
         )
@@ -135,6 +144,20 @@ def test_figures_are_the_reports_and_their_parts_add_up():
         executed = 256 * (rows.utilization * rows.compute_cycles).sum()
         assert figures["utilization"] == pytest.approx(executed / (256 * side.report.compute_cycles))
         assert figures["utilization"] == pytest.approx(rows.macs_executed.sum() / (256 * side.report.compute_cycles))
+
+
+def test_machines_that_account_differently_are_told_apart():
+    flat = {"name": "flat", "array": load_hardware(OS).to_dict()["array"], "dram": {"model": "ideal"}}
+    alike = compare_machines(network(), [OS, CSR])
+    assert alike.accounting == alike.sides[0].report.accounting.sentence
+    assert alike.to_dict()["energy_accounting"] == alike.accounting
+    mixed = compare_machines(network(), [OS, flat])
+    assert mixed.accounting.startswith(
+        "energies with and without DRAM standby, which are not comparable (without: flat); "
+    )
+    assert mixed._repr_html_().startswith("<p>energies with and without DRAM standby")
+    on_device = compare_machines(network(), [OS, {**flat, "dram": {"model": "ideal", "energy_of": "ddr4-2400"}}])
+    assert on_device.accounting.startswith("energies whose DRAM is accounted differently; os-16x16: on chip + ")
 
 
 def test_layers_on_the_fallback_are_named():

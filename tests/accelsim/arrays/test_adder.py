@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelsim
+import workloads
 from accelsim.analysis.comparison import uncompressed
 from accelsim.analysis.dense_baseline import dense_pair
 from accelsim.arrays import KINDS
@@ -22,6 +24,8 @@ from accelsim.trace.exact import exact_l1
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.workload import Workload
 from tests.references import adder as reference_adder
+from tests.workloads import onnx_builders
+from workloads.files.shipped import shipped_path
 
 MACHINE = {"name": "a", "array": {"kind": "adder", "rows": 3, "cols": 2}}
 SYSTOLIC = {"kind": "systolic", "rows": 2, "cols": 2, "dataflow": "os"}
@@ -154,7 +158,8 @@ def test_dense_baseline_multiplies() -> None:
     machine = load_hardware(MACHINE, **{"array.rows": 2, "array.cols": 3})
     dense = accelsim.simulate(*dense_pair(uncompressed(net), net, machine))
     assert dense.rows[0]["array"] == "systolic"
-    assert dense.cycles == accelsim.simulate(net, machine).cycles
+    assert accelsim.simulate(net, machine).cycles == 5 * 7 * (30 + 2 + 3 - 2)
+    assert dense.cycles == 2 + 3 + 15 * 3 * 20  # is: 45 overlapped folds of T = 20 behind a load and a fill
 
 
 @pytest.mark.parametrize("dataflow", ["ws", "is"])
@@ -185,13 +190,43 @@ def test_energy_of_two_by_two_by_hand() -> None:
     machine = {"name": "a", "clock_mhz": 500, "array": {"kind": "adder", "rows": 2, "cols": 2}, "buffers": buffers}
     trace = GemmTrace("layer", weight=[[1, 0], [-3, 4]], activation=[[1, 2], [3, 4]])
     row = accelsim.simulate(trace, machine).layers.iloc[0]
-    read, write = (default_table().sram_bit(law, 1024) for law in ("read_pj", "write_pj"))
+    read, write = (default_table().sram_bit(law, 1024, 2 * 8) for law in ("read_pj", "write_pj"))
+    out_read, out_write = (default_table().sram_bit(law, 1024, 2 * 32) for law in ("read_pj", "write_pj"))
     full_adder = 0.03 / 8
     assert row["cycles"] == 2 + 2 + 2 - 2
     assert row["utilization"] == 8 / (4 * 4)
     assert [row[f"dram_{part}_bytes"] for part in ("ifmap", "weight", "ofmap")] == [4, 4, 4]
     assert row["energy_mac_pj"] == pytest.approx(8 * ((9 + 9 * 0.25) * full_adder + 0.1), rel=1e-9)
     assert row["energy_register_pj"] == pytest.approx(8 * (8 + 8 + 32) * full_adder, rel=1e-9)
-    sram = (4 * 8 + 4 * 8) * read + 4 * 8 * write + 8 * 8 * write + 8 * 4 * read
+    sram = (4 * 8 + 4 * 8) * read + 4 * 8 * out_write + 8 * 8 * write + 8 * 4 * out_read
     assert row["energy_sram_pj"] == pytest.approx(sram, rel=1e-9)
     assert row["energy_index_pj"] == 0
+
+
+@pytest.mark.parametrize("source", ["zoo", "torch", "onnx", "scalesim", "checkpoint"])
+def test_networks_of_multiply_accumulates_are_refused_or_run_on_the_fallback(source: str, tmp_path: Path) -> None:
+    network = multiply_accumulates(source, tmp_path)
+    assert {trace.operation for trace in network.traces} == {"mac"}
+    with pytest.raises(UnsupportedLayerError, match="cannot run on adder: its operation is mac; l1 is expected"):
+        accelsim.simulate(network, MACHINE)
+    report = accelsim.simulate(network, {**MACHINE, "fallback": SYSTOLIC})
+    assert report.fallback_layers == [trace.name for trace in network.traces]
+
+
+def multiply_accumulates(source: str, folder: Path) -> Workload:
+    """A small network from each place that networks come from."""
+    if source == "zoo":
+        return workloads.load("lenet5", density=0.5)
+    if source == "scalesim":
+        (folder / "t.csv").write_text("Layer, M, N, K\nfc, 2, 3, 4\n")
+        return workloads.from_scalesim_csv(folder / "t.csv")
+    if source == "checkpoint":
+        return workloads.from_checkpoint(shipped_path("lenet5-conv-114x"))
+    if source == "onnx":
+        nodes = [onnx_builders.node("Gemm", "x,w", "y")]
+        return workloads.from_onnx(
+            onnx_builders.saved(folder / "m.onnx", nodes, {"x": [2, 4]}, ["y"], {"w": onnx_builders.drawn(4, 3)})
+        )
+    import torch
+
+    return workloads.from_torch(torch.nn.Linear(4, 3), torch.zeros(2, 4))

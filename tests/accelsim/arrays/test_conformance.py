@@ -39,6 +39,13 @@ class TestSystolic(ArrayConformance):
         SystolicArray(rows=5, cols=3, dataflow="ws", weight_double_buffer=True, edge_folds="clipped"),
         SystolicArray(rows=5, cols=3, dataflow="is", weight_double_buffer=True),
         SystolicArray(rows=5, cols=3, dataflow="os", edge_folds="clipped"),
+        SystolicArray(rows=4, cols=3, dataflow="os", fold_overlap=True, zero_gating=True),
+        SystolicArray(rows=3, cols=5, dataflow="os", fold_overlap=True, edge_folds="clipped"),
+        SystolicArray(rows=4, cols=3, dataflow="ws", fold_overlap=True, group_packing=True, edge_folds="clipped"),
+        SystolicArray(rows=3, cols=4, dataflow="is", fold_overlap=True, group_packing=True),
+        SystolicArray(rows=4, cols=3, dataflow="ws", group_packing=True, zero_gating=True),
+        SystolicArray(rows=4, cols=4, dataflow="auto"),
+        SystolicArray(rows=4, cols=3, dataflow="auto", fold_overlap=True, group_packing=True, zero_gating=True),
     )
 
     def stored_bits(self, array, w):

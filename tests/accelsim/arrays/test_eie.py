@@ -254,16 +254,16 @@ def test_energy_of_two_by_two_by_hand() -> None:
     assert row["energy_register_pj"] == pytest.approx(latched * 0.03 / 8, rel=1e-9)
     assert row["energy_sram_pj"] == pytest.approx(reads + writes + moved, rel=1e-9)
     assert row["energy_index_pj"] == pytest.approx(index_bits * read + 5 * 0.05, rel=1e-9)
-    assert row["energy_dram_pj"] + row["energy_dram_io_pj"] == pytest.approx(8 * 19 * 20.3125, rel=1e-9)
+    assert row["energy_dram_access_pj"] == pytest.approx(8 * 19 * 20.3125, rel=1e-9)
     assert row["energy_leakage_pj"] == pytest.approx((area * 8e-6 + 3 * sram_uw(1024)) * 21 / 500, rel=1e-9)
 
 
 def test_sram_reads_are_priced_by_a_pes_own_memory_and_the_codes_width() -> None:
-    """2 PEs share 2 KiB: 1 KiB each. A word of 64 bits holds 8 entries of a 4-bit code and a 4-bit index."""
+    """2 PEs share 2 KiB of every buffer, 1 KiB each. A word of 64 bits holds 8 entries of 4-bit codes and indices."""
     trace = GemmTrace(
         "a", weight=[[3], [300]], activation=[[1]], weight_bits=16, weight_coding="codebook", codebook_bits=4
     )
-    buffers = {"ifmap_kib": 1, "filter_kib": 2, "ofmap_kib": 1, "double": False}
+    buffers = {"ifmap_kib": 2, "filter_kib": 2, "ofmap_kib": 2, "double": False}
     row = accelsim.simulate(trace, {"name": "e", "array": {"kind": "eie", "pes": 2}, "buffers": buffers}).layers.iloc[0]
     read, write = read_bit(1024), write_bit(1024)
     assert row["sram_filter_reads"] == 2 * 8

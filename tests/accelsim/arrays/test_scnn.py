@@ -299,22 +299,25 @@ def test_energy_of_one_product_by_hand() -> None:
     array = {"kind": "scnn", "pe_rows": 1, "pe_cols": 1, "ifmap_vector": 1, "filter_vector": 1}
     buffers = {"ifmap_kib": 1, "filter_kib": 1, "ofmap_kib": 1, "double": False}
     row = accelsim.simulate(trace, {"name": "e", "array": array, "buffers": buffers}).rows[0]
-    read, write = read_bit(1024), write_bit(1024)
+    read, write = read_bit(1024, 8 + 4), write_bit(1024, 8 + 4)  # a vector of one operand with its index
+    bank = 2 * 1024 * 4 / 32  # bytes of one of the 32 banks of both halves of the accumulators
+    accumulate = 2 * 32 * (2 * read_bit(bank, 32) + write_bit(bank, 32))  # and each output is read to leave
     assert row["cycles"] == 2
     assert (row["dram_ifmap_bytes"], row["dram_weight_bytes"], row["dram_index_bytes"]) == (2, 1, 3)
     assert row["energy_mac_pj"] == pytest.approx(2 * 0.3, rel=1e-9)
-    assert row["energy_register_pj"] == pytest.approx((4 * 12 + 2 * 32) * 0.03 / 8, rel=1e-9)
+    assert row["energy_register_pj"] == pytest.approx(4 * 12 * 0.03 / 8, rel=1e-9)
     assert row["energy_index_pj"] == pytest.approx(4 * 4 * read + 4 * 0.05, rel=1e-9)
-    moved = 8 * (2 + 1 + 3) * write + 8 * 2 * read
-    assert row["energy_sram_pj"] == pytest.approx(4 * 8 * read + 2 * 8 * write + moved, rel=1e-9)
+    moved = 8 * (2 + 1 + 3) * write + 8 * 2 * read_bit(1024)
+    sram = 4 * 8 * read + 2 * 8 * write_bit(1024) + moved + accumulate
+    assert row["energy_sram_pj"] == pytest.approx(sram, rel=1e-9)
 
 
 def test_a_product_outside_costs_its_multiplication() -> None:
-    """Three activations times two taps; the outer ones each miss once."""
+    """Three activations times two taps; the outer ones each miss once. 15 · 16 gates lead to a bank."""
     trace = GemmTrace.from_conv("a", weight=[[[[1, 1]]]], ifmap=[[[[1, 1, 1]]]])
     row = accelsim.simulate(trace, {"name": "e", "array": {"kind": "scnn", "pe_rows": 1, "pe_cols": 1}}).rows[0]
     assert (row["scnn_mults"], row["scnn_outside"]) == (4, 2)
-    assert row["energy_mac_pj"] == pytest.approx(4 * 0.3 + 2 * 0.2, rel=1e-9)
+    assert row["energy_mac_pj"] == pytest.approx(4 * (0.3 + 15 * 16 * 0.25 * 0.03 / 8) + 2 * 0.2, rel=1e-9)
 
 
 def test_pes_without_a_tile_only_idle() -> None:

@@ -220,7 +220,11 @@ def test_energy_of_two_by_two_by_hand() -> None:
     buffers = {"ifmap_kib": 1, "filter_kib": 1, "ofmap_kib": 1, "double": False}
     machine = {"name": "t", "clock_mhz": 500, "array": {"kind": "ternary", "rows": 2, "cols": 2}, "buffers": buffers}
     row = accelsim.simulate(trace_of(SMALL, [[1, 2, 3], [4, 5, 6]]), machine).layers.iloc[0]
-    read, write = (default_table().sram_bit(law, 1024) for law in ("read_pj", "write_pj"))
+    widths = {"ifmap": 2 * 8, "filter": 2 * 2, "ofmap": 2 * 32}
+    read, write = (
+        {buffer: float(default_table().sram_bit(law, 1024, bits)) for buffer, bits in widths.items()}
+        for law in ("read_pj", "write_pj")
+    )
     full_adder = 0.03 / 8
     assert row["cycles"] == 2 + 2 + 2 - 2
     assert (row["macs_executed"], row["ternary_gated"], row["ternary_skipped"]) == (6, 2, 4)
@@ -229,6 +233,7 @@ def test_energy_of_two_by_two_by_hand() -> None:
     assert dram == [6, 1, 1, 4]
     assert row["energy_mac_pj"] == pytest.approx(6 * (16 * 0.25 * full_adder + 0.1), rel=1e-9)
     assert row["energy_register_pj"] == pytest.approx((8 * (2 + 8) + 6 * 32) * full_adder, rel=1e-9)
-    sram = (4 * 8 + 4 * 2) * read + 4 * 8 * write + 8 * (6 + 1 + 1) * write + 8 * 4 * read
+    reads = 4 * 8 * read["ifmap"] + 4 * 2 * read["filter"] + 8 * 4 * read["ofmap"]
+    sram = reads + 4 * 8 * write["ofmap"] + 8 * 6 * write["ifmap"] + 8 * (1 + 1) * write["filter"]
     assert row["energy_sram_pj"] == pytest.approx(sram, rel=1e-9)
-    assert row["energy_index_pj"] == pytest.approx(3 * read + 2 * 0.05, rel=1e-9)
+    assert row["energy_index_pj"] == pytest.approx(3 * read["filter"] + 2 * 0.05, rel=1e-9)

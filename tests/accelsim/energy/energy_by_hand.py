@@ -20,12 +20,12 @@ KIB = {"ifmap_kib": 1, "filter_kib": 1, "ofmap_kib": 1}
 FULL = np.array([[1, 2], [3, 4]])
 
 
-def read_bit(size_bytes: float) -> float:
-    return 0.0072555 * size_bytes**0.53565 * 64**0.5 / 64
+def read_bit(size_bytes: float, word_bits: float = 64) -> float:
+    return 0.0072555 * size_bytes**0.53565 * word_bits**0.5 / word_bits
 
 
-def write_bit(size_bytes: float) -> float:
-    return 0.020202 * size_bytes**0.43907 * 64**0.5 / 64
+def write_bit(size_bytes: float, word_bits: float = 64) -> float:
+    return 0.020202 * size_bytes**0.43907 * word_bits**0.5 / word_bits
 
 
 def sram_um2(size_bytes: float) -> float:
@@ -38,7 +38,11 @@ def sram_uw(size_bytes: float) -> float:
 
 @dataclass
 class ByHand:
-    """Bits and bytes of one layer on a machine of 1 GHz with 1 KiB of each buffer and nothing spilled."""
+    """Bits and bytes of one layer on a machine of 1 GHz with 1 KiB of each buffer and nothing spilled.
+
+    A port is (banks, bits of a word) of a buffer. `flip_flops` are all that the array's clock reaches, `inside_pj` and
+    `inside` the energy and the (count, bytes) of SRAM within the PEs, whose area `array_um2` has.
+    """
 
     cycles: int
     mac_pj: float
@@ -48,35 +52,49 @@ class ByHand:
     output_bits: int  # written to it
     dram: tuple[int, int, int, int]  # bytes of ifmap, weights, indices, outputs
     array_um2: float
+    flip_flops: int
     index_bits: int = 0
     decodes: int = 0
-    filter_banks: int = 1
+    ifmap_port: tuple[int, int] = (1, 2 * 8)
+    filter_port: tuple[int, int] = (1, 2 * 8)
+    ofmap_port: tuple[int, int] = (1, 2 * 32)
     lane_um2: float = LANE_UM2
+    inside: tuple[int, float] = (0, 1)
+    inside_pj: float = 0
+
+    @property
+    def banks(self) -> list[int]:
+        return [self.ifmap_port[0], self.filter_port[0], self.ofmap_port[0]]
 
     @property
     def area_um2(self) -> float:
-        filters = self.filter_banks * sram_um2(1024 / self.filter_banks)
-        return self.array_um2 + 16 * self.lane_um2 + 2 * sram_um2(1024) + filters
+        buffers = sum(banks * sram_um2(1024 / banks) for banks in self.banks)
+        return self.array_um2 + 16 * self.lane_um2 + buffers
 
     @property
     def leakage_uw(self) -> float:
-        logic = (self.array_um2 + 16 * self.lane_um2) * 8e-6
-        return logic + 2 * sram_uw(1024) + self.filter_banks * sram_uw(1024 / self.filter_banks)
+        count, size = self.inside
+        logic = (self.array_um2 - count * sram_um2(size) + 16 * self.lane_um2) * 8e-6
+        return logic + count * sram_uw(size) + sum(banks * sram_uw(1024 / banks) for banks in self.banks)
 
     def components(self) -> dict[str, float]:
-        bank = 1024 / self.filter_banks
+        ports = [(1024 / banks, bits) for banks, bits in (self.ifmap_port, self.filter_port, self.ofmap_port)]
+        (ifmap_r, filter_r, ofmap_r), (ifmap_w, filter_w, ofmap_w) = (
+            [bit(*port) for port in ports] for bit in (read_bit, write_bit)
+        )
         ifmap, weights, indices, outputs = (8 * count for count in self.dram)
-        reads = (self.ifmap_bits + outputs) * read_bit(1024) + self.filter_bits * read_bit(bank)
-        writes = (self.output_bits + ifmap) * write_bit(1024) + (weights + indices) * write_bit(bank)
+        reads = self.ifmap_bits * ifmap_r + outputs * ofmap_r + self.filter_bits * filter_r
+        writes = self.output_bits * ofmap_w + ifmap * ifmap_w + (weights + indices) * filter_w
         return {
             "mac": self.mac_pj,
             "register": self.register_bits * FULL_ADDER,
-            "sram": reads + writes,
-            "index": self.index_bits * read_bit(bank) + self.decodes * 0.05,
+            "clock": self.flip_flops * self.cycles * 0.0037,
+            "sram": reads + writes + self.inside_pj,
+            "index": self.index_bits * filter_r + self.decodes * 0.05,
             "vector": 0.0,
-            "dram": 8 * sum(self.dram) * (1300 / 64 - 3.19),
-            "dram_io": 8 * sum(self.dram) * 3.19,
             "leakage": self.leakage_uw * self.cycles / 1000,
+            "dram_access": 8 * sum(self.dram) * 1300 / 64,
+            "dram_standby": 0.0,
         }
 
 

@@ -147,8 +147,8 @@ def test_energy_of_lane_operations_by_hand():
     lane = default_table().mac(8, 8, 32) + default_table().add(32)
     assert row["energy_vector_pj"] == pytest.approx(1024 * float(lane), rel=1e-12)
     bare = rows(GEMM, [], machine(dram=FAST))["a"]
-    table, size = default_table(), bare["dram_ofmap_bytes"]
-    moved = 1024 * 8 * float(table.sram_bit("read_pj", size) + table.sram_bit("write_pj", size))
+    table, size, word = default_table(), bare["dram_ofmap_bytes"], 32 * OS["cols"]
+    moved = 1024 * 8 * float(table.sram_bit("read_pj", size, word) + table.sram_bit("write_pj", size, word))
     assert row["energy_sram_pj"] - bare["energy_sram_pj"] == pytest.approx(moved, rel=1e-9)
 
 

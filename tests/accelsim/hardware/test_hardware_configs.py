@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import accelsim
 from accelsim.errors import ConfigError, FileFormatError, MissingFileError, UnknownNameError
 from accelsim.hardware.loading import config_names
+from accelsim.memory.bank.device import load_device
 from explore.cli import app
 
 BARE = {"name": "bare", "array": {"kind": "systolic", "rows": 4, "cols": 8, "dataflow": "os"}}
@@ -29,7 +30,11 @@ def test_dense_machines_are_what_their_names_say(name):
     array = accelsim.load_hardware(name).to_dict()["array"]
     called, size = name.removeprefix("dense/").split("-")
     assert size == f"{array['rows']}x{array['cols']}"
-    assert called == array["dataflow"] or called in {"edge", "mobile", "server"}
+    assert called == array["dataflow"] or called in {"best", "edge", "mobile", "server"}
+    strongest = (
+        array["dataflow"] == "auto" and array["fold_overlap"] and array["group_packing"] and array["zero_gating"]
+    )
+    assert (called == "best") == strongest
 
 
 @pytest.mark.parametrize("name", config_names())
@@ -95,3 +100,12 @@ def test_names_and_files_that_are_not_there(tmp_path):
     (tmp_path / "two.yaml").write_text("a: 1\n---\nb: 2\n")
     with pytest.raises(FileFormatError, match=r"two\.yaml"):
         accelsim.load_hardware(tmp_path / "two.yaml")
+
+
+def test_the_server_has_the_channels_that_its_text_says():
+    """A stack of eight 128-bit channels at 2 Gb/s a pin."""
+    machine = accelsim.load_hardware("dense/server-128x128")
+    device = load_device(machine.dram.device)
+    assert device.channels == 8
+    assert device.channels * device.bus_width * 2e9 / 8 == 256e9
+    assert "one HBM2 stack of eight channels, 256 GB/s" in machine.source

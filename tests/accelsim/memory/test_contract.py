@@ -18,6 +18,8 @@ MODELS = [
     {"model": "bank", "device": "ddr4-2400"},
     {"model": "bank", "device": "lpddr4-2400"},
     {"model": "bank", "device": "hbm2-2000"},
+    {"model": "bank", "device": "lpddr4-2400-1chip"},
+    {"model": "bank", "device": "ddr4-2400", "power_down_after_clk": 30},
 ]
 EVERY_MODEL = pytest.mark.parametrize("values", MODELS, ids=lambda values: "-".join(map(str, values.values())))
 
@@ -99,10 +101,10 @@ def test_the_kernels_energy_is_that_of_the_listed_commands(values, work):
     kernel.close(end)
     moved = sum(t.size_bytes for _, t in work)
     expected = dict.fromkeys(kernel.energy_pj(), 0.0)
-    for command in part(values).commands():
-        expected[command.component] += (
-            command.factor * {**kernel.counts(), "dram_bytes": moved}[command.column] * command.pj
-        )
+    for command in part(values).commands(CLOCK_MHZ):
+        counts = {**kernel.counts(), "dram_bytes": moved}
+        count = sum(counts[name] for name in command.columns) - sum(counts[name] for name in command.minus)
+        expected[command.component] += command.factor * count * command.pj
     assert kernel.energy_pj() == pytest.approx(expected, rel=1e-12)
     assert (expected == {}) == (values["model"] != "bank")
 
@@ -123,12 +125,13 @@ def test_ideal_alone_takes_no_time():
 
 def test_energies_add_up_by_component_and_unit():
     listed = [
-        Command("dram", "a", "x", 1, 3.0, 0.5, "", ""),
-        Command("dram", "b", "y", 2, 5.0, 0.5, "", ""),
-        Command("dram", "c", "y", 1, 7.0, 1.0, "", ""),
-        Command("dram_io", "d", "x", 8, 0.25, 1.0, "", ""),
+        Command("dram_access", "a", ("x",), 1, 3.0, 0.5, "", ""),
+        Command("dram_access", "b", ("y",), 2, 5.0, 0.5, "", ""),
+        Command("dram_access", "c", ("y", "x"), 1, 7.0, 1.0, "", ""),
+        Command("dram_standby", "d", ("y",), 8, 0.25, 1.0, "", "", minus=("x",)),
     ]
     assert listed[1].pj == 2.5
-    assert energy_of(listed, {"x": 2, "y": 3}) == {"dram": 0.5 * (2 * 3 + 2 * 3 * 5) + 3 * 7, "dram_io": 8 * 2 * 0.25}
+    access = 0.5 * (2 * 3 + 2 * 3 * 5) + (2 + 3) * 7
+    assert energy_of(listed, {"x": 2, "y": 3}) == {"dram_access": access, "dram_standby": 8 * (3 - 2) * 0.25}
     with pytest.raises(KeyError):  # a command of something that nobody counts
         energy_of(listed, {"x": 2})

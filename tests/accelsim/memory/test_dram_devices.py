@@ -18,7 +18,7 @@ def fields():
 
 
 def test_presets():
-    assert preset_names() == ["ddr4-2400", "hbm2-2000", "lpddr4-2400"]
+    assert preset_names() == ["ddr4-2400", "hbm2-2000", "lpddr4-2400", "lpddr4-2400-1chip"]
     with pytest.raises(UnknownNameError, match="did you mean 'ddr4-2400'"):
         load_device("ddr4-2666")
 

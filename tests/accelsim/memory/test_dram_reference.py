@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.memory import dram
+from accelsim.memory.bank import kernels
+from accelsim.memory.bank.controller import TRANSFER
 from accelsim.memory.bank.device import load_device
+from accelsim.memory.bank.energy import activity, power_down_activity
+from accelsim.memory.bank.state import new_state
 from tests.references.dram import ReferenceDram
 
 SMALL = {"rows": 8, "columns": 64, "tREFI": 700, "tRFC": 60}
@@ -56,6 +60,28 @@ def compare(device, seed, count, span, writes, interval):
     assert (got.cycles, got.row_hits, got.activates) == (cycles, hits, activates)
     assert (got.precharges, got.refreshes) == (precharges, refreshes)
     assert got.energy_pj == pytest.approx(energy, rel=1e-12)
+
+
+def compare_power_down(device, seed, count, span, writes, interval, after):
+    """Power-down clocks with an open row and without: those of a rank looked at clock by clock."""
+    rng = np.random.default_rng(seed)
+    addresses = rng.integers(0, span, count) * device.req_bytes
+    is_write = (rng.random(count) < writes).astype(np.int64)
+    state = new_state(device, after)
+    _, clocks = kernels.replay(state, addresses, is_write, float(interval), np.zeros(1, TRANSFER))
+    plain = ReferenceDram(device, after)
+    plain.replay(addresses, is_write, interval)
+    down = power_down_activity(state, clocks)
+    assert list(down.values()) == [plain.active_down, plain.idle_down]
+    standby = activity(state, clocks)
+    assert down["dram_active_power_down_clocks"] <= standby["dram_active_clocks"]
+    assert down["dram_idle_power_down_clocks"] <= standby["dram_idle_clocks"]
+
+
+@given(**CASES, after=st.integers(0, 60))
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_power_down_is_that_of_the_per_clock_model(device, seed, count, span, writes, interval, after):
+    compare_power_down(device, seed, count, span, writes, interval, after)
 
 
 @given(**CASES)

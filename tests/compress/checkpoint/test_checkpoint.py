@@ -292,6 +292,9 @@ def test_version_1_reads_as_the_same_layers(tmp_path, make):
             if field.name.endswith("_operand"):
                 assert one.whole().dtype == other.whole().dtype
                 one, other = one.whole().tolist(), other.whole().tolist()
+            if field.name == "pruned":  # an older file names its method alone, and every layer is one that it pruned
+                assert one == (before.method == "ADMMPruner")
+                continue
             assert one == other
         for values in ("weight_scale", "activation_scale", "bias", "inputs"):
             assert np.array_equal(getattr(old, values), getattr(new, values)), values

@@ -36,6 +36,8 @@ def printed(*args: object) -> str:
 def test_run_prints_a_table_with_units():
     text = printed("run", "lenet5", "--hw", "dense/os-32x32")
     report = accelsim.simulate(workloads.load("lenet5"), "dense/os-32x32")
+    assert "energy: on chip + DRAM access (the commands of ddr4-2400, I/O included) + DRAM standby" in text
+    assert " on chip + " in text.split("energy: ")[0]
     for expected in ("conv2", "util. %", "µJ", "KiB", f"{report.cycles:,} cycles", "µs at 500 MHz", "mm²"):
         assert expected in text
 

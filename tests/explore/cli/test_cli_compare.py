@@ -14,6 +14,10 @@ from accelsim.analysis.comparison import compare_machines
 from explore.cli import app
 
 OS, CSR = "dense/os-16x16", "sparse/csr-rows-16x16"
+LABELS = {
+    "β": "beta", "PPR compute": "ppr_compute", "PPR on chip + access": "ppr_energy_active",
+    "PPR with standby": "ppr_energy",
+}  # fmt: skip
 TWO = ("compare", "lenet5", "--hw", OS, "--hw", CSR)
 
 
@@ -47,7 +51,7 @@ def place(tmp_path, monkeypatch):
 
 def cells(text: str, label: str, number: int = 0) -> list[str]:
     """The columns of the row that begins with a label, the `number`-th of such rows."""
-    found = [line.strip() for line in text.splitlines() if line.strip().startswith(label)][number]
+    found = [line.strip() for line in text.splitlines() if line.strip().startswith(f"{label}  ")][number]
     return [cell.strip() for cell in found.removeprefix(label).split("  ") if cell.strip()]
 
 
@@ -61,12 +65,33 @@ def test_the_table_has_a_column_a_machine_and_its_units():
     assert cells(text, "area") == [f"{side.report.area_um2 / 1e6:.3f} mm²" for side in found.sides]
     assert cells(text, "TOPS/W") == [f"{side.report.tops_per_w:.3g}" for side in found.sides]
     for number, ratio in enumerate(("against_first", "against_dense")):
-        for label, key in (("PPR compute", "ppr_compute"), ("PPR energy", "ppr_energy"), ("β", "beta")):
+        for label, key in LABELS.items():
             expected = [f"{getattr(getattr(side, ratio), key):.2f}" for side in found.sides]
             assert cells(text, label, number) == expected
-    assert cells(text, "against dense baseline") == ["os-16x16", "dense os 16x16"]
-    for row in ("utilization", "time", "inferences/s", "energy", "mac", "dram", "leakage", "DRAM", "index", "psum"):
+    assert cells(text, "against dense baseline") == ["dense best 16x16", "dense best 16x16"]
+    assert (
+        "dense baseline dense best 16x16: os, ws or is by layer, folds overlapped, groups packed, zero gating off"
+        in text
+    )
+    parts = ("on chip", "mac", "leakage", "DRAM access", "DRAM standby")
+    assert text.startswith("energy: on chip + DRAM access (the commands of ddr4-2400, I/O included) + DRAM standby")
+    assert len(cells(text, "energy")) == len(cells(text, "DRAM")) == 2
+    for row in ("utilization", "time", "inferences/s", *parts, "ifmap", "index", "psum"):
         assert len(cells(text, row)) == 2
+
+
+def test_machines_that_do_not_account_alike_are_told_apart_in_the_first_line():
+    """One of them counts no standby: a dash stands where its standby would, and where a ratio would hold it."""
+    text = printed("compare", "lenet5", "--hw", OS, "--hw", "published/tpu-v1")
+    first = text.splitlines()[0]
+    assert first.startswith("energies with and without DRAM standby, which are not comparable (without: tpu-v1); ")
+    assert "os-16x16: on chip + DRAM access (the commands of ddr4-2400" in first
+    assert "tpu-v1: on chip + DRAM access (the energy table's pJ a bit); DRAM standby is not counted" in first
+    assert [cells(text, "DRAM standby")[1], cells(text, "PPR with standby")[1]] == ["-", "-"]
+    assert cells(text, "PPR with standby", 1)[1] == "-"
+    text = printed("compare", "lenet5", "--hw", OS, "--hw", "dense/edge-16x16")
+    assert text.startswith("energies whose DRAM is accounted differently; os-16x16: ")
+    assert "-" not in cells(text, "DRAM standby") + cells(text, "PPR with standby")
 
 
 def test_json_is_json_alone_and_equals_the_api():

@@ -56,7 +56,7 @@ def test_every_network_ran_on_every_machine_and_the_parts_add_up(demo):
 
 def test_the_baseline_on_its_dense_machine_has_ppr_one(demo):
     _, report, _ = demo
-    (run,) = [r for r in report["runs"] if (r["network"], r["hardware"]) == ("baseline", "os-16x16")]
+    (run,) = [r for r in report["runs"] if (r["network"], r["hardware"]) == ("baseline", "best-16x16")]
     assert run["ppr"] == run["ppr_compute"] == run["ppr_energy"] == 1.0
 
 

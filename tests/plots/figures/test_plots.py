@@ -119,9 +119,9 @@ def test_energy_shares_add_up() -> None:
         "register",
         "SRAM",
         "index",
-        "DRAM",
-        "DRAM I/O",
         "leakage",
+        "DRAM access",
+        "DRAM standby",
     ]
 
 

@@ -11,9 +11,10 @@ import pytest
 
 import plots
 from accelsim.errors import OutputError
+from plots.numbers import digits
 from plots.registry import FIGURES, drawable
 from plots.report_page.html import page
-from plots.report_page.sections import networks_section
+from plots.report_page.sections import networks_section, runs_section
 from plots.report_page.svg import inline_svg
 from plots.report_page.table import Column, key, table
 from tests.plots.studies import study
@@ -198,3 +199,16 @@ def test_inline_svg_keeps_the_picture_alone() -> None:
         '<svg viewBox="0 0 3 2" role="img" aria-label="say &quot;x&quot;">'
         '<path id="f-p" clip-path="url(#f-c)"/><use xlink:href="#f-p"/></svg>'
     )
+
+
+def test_runs_have_the_three_parts_of_energy_and_say_how_the_dram_is_accounted() -> None:
+    data = study(1, 2)
+    ways = ("energy: on chip + DRAM access (a)", "energy: on chip + DRAM access (b) + DRAM standby (c)")
+    runs = [{**run, "energy_accounting": way} for run, way in zip(data.runs, ways, strict=True)]
+    text = runs_section(dataclasses.replace(data, runs=runs))
+    for run, way in zip(runs, ways, strict=True):
+        assert f"<p>{way}: {run['hardware']}.</p>" in text
+        for part in ("on_chip", "dram_access", "dram_standby"):
+            assert f">{digits(run[f'energy_{part}_pj'] / 1e6)}<" in text
+    alike = [{**run, "energy_accounting": ways[0]} for run in data.runs]
+    assert f"<p>{ways[0]}.</p>" in runs_section(dataclasses.replace(data, runs=alike))

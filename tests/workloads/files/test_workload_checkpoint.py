@@ -121,7 +121,7 @@ def save_codes(folder, **settings):
 
 def test_the_operation_of_a_layer_reaches_its_trace(tmp_path):
     assert workloads.from_checkpoint(save_codes(tmp_path / "l1", operation="l1"))["0"].operation == "l1"
-    assert workloads.from_checkpoint(save_codes(tmp_path / "any"))["0"].operation == "any"
+    assert workloads.from_checkpoint(save_codes(tmp_path / "mac"))["0"].operation == "mac"
 
 
 def test_bits_of_filters_reach_the_trace_and_the_array(tmp_path):
