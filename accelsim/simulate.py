@@ -48,7 +48,8 @@ def simulate(
     network = _workload(workload)
     runner = LayerRunner(machine)
     results: list[LayerResult] = []
-    for step in plan(network, machine):  # a layer or an operator, and the operators fused behind it
+    steps = plan(network, machine, runner.tilings)
+    for step in steps:  # a layer or an operator, and the operators fused behind it
         results += runner.run(step)  # programs, tilings, schedule, engine
     own, fallback = built_for(results)  # each array for the layers that it ran itself
     energy = EnergyModel(machine, **own._asdict(), fallback=fallback)
@@ -57,6 +58,7 @@ def simulate(
     return Report(
         network.name, machine.to_dict(), tuple(layers), energy.area_um2, outputs,
         accounting=machine.dram.accounting, extrapolated=energy.extrapolated,
+        batch=network.batch, warmup_bytes=sum(step.warmup_bytes for step in steps),
     )  # fmt: skip
 
 

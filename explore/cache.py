@@ -46,13 +46,13 @@ def simulate_cached(workload: Workload, machine: Accelerator) -> Report:
     entry = _read(path, machine)
     if entry is None:
         report = simulate(workload, machine)
-        entry = _Entry(report.results, dict(report.area), dict(report.extrapolated))
-        layers = [to_record(layer) for layer in entry.results]
-        _write(path, {"layers": layers, "area": entry.area, "extrapolated": entry.extrapolated})
+        entry = _Entry(report.results, dict(report.area), dict(report.extrapolated), report.warmup_bytes)
+        _write(path, entry.to_record())
     untimed = tuple(replace(layer, result=replace(layer.result, spans=())) for layer in entry.results)
     return Report(
         workload.name, machine.to_dict(), untimed, entry.area,
         accounting=machine.dram.accounting, extrapolated=entry.extrapolated,
+        batch=workload.batch, warmup_bytes=entry.warmup_bytes,
     )  # fmt: skip
 
 
@@ -62,6 +62,13 @@ class _Entry(NamedTuple):
     results: tuple[ReportedLayer, ...]
     area: Mapping[str, float]
     extrapolated: Mapping[str, str]
+    warmup_bytes: int
+
+    def to_record(self) -> dict[str, Any]:
+        """All of it; JSON holds it."""
+        layers = [to_record(layer) for layer in self.results]
+        rest = {"area": self.area, "extrapolated": self.extrapolated, "warmup_bytes": self.warmup_bytes}
+        return {"layers": layers, **rest}
 
 
 def content_key(workload: Workload, machine: Accelerator) -> str:
@@ -103,7 +110,7 @@ def _read(path: Path, machine: Accelerator) -> _Entry | None:
     try:
         stored = read_json(path, "cache entry")
         results = tuple(from_record(record, machine) for record in stored["layers"])
-        return _Entry(results, dict(stored["area"]), dict(stored["extrapolated"]))
+        return _Entry(results, dict(stored["area"]), dict(stored["extrapolated"]), int(stored["warmup_bytes"]))
     except (AccelSimError, KeyError, TypeError, ValueError, AttributeError):
         return None
 

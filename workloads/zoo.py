@@ -72,7 +72,8 @@ def _batched(one: Workload, batch: int) -> Workload:
     """A network's shapes for so many inputs."""
     traces = [changed(trace, batch=batch) for trace in one]
     operators = [scaled(operator, batch) for operator in one.operators]
-    return Workload(one.name, traces, {"source": "zoo", "model": one.name, "batch": batch}, operators)
+    facts = {"source": "zoo", "model": one.name, "batch": batch}
+    return Workload(one.name, traces, facts, operators, one.graph)
 
 
 def _with(network: Workload, traces: Sequence[GemmTrace], facts: dict[str, Any]) -> Workload:
@@ -123,7 +124,8 @@ def shapes(name: str) -> Workload:
     source = {"source": "zoo", "model": name, "input": shipped["input"]}
     stored = [restore(entry, "", {}, f"shape of {name!r}", whole=False) for entry in shipped["layers"]]
     layers = [replace(trace, operation="mac", pruned=False) for trace in stored]
-    return Workload(name, layers, source, [restored_operator(entry) for entry in shipped.get("operators", [])])
+    operators = [restored_operator(entry) for entry in shipped.get("operators", [])]
+    return Workload(name, layers, source, operators, shipped["graph"])
 
 
 def _require(field: str, value: int, least: int, most: int) -> None:

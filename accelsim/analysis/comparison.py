@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Hardware = str | Path | Mapping[str, Any] | Accelerator
 Progress = Callable[[str], None]
 TOTALS = ("cycles", "compute_cycles", "stall_cycles", "seconds", "inferences_per_s", "energy_pj", "energy_on_chip_pj",
-          "tops_per_w", "dram_bytes", "area_um2")  # fmt: skip
+          "tops_per_w", "tops_per_w_effectual", "dram_bytes", "area_um2")  # fmt: skip
 RATIOS = ("alpha", "alpha_pruned", "alpha_macs", "beta", "beta_compute", "beta_energy", "beta_energy_active",
           "beta_unpruned", "ppr", "ppr_corrected", "ppr_compute", "ppr_energy", "ppr_energy_active")  # fmt: skip
 
@@ -203,7 +203,8 @@ def uncompressed(workload: Workload) -> Workload:
     that its kernel does not divide.
     """
     layers = [_uncompressed_layer(trace) for trace in workload.traces]
-    return Workload(workload.name, layers, operators=list(_uncompressed_operators(workload)))
+    operators = list(_uncompressed_operators(workload))
+    return Workload(workload.name, layers, operators=operators, graph=workload.graph)
 
 
 def _uncompressed_operators(workload: Workload) -> Iterator[Operator]:

@@ -110,7 +110,7 @@ def dense_workload(uncompressed: Workload, compressed: Workload) -> Workload:
             raise TraceError(f"layer {name!r} is not in {uncompressed.name!r}; {suggestion(name, known)}")
     shapes = tuple(_shape(trace, now.get(trace.name, trace)) for trace in uncompressed.traces)
     name = f"{uncompressed.name} at the bits of {compressed.name}"
-    return Workload(name, shapes, operators=_operators(uncompressed, compressed))
+    return Workload(name, shapes, operators=_operators(uncompressed, compressed), graph=uncompressed.graph)
 
 
 def _operators(uncompressed: Workload, compressed: Workload) -> list[Operator]:

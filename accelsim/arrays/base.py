@@ -286,6 +286,11 @@ class Program(ABC):
             [[self.index_bits(*tile) for tile in row] for row in tiles], np.int64
         )
 
+    @property
+    def activation_groups(self) -> Sequence[GemmTrace]:
+        """The one-group traces whose activations it reads: those of all its groups."""
+        return (self.trace,)
+
     def ifmap_bits(self, m0: int, m1: int, k0: int, k1: int) -> int:
         """Bits of the ifmap elements that a tile touches in all its groups, halo included."""
         return self.groups * self.trace.touched_ifmap(m0, m1, k0, k1) * self.trace.activation_bits

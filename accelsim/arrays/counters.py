@@ -85,6 +85,13 @@ COMMON = (
     CounterSpec("sram_index_bits", "bits", Role.SRAM_PORT, "index bits read from the filter buffer"),
     CounterSpec("register_bits", "bits", Role.REGISTER, "bits written to registers inside the array"),
     CounterSpec("decodes", "entries", Role.INDEX, "index entries decoded"),
+    CounterSpec("sram_ifmap_fill_bytes", "bytes", Role.SRAM_PORT, "bytes of the ifmap put in its buffer, decoded"),
+    CounterSpec("sram_ofmap_drain_bytes", "bytes", Role.SRAM_PORT, "bytes of outputs taken to DRAM, not encoded yet"),
+    CounterSpec("activation_entries", "entries", Role.INDEX, "values of compressed activations decoded or encoded"),
+    CounterSpec(
+        "dram_ifmap_index_bits", "bits", Role.INDEX, "bits of compressed ifmap tiles that say where values are"
+    ),
+    CounterSpec("dram_ofmap_index_bits", "bits", Role.INDEX, "the same of ofmap tiles"),
 )
 
 

@@ -128,15 +128,16 @@ def _buffers(srams: Mapping[BufferName, BufferSram], table: EnergyTable, widths:
     yield "sram", "psum bit read", ActionCount(psums, times="accumulator_bits"), read["ofmap"]
     yield "sram", "output bit written", ActionCount(outputs, psums, times="output_bits"), write["ofmap"]
     yield "sram", "psum bit written", ActionCount(psums, times="accumulator_bits"), write["ofmap"]
-    yield "sram", "ifmap bit filled", ActionCount(("dram_ifmap_bytes",), factor=8), write["ifmap"]
+    yield "sram", "ifmap bit filled", ActionCount(("sram_ifmap_fill_bytes",), factor=8), write["ifmap"]
     yield "sram", "filter bit filled", ActionCount(filters, factor=8), write["filter"]
     yield "sram", "psum bit filled", ActionCount(("dram_psum_bytes",), factor=4), write["ofmap"]
     yield "sram", "psum bit drained", ActionCount(("dram_psum_bytes",), factor=4), read["ofmap"]
-    yield "sram", "output bit drained", ActionCount(("dram_ofmap_bytes",), factor=8), read["ofmap"]
+    yield "sram", "output bit drained", ActionCount(("sram_ofmap_drain_bytes",), factor=8), read["ofmap"]
     yield "sram", "vector unit's bit read", ActionCount(("sram_vector_reads",), times="output_bits"), read["ofmap"]
     yield "sram", "vector unit's bit written", ActionCount(("sram_vector_writes",), times="output_bits"), write["ofmap"]
     yield "index", "index bit read", ActionCount(("sram_index_bits",)), read["filter"]
     yield "index", "entry decoded", ActionCount(("decodes",)), table.decode()
+    yield "index", "activation coded", ActionCount(("activation_entries",)), table.decode()
 
 
 def _vector(array: PEArray, table: EnergyTable, widths: OperandWidths) -> Iterator[Listed]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..arrays.base import Program
 from ..mapping.footprint import bytes_of
 from .residency import Residency
+from .tensor_storage import DENSE_TENSORS, TensorStorage
 from .vector_unit import FusedOperators
 
 
@@ -16,17 +17,24 @@ def encoded_filter_bytes(program: Program) -> int:
     return bytes_of(program.weight_bits(*whole)) + bytes_of(program.index_bits(*whole))
 
 
-def compulsory_bytes(programs: Sequence[Program], residency: Residency, fused: FusedOperators | None) -> int:
+def compulsory_bytes(
+    programs: Sequence[Program],
+    residency: Residency,
+    fused: FusedOperators | None,
+    storage: TensorStorage = DENSE_TENSORS,
+) -> int:
     """Encoded weights, indices, touched ifmap and ofmap of a layer's groups, less what stays on chip."""
-    total = 0
+    total, filters, weights = 0, 0, 0 if fused is None else bytes_of(fused.parameter_bits)
     for program in programs:
         trace = program.trace
-        total += 0 if residency.weights == "resident" else encoded_filter_bytes(program)
-        total += 0 if residency.ifmap else bytes_of(program.ifmap_bits(0, trace.M, 0, trace.K))
+        weights += encoded_filter_bytes(program)
+        total += bytes_of(residency.crossing(storage.least_ifmap_bits(program)))
         leaves = not residency.ofmap and fused is None
-        total += bytes_of(trace.M * trace.N * program.output_bits) if leaves else 0
-    if fused is None:
+        if leaves:
+            total += bytes_of(storage.least_ofmap_bits(program, (filters, filters + trace.N), trace.M * trace.N))
+        filters += trace.N
+    total += residency.streamed_weights(weights)
+    if fused is None or residency.ofmap:
         return total
-    parameters = 0 if residency.weights == "resident" else bytes_of(fused.parameter_bits)
-    results = 0 if residency.ofmap else bytes_of(fused.results(0, fused.elements) * programs[0].output_bits)
-    return total + parameters + results
+    outputs = fused.results(0, fused.elements)
+    return total + bytes_of(storage.least_ofmap_bits(programs[0], (0, filters), outputs))

@@ -36,7 +36,7 @@ class LayerShape:
     """What a layer is: its name, its kind and GEMM, the array that ran it and the operators that ran with it.
 
     An operator by itself is of kind and array "vector" and has no GEMM. `dataflow` is the one that the layer ran in,
-    "" where the array has none.
+    "" where the array has none. `ifmap_format` and `ofmap_format` are how its activations lie in DRAM.
     """
 
     name: str
@@ -50,6 +50,8 @@ class LayerShape:
     operators: tuple[str, ...] = ()
     on_fallback: bool = False
     dataflow: str = ""
+    ifmap_format: str = "dense"
+    ofmap_format: str = "dense"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class RunResult(Additive):
 class LayerResult:
     """One layer or operator. `run` is what happens once, and `times` such runs are the layer.
 
-    largest_traffic: DRAM bytes of the largest of the runs that `run` sums up: what unlimited buffers hold at a time.
+    largest_traffic: DRAM bytes of the largest of the runs that `run` sums up, decoded: what unlimited buffers hold.
     lanes: MACs a cycle at best of the array that ran it; of an operator, lanes of the vector unit.
     macs_dense: M · N · K of all groups and repeats. compulsory_bytes: what must cross in `run`.
     """

@@ -4,63 +4,68 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from math import inf
 
+from ..errors import MappingError
 from ..hardware.accelerator import Accelerator
 from ..mapping.footprint import bytes_of
 from ..trace.gemm import GemmTrace
 from ..trace.operator import OPS, Operator
 from ..trace.workload import Workload
-from .residency import EVERYTHING_CROSSES, Residency
+from .array_selection import select_array
+from .liveness import Liveness
+from .output_values import with_values
+from .residency import NOTHING, Residency
+from .step import Step
+from .tilings import Tilings
+from .weight_residency import WeightResidency
 
 
-@dataclass(frozen=True)
-class Step:
-    """What runs at a time: a layer or an operator, the operators fused behind it, and what stays on chip meanwhile."""
-
-    runs: GemmTrace | Operator
-    fused: tuple[Operator, ...] = ()
-    residency: Residency = EVERYTHING_CROSSES
-
-    @property
-    def last(self) -> str:
-        """The name of what runs last."""
-        return self.fused[-1].name if self.fused else self.runs.name
-
-    @property
-    def outputs(self) -> int:
-        """Activation elements that leave the step."""
-        last = self.fused[-1] if self.fused else self.runs
-        return last.outputs if isinstance(last, Operator) else last.groups * last.M * last.N
-
-    @property
-    def inputs(self) -> int:
-        """Activation elements of all tensors that the step reads."""
-        runs = self.runs
-        if isinstance(runs, Operator):
-            return runs.inputs
-        if runs.conv is None:
-            return runs.groups * runs.M * runs.K + (0 if runs.has_weights else runs.groups * runs.N * runs.K)
-        return runs.groups * runs.conv.batch * runs.conv.channels * runs.conv.height * runs.conv.width
-
-    @property
-    def joins(self) -> bool:
-        """Whether the step reads several tensors."""
-        return OPS[self.runs.op].joins if isinstance(self.runs, Operator) else not self.runs.has_weights
-
-
-def plan(workload: Workload, machine: Accelerator) -> list[Step]:
+def plan(workload: Workload, machine: Accelerator, tilings: Tilings | None = None) -> list[Step]:
     """The steps of a workload on a machine, each with what never crosses to DRAM while it runs.
+
+    Raises MappingError where a layer's tiles fit no buffer. `tilings` are a runner's, whose searches count for both.
 
     >>> import accelsim, workloads
     >>> [step.runs.name for step in plan(workloads.load("lenet5"), accelsim.load_hardware("dense/os-32x32"))]
     ['conv1', 'conv2', 'fc1', 'fc2']
     """
-    steps = steps_of(workload.traces, workload.operators)
-    stays = activations_on_chip(steps, machine)
-    return [replace(step, residency=residency) for step, residency in zip(steps, stays, strict=True)]
+    steps, buffers = steps_of(workload.traces, workload.operators), machine.buffers
+    if machine.tensors.activation_format != "dense":
+        steps = with_values(steps, workload.graph)
+    if buffers is None:
+        return steps
+    tilings = tilings or Tilings(machine)
+    if buffers.keep_on_chip and Liveness.knows(steps, workload.graph):
+        steps = _by_liveness(Liveness(steps, workload.graph, machine), tilings)
+    elif buffers.keep_on_chip:
+        stays = activations_on_chip(steps, machine)
+        steps = [replace(step, residency=residency) for step, residency in zip(steps, stays, strict=True)]
+    return WeightResidency(steps, machine, tilings).result() if buffers.weights_resident else steps
+
+
+def _by_liveness(liveness: Liveness, tilings: Tilings) -> list[Step]:
+    """What stays by liveness; nothing does while a layer runs whose tiles would not fit what is left."""
+    closed: frozenset[int] = frozenset()
+    while True:
+        steps = liveness.result(closed)
+        tight = [i for i, step in enumerate(steps) if step.buffers is not None and not _fits_beside(step, tilings)]
+        if not tight:
+            return steps
+        closed |= frozenset(tight)
+
+
+def _fits_beside(step: Step, tilings: Tilings) -> bool:
+    if isinstance(step.runs, Operator):
+        return True
+    try:
+        tilings.of(select_array(tilings.machine, step.runs)[1], step.buffers, step.residency.operands)
+    except MappingError:
+        return False
+    return True
 
 
 def steps_of(traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> list[Step]:
@@ -101,7 +106,7 @@ def _in_order(traces: Sequence[GemmTrace], operators: Sequence[Operator]) -> Ite
 
 
 def activations_on_chip(steps: Sequence[Step], machine: Accelerator) -> list[Residency]:
-    """Which activations stay between one step and the next.
+    """Which activations stay between one step and the next where nothing says who reads whom.
 
     A workload without operators counts as a chain in the order of its traces. With operators, steps whose sizes follow
     from one another and of which none reads two tensors are a chain too; in any other network an activation stays only
@@ -110,7 +115,7 @@ def activations_on_chip(steps: Sequence[Step], machine: Accelerator) -> list[Res
     """
     stays = [_fits(a, b, machine) for a, b in pairwise(steps)]
     reads, alone = _flow(steps)
-    ifmap = [False, *(s and r for s, r in zip(stays, reads, strict=True))]
+    ifmap = [NOTHING, *(Fraction(s and r) for s, r in zip(stays, reads, strict=True))]
     ofmap = [*(s and r and o for s, r, o in zip(stays, reads, alone, strict=True)), False]
     return [Residency(before, after) for before, after in zip(ifmap, ofmap, strict=True)]
 

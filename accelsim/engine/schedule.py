@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..arrays.counters import CounterSchema, Counts
+from ..memory.base import Bursts
 from ..trace.operand_names import FETCHED
 from .dram_traffic import DramTraffic
 
 NO_COUNTS = CounterSchema("vector").count()  # of the vector unit, which has no counters of its own
 TILE_ALIGNMENT = 128  # bytes between the starts of tiles in DRAM: the longest burst of the shipped devices
+
+
+class Moved(NamedTuple):
+    """What a tile of activations is on chip, in bytes, and in DRAM: values that are coded, bits that say where."""
+
+    dense_bytes: int
+    entries: int = 0
+    index_bits: int = 0
 
 
 @dataclass
@@ -21,6 +31,7 @@ class Fetch:
     first: int
     last: int
     address: int = 0
+    bursts: Bursts | None = None  # where they lie apart
 
 
 @dataclass
@@ -34,6 +45,7 @@ class Visit:
     ofmap_bytes: int
     psum_address: int = 0
     ofmap_address: int = 0
+    ofmap_bursts: Bursts | None = None
 
     @property
     def write_bytes(self) -> int:
@@ -58,12 +70,31 @@ class Schedule:
     extent: Counter[str] = field(default_factory=Counter)  # bytes of each operand that have an address
     resident: frozenset[str] = frozenset()  # operands whose tiles all have room, and stay
     finished: int = 0  # outputs of the layer that are in the visits so far
+    resident_bytes: int = 0  # of weights that stay on chip and have no tile yet
+    moved: Counter[str] = field(default_factory=Counter)  # counts of activations that cross
 
     def place(self, operand: str, size_bytes: int) -> int:
         """An address of its own for a tile, behind those that the operand already has."""
         address = self.extent[operand]
         self.extent[operand] += -(-size_bytes // TILE_ALIGNMENT) * TILE_ALIGNMENT
         return address
+
+    def fill(self, tile: Moved) -> None:
+        """Count a tile of the ifmap that is fetched."""
+        self._move("sram_ifmap_fill_bytes", "dram_ifmap_index_bits", tile)
+
+    def drain(self, tile: Moved) -> None:
+        """Count a tile of outputs that is written."""
+        self._move("sram_ofmap_drain_bytes", "dram_ofmap_index_bits", tile)
+
+    def _move(self, dense: str, index: str, tile: Moved) -> None:
+        self.moved.update({dense: tile.dense_bytes, index: tile.index_bits, "activation_entries": tile.entries})
+
+    def stay(self, size_bytes: int) -> int:
+        """The bytes of a tile of weights, fetched for the first time, that are on chip already."""
+        resident = min(size_bytes, self.resident_bytes)
+        self.resident_bytes -= resident
+        return resident
 
     @property
     def compute_cycles(self) -> int:

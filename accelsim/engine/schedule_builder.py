@@ -12,10 +12,12 @@ from ..arrays.base import Program, Tile, Work, ceil_div
 from ..arrays.counters import Counts
 from ..mapping.footprint import bytes_of
 from ..mapping.tiling import Tiling, tiles_of
+from ..memory.base import Bursts
 from ..trace.operand_names import IFMAP, INDEX, OFMAP, PSUM, WEIGHT
 from .residency import EVERYTHING_CROSSES, Residency
-from .schedule import Fetch, Schedule, Visit
+from .schedule import Fetch, Moved, Schedule, Visit
 from .subtiles import SUBTILES, subtiles_of
+from .tensor_storage import DENSE_TENSORS, TensorStorage
 from .vector_unit import FusedOperators
 
 Place = tuple[int, int, int, int]
@@ -26,27 +28,33 @@ def build(
     groups: Iterable[tuple[Program, Tiling]],
     residency: Residency = EVERYTHING_CROSSES,
     fused: FusedOperators | None = None,
+    storage: TensorStorage = DENSE_TENSORS,
 ) -> Schedule:
     """The schedule of a layer's groups, each with its tiling.
 
-    `fused` operators run on every finished output tile; their parameters come with the first weights.
+    `fused` operators run on every finished output tile; their parameters come with the first weights. `storage` is how
+    activations lie in DRAM.
     """
     groups = list(groups)
     tiles = sum(tiling.tiles(program.trace) for program, tiling in groups)
     subtiles = 1 if fused is None else ceil_div(SUBTILES, tiles)
-    schedule, builders = Schedule(), dict[int, _GroupBuilder]()
+    schedule, builders = Schedule(resident_bytes=residency.weight_bytes), dict[int, _GroupBuilder]()
     if residency.weights == "loaded":
         schedule.resident = frozenset({WEIGHT, INDEX})
     before: Shape | None = None
+    filters = group = 0  # of the groups before
     for program, tiling in groups:
         if id(program) not in builders:
-            builders[id(program)] = _GroupBuilder(schedule, program, tiling, residency, fused, subtiles)
-        before = builders[id(program)].run(before if program.joins_groups else None)
+            builders[id(program)] = _GroupBuilder(schedule, program, tiling, residency, fused, subtiles, storage)
+        before = builders[id(program)].run((group, filters), before if program.joins_groups else None)
+        filters, group = filters + program.trace.N, group + program.groups
     schedule.counts = reduce(add, (builder.counts() for builder in builders.values()))
+    schedule.counts += schedule.counts.schema.count(**schedule.moved)
     if fused is not None:
         schedule.counts += schedule.counts.schema.count(**fused.counts())
         if residency.weights != "resident":
-            _fetch_parameters(schedule, bytes_of(fused.parameter_bits))
+            size = bytes_of(fused.parameter_bits)
+            _fetch_parameters(schedule, size - schedule.stay(size))
     return schedule
 
 
@@ -72,25 +80,34 @@ class _GroupBuilder:
         residency: Residency,
         fused: FusedOperators | None,
         subtiles: int,
+        storage: TensorStorage,
     ) -> None:
         self.schedule, self.program, self.tiling, self.residency = schedule, program, tiling, residency
         self.fused, self.subtiles, self.finished_before = fused, subtiles, 0
+        self.storage, self.group, self.filters_before = storage, 0, 0
         self.in_buffer: dict[str, Place] = {}
         self.current: dict[str, Fetch | None] = {}
         self.work: dict[object, Work] = {}
         self.jobs = Counter[object]()  # of each kind of work
         self.runs = 0
         self.sizes: dict[tuple[str, Place], int] = {}
+        self.tiles_of_ifmap: dict[Place, tuple[int, Bursts | None, Moved]] = {}
         self.addresses: dict[tuple[str, Place], int] = {}
+        self.stays: dict[tuple[str, Place], int] = {}  # bytes of tiles of weights that are resident
 
-    def run(self, before: Shape | None = None) -> Shape | None:
+    def run(self, start: tuple[int, int], before: Shape | None = None) -> Shape | None:
         """One job a tile, or a subtile of it where operators drain it; the shape of the last one.
 
-        The first continues the group before, whose last one's shape is `before`, if that is given.
+        `start` is how many groups and filters there are before. The first job continues the group before, whose last
+        one's shape is `before`, if that is given.
         """
         self.in_buffer.clear()
         self.addresses.clear()
+        self.stays.clear()
         self.runs += 1
+        self.group, self.filters_before = start
+        if self.storage.is_placed:
+            self.tiles_of_ifmap.clear()
         subtile: Tile | None = None
         for tile, subtile in self._jobs(before):
             job = len(self.schedule.cycles)
@@ -128,9 +145,9 @@ class _GroupBuilder:
     def _fetch(self, name: str, part: Place, job: int) -> None:
         if self.in_buffer.get(name) != part:
             self.in_buffer[name], self.current[name] = part, None
-            size = 0 if self._is_resident(name, part) else self._bytes(name, part)
+            size = 0 if self._is_resident(name, part) else self._crossing(name, part)
             if size:
-                new = self.current[name] = Fetch(size, job, job, self._address(name, part, size))
+                new = self.current[name] = Fetch(size, job, job, *self._place(name, part, size))
                 self.schedule.fetches[name].append(new)
         fetch = self.current[name]
         if fetch is not None:
@@ -141,16 +158,46 @@ class _GroupBuilder:
         loaded = self.residency.weights == "loaded" and (name, part) in self.addresses
         return name != IFMAP and (loaded or self.residency.weights == "resident")
 
+    def _crossing(self, name: str, part: Place) -> int:
+        """Bytes that come with every fetch of a tile."""
+        size = self._bytes(name, part)
+        if name == IFMAP or not self.residency.weight_bytes:
+            return size
+        if (name, part) not in self.stays:
+            self.stays[name, part] = self.schedule.stay(size)
+        return size - self.stays[name, part]
+
     def _bytes(self, name: str, part: Place) -> int:
+        """Bytes of a tile; of the ifmap those that cross, which are counted with it."""
+        if name == IFMAP:
+            return self._ifmap_bytes(part)
         if (name, part) not in self.sizes:
-            bits_of = {
-                IFMAP: self.program.ifmap_bits,
-                WEIGHT: self.program.weight_bits,
-                INDEX: self.program.index_bits,
-            }[name]
-            stays = name == IFMAP and self.residency.ifmap
-            self.sizes[name, part] = 0 if stays else bytes_of(bits_of(*part))
+            bits_of = {WEIGHT: self.program.weight_bits, INDEX: self.program.index_bits}[name]
+            self.sizes[name, part] = bytes_of(bits_of(*part))
         return self.sizes[name, part]
+
+    def _ifmap_bytes(self, part: Place) -> int:
+        if part not in self.tiles_of_ifmap:
+            self.tiles_of_ifmap[part] = self._ifmap_tile(part)
+        size, _, moved = self.tiles_of_ifmap[part]
+        self.schedule.fill(moved)
+        return size
+
+    def _ifmap_tile(self, part: Place) -> tuple[int, Bursts | None, Moved]:
+        """Bytes that cross of a tile, in which bursts if they lie apart, and what is counted of it."""
+        crossing, stored = self.residency.crossing, self.storage.ifmap(self.program, self.group, part)
+        dense = bytes_of(crossing(self.program.ifmap_bits(*part)))
+        moved = Moved(dense, crossing(stored.entries), crossing(stored.index_bits))
+        if stored.bursts is None:
+            return bytes_of(crossing(stored.bits)), None, moved
+        count = stored.bursts.count
+        size = crossing(count) * (stored.bits // 8 // count)
+        return size, stored.bursts if crossing(count) == count else stored.bursts.first(crossing(count)), moved
+
+    def _place(self, name: str, part: Place, size: int) -> tuple[int, Bursts | None]:
+        """Where a tile lies: an address, or bursts."""
+        bursts = self.tiles_of_ifmap[part][1] if name == IFMAP else None
+        return (self._address(name, part, size), None) if bursts is None else (0, bursts)
 
     def _address(self, name: str, part: Place, size: int) -> int:
         """The same for every fetch of a tile within its group."""
@@ -172,12 +219,22 @@ class _GroupBuilder:
         if self.fused is not None:
             outputs = self.fused.results(self.finished_before, self.finished_before + outputs)
         leaves = finished and not self.residency.ofmap
-        visit.ofmap_bytes = bytes_of(outputs * self.program.output_bits) if leaves else 0
+        if leaves and not visit.ofmap_bytes:  # the first of a tile's subtiles counts all of it
+            self._write(visit, tile, outputs)
         visit.psum_write_bytes = 0 if finished else self._psum_bytes(tile)
         if finished:
-            visit.ofmap_address = self._address(OFMAP, place, visit.ofmap_bytes)
+            placed = visit.ofmap_bursts is not None
+            visit.ofmap_address = 0 if placed else self._address(OFMAP, place, visit.ofmap_bytes)
         if tile.k0 or not finished:
             visit.psum_address = self._address(PSUM, place, self._psum_bytes(tile))
+
+    def _write(self, visit: Visit, tile: Tile, elements: int) -> None:
+        """Let a finished output tile leave as it is stored, and count it."""
+        n0, n1 = (self.filters_before + n for n in (tile.n0, tile.n1))
+        stored = self.storage.ofmap(self.program, (tile.m0, tile.m1), (n0, n1), elements)
+        dense = bytes_of(elements * self.program.output_bits)
+        self.schedule.drain(Moved(dense, stored.entries, stored.index_bits))
+        visit.ofmap_bytes, visit.ofmap_bursts = bytes_of(stored.bits), stored.bursts
 
     def _drain(self, fused: FusedOperators, subtile: Tile) -> int:
         """Cycles of the vector unit for what a subtile finishes."""

@@ -167,7 +167,7 @@ class _Engine:
     def _fetch(self, name: str, fetches: list[Fetch]) -> Process:
         for number, fetch in enumerate(fetches):
             yield self.slots[name].get(1)
-            yield from self._move(number, Transfer(name, fetch.size_bytes, False, fetch.address))
+            yield from self._move(number, Transfer(name, fetch.size_bytes, False, fetch.address, fetch.bursts))
             self.ready[name][number].succeed()
 
     def _open_outputs(self) -> Process:
@@ -231,5 +231,5 @@ class _Engine:
         for number, visit in enumerate(self.schedule.visits):
             yield self.finished[number]
             operand, address = (OFMAP, visit.ofmap_address) if visit.ofmap_bytes else (PSUM, visit.psum_address)
-            yield from self._move(number, Transfer(operand, visit.write_bytes, True, address))
+            yield from self._move(number, Transfer(operand, visit.write_bytes, True, address, visit.ofmap_bursts))
             self.slots["output"].put(1)

@@ -7,8 +7,12 @@ from weakref import WeakKeyDictionary
 
 from ..arrays.base import Program
 from ..hardware.accelerator import Accelerator
+from ..hardware.parts import Buffers
 from ..mapping.search import choose
 from ..mapping.tiling import Tiling
+from ..trace.operand_names import BufferName
+
+Room = tuple[Buffers | None, frozenset[BufferName]]  # buffers, and the operands that never cross
 
 
 class Tilings:
@@ -18,28 +22,41 @@ class Tilings:
         self.machine = machine
         self.overlap = machine.dram.is_timed
         self.bytes_per_cycle = machine.dram.bytes_per_cycle(machine.clock_mhz)
-        self.of_program: WeakKeyDictionary[Program, Tiling] = WeakKeyDictionary()
+        self.of_program: WeakKeyDictionary[Program, dict[Room, Tiling]] = WeakKeyDictionary()
         self.of_shape: dict[object, Tiling] = {}
 
-    def of(self, programs: Iterable[Program]) -> list[Tiling]:
-        """One a program. Raises MappingError where no tile fits the buffers."""
+    def of(
+        self,
+        programs: Iterable[Program],
+        buffers: Buffers | None = None,
+        resident: frozenset[BufferName] = frozenset(),
+    ) -> list[Tiling]:
+        """One a program. Raises MappingError where no tile fits the buffers.
+
+        `buffers` are what tensors that stay on chip leave of the machine's, None where none stay. Of the operands
+        `resident` nothing crosses.
+        """
+        room = buffers or self.machine.buffers, resident
+        tilings = []
         for program in programs:
-            if program not in self.of_program:
-                self.of_program[program] = self._chosen(program)
-        return [self.of_program[program] for program in programs]
+            chosen = self.of_program.setdefault(program, {})
+            if room not in chosen:
+                chosen[room] = self._chosen(program, room)
+            tilings.append(chosen[room])
+        return tilings
 
     def carry_over(self, programs: Sequence[Program], first: Sequence[Program]) -> None:
         """Give the programs of a later step the tilings of the first step's."""
         self.of_program.update((p, self.of_program[f]) for p, f in zip(programs, first, strict=True))
 
-    def _chosen(self, program: Program) -> Tiling:
+    def _chosen(self, program: Program, room: Room) -> Tiling:
         shape = _shape_key(program)
-        if shape is not None and shape in self.of_shape:
-            return self.of_shape[shape]
+        if shape is not None and (shape, room) in self.of_shape:
+            return self.of_shape[shape, room]
         machine = self.machine
-        tiling = choose(program, machine.buffers, self.overlap, machine.mapping, self.bytes_per_cycle)
+        tiling = choose(program, room[0], self.overlap, machine.mapping, self.bytes_per_cycle, room[1])
         if shape is not None:
-            self.of_shape[shape] = tiling
+            self.of_shape[shape, room] = tiling
         return tiling
 
 

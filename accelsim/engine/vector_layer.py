@@ -11,8 +11,11 @@ from ..mapping.footprint import bytes_of
 from ..mapping.search import PIPELINE_TILES, TILE_LIMIT
 from ..trace.operand_names import IFMAP, OFMAP, WEIGHT, BufferName
 from ..trace.operator import Operator
+from .placed_storage import whole_bursts
 from .residency import Residency
-from .schedule import NO_COUNTS, Fetch, Schedule, Visit
+from .schedule import NO_COUNTS, Fetch, Moved, Schedule, Visit
+from .tensor_storage import Stored
+from .vector_storage import VectorStorage
 from .vector_unit import part
 
 
@@ -23,8 +26,16 @@ class VectorLayer:
     pass a tile's edge keep their rows in the buffer, and a row of softmax or of a norm counts as within one tile.
     """
 
-    def __init__(self, operators: Sequence[Operator], lanes: int, buffers: Buffers | None, overlap: bool) -> None:
+    def __init__(
+        self,
+        operators: Sequence[Operator],
+        lanes: int,
+        buffers: Buffers | None,
+        overlap: bool,
+        storage: VectorStorage | None = None,
+    ) -> None:
         self.operators, self.lanes, self.buffers, self.overlap = operators, lanes, buffers, overlap
+        self.storage = storage or VectorStorage()
         self.bits = operators[0].activation_bits
         self.inputs, self.outputs = operators[0].inputs, operators[-1].outputs
         self.parameters = sum(operator.parameters for operator in operators)
@@ -59,28 +70,63 @@ class VectorLayer:
 
     def schedule(self, residency: Residency) -> Schedule:
         """One job a tile."""
-        tiles, schedule = self.tiles, Schedule(unit="vector")
+        tiles, schedule = self.tiles, Schedule(unit="vector", resident_bytes=residency.weight_bytes)
         for job in range(tiles):
             work = (part(operator.work, job, job + 1, tiles) for operator in self.operators)
             schedule.cycles.append(sum(ceil_div(lane_operations, self.lanes) for lane_operations in work))
-            self._fetch(schedule, IFMAP, 0 if residency.ifmap else part(self.inputs, job, job + 1, tiles), job)
-            self._fetch(schedule, WEIGHT, part(self.parameters, job, job + 1, tiles), job)
-            leaves = 0 if residency.ofmap else bytes_of(part(self.outputs, job, job + 1, tiles) * self.bits)
-            schedule.visits.append(Visit(job, job, 0, 0, leaves, ofmap_address=schedule.place(OFMAP, leaves)))
+            self._fetch(schedule, IFMAP, job, *self._read(schedule, residency, job))
+            parameters = bytes_of(part(self.parameters, job, job + 1, tiles) * self.bits)
+            streamed = self._streamed(schedule, residency, parameters)
+            self._fetch(schedule, WEIGHT, job, streamed, schedule.place(WEIGHT, streamed))
+            leaves, address = (0, 0) if residency.ofmap else self._written(schedule, job)
+            schedule.visits.append(Visit(job, job, 0, 0, leaves, ofmap_address=address))
         schedule.counts = NO_COUNTS.schema.count(
             vector_operations=self.work,
             sram_ifmap_reads=self.inputs,
             sram_filter_reads=self.parameters,
             sram_ofmap_writes=self.outputs,
+            **schedule.moved,
         )
         return schedule
 
-    def _fetch(self, schedule: Schedule, name: str, elements: int, job: int) -> None:
-        size = bytes_of(elements * self.bits)
+    def _read(self, schedule: Schedule, residency: Residency, job: int) -> tuple[int, int]:
+        """Bytes of a tile's inputs that cross, which are counted, and where they lie."""
+        crossing, stored = residency.crossing, Stored(0)
+        address, size, dense = self._share(crossing(self.inputs), job)
+        if self.storage.ifmap is not None:
+            stored = self.storage.ifmap.tile(job, self.tiles)
+            size = bytes_of(crossing(stored.bits))
+        schedule.fill(Moved(dense, crossing(stored.entries), crossing(stored.index_bits)))
+        return size, schedule.place(IFMAP, size) if address is None else address
+
+    def _written(self, schedule: Schedule, job: int) -> tuple[int, int]:
+        """Bytes of a tile's outputs as they are stored, which are counted, and where they lie."""
+        stored = Stored(0)
+        address, size, dense = self._share(self.outputs, job)
+        if self.storage.ofmap is not None:
+            stored = self.storage.ofmap.tile(job, self.tiles)
+            size = bytes_of(stored.bits)
+        schedule.drain(Moved(dense, stored.entries, stored.index_bits))
+        return size, schedule.place(OFMAP, size) if address is None else address
+
+    def _share(self, elements: int, job: int) -> tuple[int | None, int, int]:
+        """Of a tile's share of a tensor the address, if it has a fixed one, its bytes in DRAM, and those on chip."""
+        first, end = (elements * place // self.tiles for place in (job, job + 1))
+        dense = bytes_of((end - first) * self.bits)
+        if not self.storage.burst_bytes:
+            return None, dense, dense
+        return (*whole_bursts(first * self.bits, end * self.bits, self.storage.burst_bytes), dense)
+
+    def _streamed(self, schedule: Schedule, residency: Residency, size: int) -> int:
+        return 0 if residency.weights == "resident" else size - schedule.stay(size)
+
+    def _fetch(self, schedule: Schedule, name: str, job: int, size: int, address: int) -> None:
         if size:
-            schedule.fetches[name].append(Fetch(size, job, job, schedule.place(name, size)))
+            schedule.fetches[name].append(Fetch(size, job, job, address))
 
     def compulsory_bytes(self, residency: Residency) -> int:
         """Bytes that must cross once."""
-        inputs, outputs = 0 if residency.ifmap else self.inputs, 0 if residency.ofmap else self.outputs
-        return sum(bytes_of(elements * self.bits) for elements in (inputs, self.parameters, outputs))
+        ifmap, ofmap = self.storage.ifmap, self.storage.ofmap
+        read = residency.crossing(self.inputs) * self.bits if ifmap is None else residency.crossing(ifmap.least_bits)
+        written = 0 if residency.ofmap else self.outputs * self.bits if ofmap is None else ofmap.least_bits
+        return bytes_of(read) + bytes_of(written) + residency.streamed_weights(bytes_of(self.parameters * self.bits))

@@ -16,7 +16,7 @@ from ..memory.ideal import IdealDram
 from ..memory.registry import DRAM_MODELS
 from ..registry import Registry
 from ..technology.settings import energy_settings, table_of
-from .parts import Buffers, MappingConfig, VectorConfig
+from .parts import Buffers, MappingConfig, TensorConfig, Validated, VectorConfig
 
 SHIPPED_NM = 45.0  # of the shipped energy table
 
@@ -52,6 +52,7 @@ def _by_key(value: object, key: str, known: Registry[Any], part: str) -> object:
 class Accelerator(Config):
     """A machine. `buffers` None is unlimited; `fallback` runs the layers that `array` refuses.
 
+    `validated` says against what the machine was validated, where, and how far off it is; None where nothing was.
     `energy` holds figures in place of the shipped table's, as in `energy: {mult_8_pj: 0.25}`: at `technology_nm` and as
     they are written, unless its `node_nm` says that they are of another node.
     """
@@ -59,12 +60,14 @@ class Accelerator(Config):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     description: str = ""
     source: str = ""
+    validated: Validated | None = None
     technology_nm: Annotated[float, Field(ge=1, le=1000)] = 45.0
     clock_mhz: Annotated[float, Field(gt=0, le=1e9)] = 1000.0
     array: Annotated[SerializeAsAny[PEArray], BeforeValidator(_array)]
     buffers: Buffers | None = None
     dram: Annotated[SerializeAsAny[DramConfig], BeforeValidator(_dram)] = IdealDram()
     mapping: MappingConfig = MappingConfig()
+    tensors: TensorConfig = TensorConfig()
     vector: VectorConfig = VectorConfig()
     energy: Annotated[SerializeAsAny[Config] | None, BeforeValidator(energy_settings)] = None
     fallback: Annotated[SerializeAsAny[PEArray] | None, BeforeValidator(_fallback)] = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..arrays.base import BufferPorts, Port, Size
 from ..config import Config
+from ..errors import ConfigError
 from ..trace.operand_names import BUFFERS, BufferName
 
 WordBits = Annotated[int, Field(ge=1, le=2**20)]
@@ -17,9 +18,17 @@ WordBits = Annotated[int, Field(ge=1, le=2**20)]
 class Buffers(Config):
     """On-chip SRAM by operand in KiB; a tile must fit half of a double buffer.
 
-    `keep_on_chip`: where a layer's outputs and the next layer's ifmap both fit a tile's room, neither crosses to DRAM.
-    `ifmap_banks`, `ifmap_word_bits` and so on say how many equal SRAMs a buffer has, and how wide the word is that each
-    reads a cycle; by default what the array says that it reads. A layer whose reads do not fit is a ConfigError.
+    `keep_on_chip`: outputs that a later layer reads stay from the layer that makes them to the last that reads them, as
+    far as half of the ifmap and ofmap buffers holds all that stay at a time; tiles in flight have the rest. Of a
+    workload whose graph is not known, outputs stay for the next layer alone, where they fit a tile's room in the ofmap
+    buffer and in the ifmap buffer. `weights_resident`: encoded weights stay from one inference to the next as far as
+    the filter buffer holds them beside the tiles in flight of those that do not; a report is of one inference in this
+    steady state. `ifmap_banks`, `ifmap_word_bits` and so on say how many equal SRAMs a buffer has, and how wide the
+    word is that each reads a cycle; by default what the array says that it reads. A layer whose reads do not fit is a
+    ConfigError.
+
+    >>> Buffers(ifmap_kib=64, filter_kib=128, ofmap_kib=64).tile_bytes("filter")
+    65536
     """
 
     ifmap_kib: Annotated[float, Field(gt=0, le=2**40)]
@@ -27,6 +36,7 @@ class Buffers(Config):
     ofmap_kib: Annotated[float, Field(gt=0, le=2**40)]
     double: bool = True
     keep_on_chip: bool = False
+    weights_resident: bool = False
     ifmap_banks: Size | None = None
     filter_banks: Size | None = None
     ofmap_banks: Size | None = None
@@ -49,9 +59,41 @@ class Buffers(Config):
         """Sizes of the three buffers."""
         return {name: self.kib(name) * 1024.0 for name in BUFFERS}
 
+    @property
+    def slots(self) -> int:
+        """Tiles of an operand that are in flight at a time."""
+        return 2 if self.double else 1
+
     def kib(self, operand: BufferName) -> float:
         """Size of one buffer in KiB."""
         return {"ifmap": self.ifmap_kib, "filter": self.filter_kib, "ofmap": self.ofmap_kib}[operand]
+
+
+class TensorConfig(Config):
+    """How tensors lie in DRAM.
+
+    `layout`: each tile in one row with a halo of its own (`tiled`, what a compiler that knows the tiling would write),
+    or activations as whole tensors, of which a tile is many short bursts: convolutions' channel by channel (`nchw`) or
+    pixel by pixel (`nhwc`), plain GEMMs' as row-major matrices. Whole bursts cross, of the DRAM's device, else of 64
+    bytes. Tilings are chosen as for `tiled`.
+    `activation_format`: dense, or each tile of ifmap and ofmap as runs of zeros and values (`rle`) or as a mask and
+    values (`bitmap`), to the bit by the integers at hand; activations without integers lie dense. Every value that is
+    encoded or decoded costs what the energy table's decoder does (assumption); the coders' area and time do not count.
+    Psums stay as they are, and so does the second operand of a product of two activations, which travels as weights.
+    Tilings are chosen for dense activations, whose zeros nobody knows beforehand.
+    """
+
+    layout: Literal["tiled", "nchw", "nhwc"] = "tiled"
+    activation_format: Literal["dense", "rle", "bitmap"] = "dense"
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> TensorConfig:
+        if self.layout != "tiled" and self.activation_format != "dense":
+            raise ConfigError(
+                f"tensors.activation_format is {self.activation_format!r} and tensors.layout {self.layout!r}; "
+                "compressed tiles are as long as their values make them: layout 'tiled' is expected with them"
+            )
+        return self
 
 
 class MappingConfig(Config):
@@ -67,3 +109,18 @@ class VectorConfig(Config):
     """The unit for what is no GEMM."""
 
     lanes: Size = 16
+
+
+class Validated(Config):
+    """What a machine was held against, in words: the reference, the range it covers, the error there, and the gaps."""
+
+    against: str
+    range: str
+    error: str
+    gaps: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """One line, as reports and studies print it."""
+        gaps = f"; gaps: {self.gaps}" if self.gaps else ""
+        return f"validated against {self.against} on {self.range}: {self.error}{gaps}"

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays.base import Program, ceil_div
 from ..errors import MappingError
 from ..hardware.parts import Buffers, MappingConfig
-from ..trace.operand_names import BUFFERS
+from ..trace.operand_names import BUFFERS, BufferName
 from .footprint import Footprint
 from .tiling import Tiling
 from .traffic import Bytes, repeats, traffic_beside_ifmap
@@ -46,17 +46,20 @@ def choose(
     overlap: bool,
     given: MappingConfig | None = None,
     bytes_per_cycle: float = 0.0,
+    resident: frozenset[BufferName] = frozenset(),
 ) -> Tiling:
     """The mapping of least DRAM traffic whose tiles fit; T stays whole where anything fits with it whole.
 
     Where T is cut, the sum of the traffic's time at `bytes_per_cycle` and of the cycles that the cuts add is the least;
     at 0 traffic alone counts, and where it is infinite the cuts count first. What `given` says is taken as it is: a
-    size larger than the layer is the layer's, any other must lie on the grain.
+    size larger than the layer is the layer's, any other must lie on the grain. Operands that are `resident` never
+    cross, and tiles of the ifmap and of filters then lie where the whole does.
 
     Ties go to the fewest tiles of at least PIPELINE_TILES where `overlap` matters (and cuts cost no cycles), else to
     the fewest tiles; then to the loop order in ORDERS. Raises MappingError, which says what would fit.
     """
-    search = _Search(program, buffers, overlap, given or MappingConfig(), min(bytes_per_cycle, FREE_BYTES))
+    given = given or MappingConfig()
+    search = _Search(program, buffers, overlap, given, min(bytes_per_cycle, FREE_BYTES), resident)
     for most_tiles in (USUAL_TILES, TILE_LIMIT):
         for whole in (True, False):
             tiling = search.best(whole, most_tiles)
@@ -73,7 +76,13 @@ class _Search:
     """
 
     def __init__(
-        self, program: Program, buffers: Buffers | None, overlap: bool, given: MappingConfig, bytes_per_cycle: float
+        self,
+        program: Program,
+        buffers: Buffers | None,
+        overlap: bool,
+        given: MappingConfig,
+        bytes_per_cycle: float,
+        resident: frozenset[BufferName],
     ) -> None:
         self.program, self.buffers, self.overlap = program, buffers, overlap
         self.cut_bytes = float(round(program.cut_cycles * bytes_per_cycle))  # that a cut of T is worth
@@ -85,7 +94,11 @@ class _Search:
         self.given = {
             d: self._on_grain(d, size) for d, size in zip("MNK", (given.m, given.n, given.k), strict=True) if size
         }
-        self.room = {part: np.inf if buffers is None else buffers.tile_bytes(part) for part in BUFFERS}
+        self.resident = resident
+        in_place = resident - {"ofmap"}  # psums of a resident ofmap need room of their own
+        self.room = {
+            part: np.inf if buffers is None or part in in_place else buffers.tile_bytes(part) for part in BUFFERS
+        }
 
     def best(self, whole: bool, most_tiles: int) -> Tiling | None:
         """The best mapping with T whole, or with T cut, of at most so many tiles along a dimension."""
@@ -155,12 +168,19 @@ class _Search:
             need = np.array([self.footprint.resident_output(m, n, k) for k in options["K"]])
             ofmap[a, b, :] = np.where(need <= self.room["ofmap"], self.footprint.outputs(m, n), np.inf)
             psum[a, b, :] = self.footprint.psums(m, n)
-        again = np.stack([repeats(order, "N", grid) for order in self.orders])
+        filters, ofmap = self._crossing("filter", filters), self._crossing("ofmap", ofmap)
+        again = np.stack([self._crossing("ifmap", repeats(order, "N", grid)) for order in self.orders])
         rest = np.stack([traffic_beside_ifmap(order, grid, filters, ofmap, psum) for order in self.orders])
         return again, rest
 
+    def _crossing(self, part: BufferName, size: Bytes) -> Bytes:
+        """Nothing of a resident operand; what does not fit stays infinite."""
+        return np.where(np.isfinite(size), 0.0, size) if part in self.resident else size
+
     def _measured_ifmap(self, options: dict[str, list[int]], again: Bytes, rest: Bytes) -> Bytes:
         """Bytes of one pass over the ifmap by (m, k); infinite where it does not fit or cannot be the best."""
+        if "ifmap" in self.resident:
+            return np.zeros((len(options["M"]), len(options["K"])))
         least = np.array([self.footprint.ifmap_at_least(k) for k in options["K"]], float)
         bound = (least * again + rest).min(axis=(0, 2))
         exact, best = np.full(bound.shape, np.inf), np.inf

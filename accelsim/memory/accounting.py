@@ -65,6 +65,11 @@ class AccountedDram(DramConfig):
             yield from standby_commands(load_device(self.energy_of), clock_mhz, self.power_down_after_clk)
 
     @property
+    def burst_bytes(self) -> int:
+        """Return the burst of `energy_of`."""
+        return super().burst_bytes if self.energy_of is None else load_device(self.energy_of).req_bytes
+
+    @property
     def accounting(self) -> Accounting:
         """Return whose figures are charged."""
         access, standby = BITS_ALONE

@@ -7,17 +7,61 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..config import Config
 
 
 @dataclass(frozen=True)
+class Bursts:
+    """Whole bursts of an operand that lie apart, as runs in rising order; equal ones compare as equal.
+
+    >>> Bursts.of(np.array([8, 3, 4, 4, 9])).runs.tolist()  # numbers of bursts; (first, how many) of each run
+    [[3, 2], [8, 2]]
+    """
+
+    packed: bytes
+
+    @classmethod
+    def of(cls, numbers: NDArray[np.int64]) -> Bursts:
+        """Return these bursts, each once, by their numbers from where the operand begins."""
+        each = np.unique(numbers)
+        first = np.flatnonzero(np.diff(each, prepend=each[:1] - 2) > 1)
+        lengths = np.diff(first, append=each.size)
+        return cls(np.stack([each[first], lengths], axis=1).astype(np.int64).tobytes())
+
+    @property
+    def runs(self) -> NDArray[np.int64]:
+        """Return (number of its first burst, bursts) of each run, (runs, 2), as a copy."""
+        return np.frombuffer(self.packed, np.int64).reshape(-1, 2).copy()
+
+    @property
+    def count(self) -> int:
+        """Return how many bursts they are."""
+        return int(self.runs[:, 1].sum())
+
+    def first(self, count: int) -> Bursts:
+        """Return the first bursts of them."""
+        numbers = np.concatenate([np.arange(start, start + length) for start, length in self.runs])
+        return Bursts.of(numbers[:count])
+
+
+@dataclass(frozen=True)
 class Transfer:
-    """Bytes of one operand to or from DRAM, from `address` on, which counts from where the operand begins."""
+    """Bytes of one operand to or from DRAM, from `address` on, which counts from where the operand begins.
+
+    `bursts` are those that it moves where they do not lie one behind the other; `size_bytes` are then theirs.
+    """
 
     operand: str
     size_bytes: int
     is_write: bool
     address: int = 0
+    bursts: Bursts | None = None
+
+
+BURST_BYTES = 64  # assumption where no device is named: a burst of DDR4 and of HBM2
 
 
 class DramKernel(ABC):
@@ -163,6 +207,11 @@ class DramConfig(Config, ABC):
         Where no command is of ACCESS, bits are counted at the energy table's figures.
         """
         return ()
+
+    @property
+    def burst_bytes(self) -> int:
+        """Return the bytes that are moved at least, from a multiple of as many on: 64 unless the model says more."""
+        return BURST_BYTES
 
     @property
     def accounting(self) -> Accounting:

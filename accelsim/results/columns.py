@@ -40,6 +40,7 @@ def _identity(result: LayerResult) -> Row:
         "name": shape.name, "kind": shape.kind, "array": shape.array, "dataflow": shape.dataflow,
         "M": shape.M, "N": shape.N, "K": shape.K, "groups": shape.groups, "repeat": shape.repeat,
         "weight_bits": widths.weight_bits, "activation_bits": widths.activation_bits,
+        "ifmap_format": shape.ifmap_format, "ofmap_format": shape.ofmap_format,
         "operators": "+".join(shape.operators), "utilization": result.utilization, "bound": result.bound,
         **widths.columns(), "macs_dense": result.macs_dense, **result.weights.columns(),
     }  # fmt: skip

@@ -18,6 +18,7 @@ from ..errors import unknown_name
 from ..files import write_text, written_whole
 from ..memory.base import BITS_ALONE, Accounting
 from ..technology.settings import figures_line
+from .activations import activation_storage
 from .columns import Row, row_of
 from .layer import ReportedLayer
 from .timeline import layer_events
@@ -38,7 +39,9 @@ class Report:
     Units stand in the names: cycles of the array's clock, bytes, pJ, µm², bits. `hardware` is the machine's
     configuration and `area` its µm² by part. `outputs[name]` is (M, groups·N) int64 where the run was verified;
     `accounting` says how the DRAM's energy is counted, and `extrapolated` of which parts of the machine the SRAM has a
-    size or a word beyond what its laws were fitted to. The text of `to_json` holds no time or date.
+    size or a word beyond what its laws were fitted to. Where weights stay on chip between inferences a report is of one
+    in the steady state, and `warmup_bytes` of weights come with the first alone. `batch` is how many inputs a run
+    takes. The text of `to_json` holds no time or date.
 
     >>> import accelsim
     >>> report = accelsim.simulate(accelsim.GemmTrace("fc", M=1, N=500, K=800), "dense/os-16x16")
@@ -55,6 +58,8 @@ class Report:
     outputs: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     accounting: Accounting = BITS_ALONE
     extrapolated: Mapping[str, str] = field(default_factory=dict)
+    batch: int = 1
+    warmup_bytes: int = 0
 
     def __repr__(self) -> str:
         """One line: a report of a whole network is long, and `layers` shows it."""
@@ -141,6 +146,18 @@ class Report:
         return {part: sum(layer[part] for layer in layers) for part in (layers[0] if layers else ())}
 
     @property
+    def activation_storage(self) -> str:
+        """How activations lay in DRAM, and which could not be compressed for want of integers, in one line."""
+        return activation_storage(self.hardware.get("tensors", {}), self.results)
+
+    @property
+    def steady_state(self) -> str:
+        """What the first inference fetches that stays for the others, in one line; "" where nothing stays."""
+        if not self.warmup_bytes:
+            return ""
+        return f"steady state: the first inference fetches {self.warmup_bytes:,} B of weights more, which stay on chip"
+
+    @property
     def area_um2(self) -> float:
         """Array, fallback, vector unit and buffers."""
         return sum(self.area.values())
@@ -162,14 +179,26 @@ class Report:
 
     @property
     def tops_per_w(self) -> float:
-        """10¹² effectual operations (two a MAC) a joule; 0 where no energy was spent."""
-        operations = 2 * float(sum(layer.result.macs_effectual for layer in self.results))
-        return operations / self.energy_pj if self.energy_pj else 0.0
+        """10¹² operations of the dense network (two a MAC) a joule, as papers state it: `tops_per_w_dense`."""
+        return self.tops_per_w_dense
+
+    @property
+    def tops_per_w_dense(self) -> float:
+        """10¹² operations a joule, two for each MAC of the dense GEMMs whether an operand is zero or not."""
+        return self._tops_per_w(sum(layer.result.macs_dense for layer in self.results))
+
+    @property
+    def tops_per_w_effectual(self) -> float:
+        """10¹² operations a joule, two for each MAC whose operands are both nonzero."""
+        return self._tops_per_w(sum(layer.result.macs_effectual for layer in self.results))
+
+    def _tops_per_w(self, macs: int) -> float:
+        return 2 * float(macs) / self.energy_pj if self.energy_pj else 0.0
 
     @property
     def inferences_per_s(self) -> float:
-        """Runs of the whole workload, its batch included, a second; 0 for a run of no cycles."""
-        return 1 / self.seconds if self.cycles else 0.0
+        """Inputs that go through the whole workload a second, those of a batch together; 0 for a run of no cycles."""
+        return self.batch / self.seconds if self.cycles else 0.0
 
     def layer(self, name: str) -> ReportedLayer:
         """The typed result of one layer. Raises UnknownNameError where no layer or operator has this name."""
@@ -204,8 +233,9 @@ class Report:
         totals = {key: getattr(self, key) for key in TOTALS}
         return {
             "workload": self.workload, "hardware": self.name, **totals, "area_um2": self.area_um2,
-            "seconds": self.seconds, "energy_accounting": self.accounting.sentence,
-            "figures": self.figures_line, "extrapolated": dict(self.extrapolated),
+            "seconds": self.seconds, "batch": self.batch, "warmup_bytes": self.warmup_bytes,
+            "energy_accounting": self.accounting.sentence, "figures": self.figures_line,
+            "extrapolated": dict(self.extrapolated), "activation_storage": self.activation_storage,
             "configuration": dict(self.hardware), "layers": self.rows,
         }  # fmt: skip
 

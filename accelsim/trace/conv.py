@@ -211,7 +211,7 @@ def _window_positions(conv: ConvGeometry, m0: int, m1: int) -> int:
 @lru_cache(maxsize=1 << 16)
 def _touched_in_image(conv: ConvGeometry, p0: int, p1: int) -> int:
     """The same within one image, for its output pixels p0..p1−1."""
-    parts = _rectangles(p0, p1, conv.out_width)
+    parts = rectangles(p0, p1, conv.out_width)
     if len(parts) == 1:
         return _read_count(conv, 0, conv.height, parts[0][0]) * _read_count(conv, 1, conv.width, parts[0][1])
     rows = sum(_read_mask(conv, 0, conv.height, part[0]) << i for i, part in enumerate(parts))
@@ -242,7 +242,7 @@ def _read_count(conv: ConvGeometry, axis: int, size: int, span: Pair) -> int:
     return max(0, min(size, last + kernel) - max(0, first))
 
 
-def _rectangles(p0: int, p1: int, width: int) -> list[tuple[Pair, Pair]]:
+def rectangles(p0: int, p1: int, width: int) -> list[tuple[Pair, Pair]]:
     """Row-major pixels p0..p1−1 as (rows, columns) rectangles: a head, whole rows, a tail."""
     top, left = divmod(p0, width)
     bottom, right = divmod(p1, width)

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError, TraceError, suggestion
 from ..files import read_bytes, written_whole
+from ..validation import is_integer
 from .gemm import GemmTrace
+from .graph import checked_graph, graph_from_record
 from .operator import Operator, operator_from_record
 from .serialization import Arrays, describe, restore
+from .shape import SIZE_LIMIT
 
 FORMAT, VERSION = "accelsim-workload", 1
 MANIFEST = "workload"  # the array that holds the JSON text as UTF-8 bytes; all others are operands
@@ -33,8 +36,10 @@ class Workload:
     """The layers of a network as GEMM traces, in the order in which they run. `len`, `for` and `[name]` work on them.
 
     `provenance` says where they come from; it holds what JSON holds. `operators` are the network's work that is no
-    GEMM, each after a trace or an operator listed before it. Sequences are kept as tuples, and `dataclasses.replace`
-    makes another workload with some of the four changed. Raises TraceError where there is no trace, where two have the
+    GEMM, each after a trace or an operator listed before it. `graph` says of each trace and operator which others'
+    outputs it reads, "" being the network's input, and under "" what the network returns; where it does not speak of
+    all of them, who reads whom is inferred from sizes. Sequences are kept as tuples, and `dataclasses.replace` makes
+    another workload with some of the five changed. Raises TraceError where there is no trace, where two have the
     same name (reports match layers by name), or where an operator's `after` is neither.
 
     >>> network = Workload("net", [GemmTrace("fc1", M=1, N=8, K=4), GemmTrace("fc2", M=1, N=2, K=8)])
@@ -46,6 +51,7 @@ class Workload:
     traces: Sequence[GemmTrace]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     operators: Sequence[Operator] = ()
+    graph: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, own in (("traces", tuple), ("provenance", dict), ("operators", tuple)):
@@ -53,6 +59,8 @@ class Workload:
         if not self.traces:
             raise TraceError(f"workload {self.name!r} has no traces; at least one is expected")
         _check_names(self.name, self.traces, self.operators)
+        names = [*(trace.name for trace in self.traces), *(operator.name for operator in self.operators)]
+        object.__setattr__(self, "graph", checked_graph(self.graph or {}, names, self.name))
 
     def __repr__(self) -> str:
         """One line: a network has many traces, and `manifest` has all that they hold."""
@@ -76,13 +84,27 @@ class Workload:
         """Multiply-accumulates of all dense GEMMs, groups and repeats included."""
         return sum(trace.macs for trace in self.traces)
 
+    @property
+    def batch(self) -> int:
+        """How many inputs one run takes: the batch of its first convolution, else `batch` in its provenance, else 1.
+
+        >>> Workload("net", [GemmTrace.from_conv("conv1", weight=(20, 1, 5, 5), ifmap=(4, 1, 28, 28))]).batch
+        4
+        """
+        first = next((trace.conv for trace in self.traces if trace.conv is not None), None)
+        if first is not None:
+            return first.batch
+        stated = self.provenance.get("batch", 1)
+        return stated if is_integer(stated, 1, SIZE_LIMIT) else 1
+
     def manifest(self) -> tuple[dict[str, Any], Arrays]:
         """All but the integers as a JSON object, and the integers by name; `from_manifest` takes both back."""
         arrays: Arrays = {}
         layers = [describe(trace, f"{i}.", arrays) for i, trace in enumerate(self.traces)]
         head = {"format": FORMAT, "version": VERSION, "name": self.name, "provenance": dict(self.provenance)}
         operators = {"operators": [operator.to_record() for operator in self.operators]} if self.operators else {}
-        return {**head, "layers": layers, **operators}, arrays
+        graph = {"graph": {reader: list(sources) for reader, sources in self.graph.items()}} if self.graph else {}
+        return {**head, "layers": layers, **operators, **graph}, arrays
 
     @classmethod
     def from_manifest(cls, manifest: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Workload:
@@ -96,12 +118,13 @@ class Workload:
         if not isinstance(others, list):
             raise FileFormatError(f"{where}: operators is {repr(others)[:60]}; a list is expected")
         operators = [operator_from_record(entry, f"{where}: operator {i}") for i, entry in enumerate(others)]
+        graph = graph_from_record(manifest.get("graph", {}), where)  # nor have those that know none
         left = dict(arrays)
         traces = [restore(entry, f"{i}.", left, f"{where}: layer {i}") for i, entry in enumerate(layers)]
         if left:
             raise FileFormatError(f"{where} holds an array {min(left)!r} that belongs to no layer")
         try:
-            return cls(name, traces, provenance, operators)
+            return cls(name, traces, provenance, operators, graph)
         except TraceError as error:
             raise FileFormatError(f"{where}: {error}") from error
 

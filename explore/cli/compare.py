@@ -36,6 +36,7 @@ TIMES: tuple[Line, ...] = (
 COSTS: tuple[Line, ...] = (
     ("area", "area_um2", lambda um2: f"{um2 / 1e6:.3f} mm²"),
     ("TOPS/W", "tops_per_w", "{:.3g}".format),
+    ("effectual TOPS/W", "tops_per_w_effectual", "{:.3g}".format),
 )
 
 Machines = Annotated[
@@ -124,7 +125,9 @@ def show(comparison: Comparison) -> None:
         "uncompressed network on both machines; where that is outside 0.9 to 1.1, PPR corrected has β divided by it"
     )
     baselines = dict.fromkeys(f"dense baseline {side.baseline}" for side in comparison.sides)
-    caption = "\n".join([*map(str, comparison.scalings), *baselines, legend])
+    reports = [side.report for side in comparison.sides]
+    stored = [f"{one.name}: {text}" for one in reports for text in (one.activation_storage, one.steady_state) if text]
+    caption = "\n".join([*map(str, comparison.scalings), *baselines, *stored, legend])
     typer.echo(comparison.accounting)
     print_table(
         f"{comparison.workload} on {len(comparison.sides)} machines", columns, table_rows(comparison), (), caption

@@ -122,8 +122,10 @@ def show(report: Report) -> None:
     total = (
         f"{report.cycles:,} cycles = {report.compute_cycles:,} compute + {report.stall_cycles:,} stall; "
         f"{report.seconds * 1e6:,.1f} µs at {report.clock_mhz:g} MHz; {size(report.dram_bytes)} DRAM; "
-        f"{report.area_um2 / 1e6:.3f} mm²\n{energy_line(report)}\n{report.accounting.sentence}\n{report.figures_line}"
+        f"{report.area_um2 / 1e6:.3f} mm²\n{energy_line(report)}\n{report.accounting.sentence}\n{report.figures_line}\n"
+        f"{report.activation_storage}"
     )
+    total += f"\n{report.steady_state}" if report.steady_state else ""
     print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), "layer", total)
 
 

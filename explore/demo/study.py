@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 MACHINES = (
     "dense/best-16x16",
+    "dense/best-16x16-resident",
     "dense/os-16x16",
     "dense/ws-16x16",
     "dense/is-16x16",
     "sparse/csr-rows-16x16",
+    "sparse/csr-rows-16x16-resident",
     "sparse/eie-64pe",
     "lowbit/shift-16x16",
     "lowbit/xnor-16x16x64",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import exp, inf, log
+from math import exp, inf, log, nan
 from typing import Any
 
 Row = Mapping[str, Any]
+ROUNDING = 0.02
 GAINS: Mapping[str, Callable[[Row], float]] = {  # of pruned over dense, by what is compared
     "cycles": lambda row: float(row["beta"]),
     "energy": lambda row: float(row["beta_energy_active"]),  # on chip and DRAM access
@@ -25,12 +26,21 @@ def curve(
 
 
 def at_rate(points: Sequence[Row], rate: float, key: str) -> float:
-    """The value at a rate, interpolated between its neighbours in both logarithms; beyond the ends the nearest."""
+    """The value at a rate, interpolated between its neighbours in both logarithms.
+
+    Nothing is extrapolated: not a number beyond the measured rates (a random pattern's rate may miss its aim by
+    ROUNDING), nor between two modes of a design.
+    """
     rates = [row["alpha"] for row in points]
-    if rate <= rates[0] or rate >= rates[-1]:
-        return float(points[0 if rate <= rates[0] else -1][key])
+    for end in (0, -1):
+        if abs(rate / rates[end] - 1) < ROUNDING:
+            return float(points[end][key])
+    if not rates[0] < rate < rates[-1]:
+        return nan
     after = next(i for i, known in enumerate(rates) if known >= rate)
     low, high = points[after - 1], points[after]
+    if low.get("mode") != high.get("mode"):
+        return nan
     share = log(rate / low["alpha"]) / log(high["alpha"] / low["alpha"])
     return exp(log(low[key]) + share * log(high[key] / low[key]))
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from accelsim.analysis.dense_baseline import dense_machine
 from accelsim.analysis.equal_area import nearest_area
 from accelsim.analysis.iso_scaling import array_sides, array_sizes
+from accelsim.arrays.sticker.array import StickerArray
 from accelsim.energy.area import machine_area
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.loading import load_hardware
+from accelsim.hardware.parts import Validated
 
 BITS = 8  # of all layers; the dense network is one of shapes, which have no zeros to gate
 ENERGY_OF = "ddr4-2400"  # the device of the other comparisons, so that energy is accounted equally in all
@@ -42,6 +44,18 @@ class Design:
             return load_hardware(self.hardware)
         n, m = SHAPES_OF_NM.get(density, (1, 1))
         return load_hardware(self.hardware, **{"array.n": n, "array.m": m})
+
+    @property
+    def validated(self) -> Validated | None:
+        """Against what its machine was validated; None where nobody could."""
+        return load_hardware(self.hardware).validated
+
+    def mode(self, density: float) -> str:
+        """Which of its cycle rules weights of a density run by, "" where it has one; no curve passes between two."""
+        array = load_hardware(self.hardware).array
+        if not isinstance(array, StickerArray):
+            return ""
+        return "sparse weights" if array.thresholds.classify(density) == "sparse" else "dense weights"
 
 
 SYNTHESIS = "001 §VI: 2.7 to 3.5 in synthesis results"

@@ -1,13 +1,11 @@
-"""What the numbers say: a sentence a design, and the papers' conclusion with the measured PPR."""
+"""What the numbers say: a sentence a design, and from which rates pruning pays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
-from ..reproduce.cell import Printed
-from ..reproduce.storage_tables import paired_rows, row_name, storage_table
 from .losses import CAUSES, DENSE, SKIPPED
 from .ppr_curves import GAINS, at_rate, break_even, curve, nearest, within
 from .ppr_designs import DESIGNS, Design
@@ -42,7 +40,7 @@ def _unpruned(points: Sequence[Row]) -> str:
 
 
 def _rates(points: Sequence[Row]) -> list[float]:
-    return [rate for rate in NAMED_RATES if rate <= points[-1]["alpha"] * 1.05]
+    return [rate for rate in NAMED_RATES if isfinite(at_rate(points, rate, "ppr"))]
 
 
 def _supported(points: Sequence[Row], design: Design) -> str:
@@ -54,11 +52,14 @@ def _supported(points: Sequence[Row], design: Design) -> str:
     if inside:
         rates = f"{inside[0]:.2g}x" if inside[0] == inside[1] else f"{inside[0]:.2g}x to {inside[1]:.2g}x"
         return f"the assumed {band} is supported at {rates} only"
-    if all(row["ppr"] < design.assumed[0] for row in pruned):
-        return f"the assumed {band} is not supported at any rate: it is too high"
-    if all(row["ppr"] > design.assumed[1] for row in pruned):
-        return f"the assumed {band} is not supported at any rate: it is too low"
-    return f"the assumed {band} is passed between two measured rates and held at none"
+    sides = {"below": all(row["ppr"] < design.assumed[0] for row in pruned),
+             "above": all(row["ppr"] > design.assumed[1] for row in pruned)}  # fmt: skip
+    side = next((name for name, holds in sides.items() if holds), "")
+    if not side:
+        return f"the assumed {band} is passed between two measured rates and held at none"
+    if design.validated is None:
+        return f"this model lies {side} the assumed {band} at every rate, but nothing published validates it"
+    return f"the assumed {band} is not supported at any rate: it is too {'high' if side == 'below' else 'low'}"
 
 
 def _why(points: Sequence[Row]) -> str:
@@ -86,74 +87,6 @@ def _with_zeros(rows: Sequence[Row], design: Design) -> str:
     return sentence + saved
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two networks of 001 at the same accuracy, on one design: rates, PPRs, and who is faster."""
-
-    name: str
-    design: str
-    sparse_rate: float
-    structured_rate: float
-    sparse_ppr: float
-    structured_ppr: float
-
-    @property
-    def ratio(self) -> float:
-        """Structured ÷ non-structured pruning rate."""
-        return self.structured_rate / self.sparse_rate
-
-    @property
-    def turns_at(self) -> float:
-        """The ratio above which structured pruning is faster: PPR_structured ÷ PPR_sparse (37 % by assumption)."""
-        return self.structured_ppr / self.sparse_ppr
-
-    @property
-    def structured_wins(self) -> bool:
-        """Whether the dense array with the structured network is faster than the design with the other."""
-        return self.ratio > self.turns_at
-
-
-def same_accuracy_pairs() -> list[tuple[str, float, float]]:
-    """(name, non-structured rate, structured rate) of every pair of ADMM-NN-S rows in Tables VIII to XIV."""
-    return [
-        (pair.name, Printed.read(pair.sparse["rate"]).value, Printed.read(pair.structured["rate"]).value)
-        for pair in paired_rows()
-    ]
-
-
-def conclusion(rows: Sequence[Row], comparison: str = "mac") -> list[Pair]:
-    """The papers' same-accuracy pairs on every design that runs conv layers at any rate, with measured PPRs.
-
-    The PPRs are those of the study's conv layers at each pair's rates, weights alone being sparse.
-    """
-    structured = sorted((r for r in rows if r["pattern"] == "structured"), key=lambda row: row["alpha"])
-    pairs = []
-    for design in DESIGNS:
-        if not design.conv or design.pattern == "n:m":
-            continue
-        points = curve(rows, design.name, "conv", comparison)
-        for name, sparse, other in same_accuracy_pairs():
-            pprs = at_rate(points, sparse, "ppr"), at_rate(structured, other, "ppr")
-            pairs.append(Pair(name, design.name, sparse, other, *pprs))
-    return pairs
-
-
-def conclusion_sentence(pairs: Iterable[Pair]) -> str:
-    """Whether "structured wins at the same accuracy" stands, by design, and where it turns over."""
-    by_design: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        by_design.setdefault(pair.design, []).append(pair)
-    sentences = []
-    for name, of in by_design.items():
-        wins = sum(pair.structured_wins for pair in of)
-        turns = [pair.turns_at for pair in of]
-        sentences.append(
-            f"against {name} structured pruning is faster in {wins} of {len(of)} pairs, and would be from a rate of "
-            f"{100 * min(turns):.0f} to {100 * max(turns):.0f} % of the non-structured one on"
-        )
-    return "With the measured PPR " + "; ".join(sentences) + "; 001 assumes 37 % and concludes structured in all pairs."
-
-
 def break_evens(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The pruning rate from which each design beats the dense array by each of GAINS, equal MACs."""
     entries = []
@@ -161,22 +94,4 @@ def break_evens(rows: Sequence[Row]) -> list[dict[str, Any]]:
         points = curve(rows, design.name, layer_set(design))
         rates = {gain: break_even(points, gain) for gain in GAINS}
         entries.append({"design": design.name, "workload": layer_set(design), **rates})
-    return entries
-
-
-def same_accuracy_storage() -> list[dict[str, Any]]:
-    """Bits of both branches of each pair, from 001's printed weights and bits, with relative and absolute indices.
-
-    The non-structured network's bits are those of `explore.reproduce`: relative indices as the lower bound under
-    uniform sparsity, absolute ones in 64×64 blocks; structured networks store weights alone.
-    """
-    entries = []
-    for pair in paired_rows():
-        cells = {(cell.row, cell.column): cell.value for cell in storage_table(pair.table)}
-        sparse = row_name(pair.sparse)
-        entries.append({
-            "pair": pair.name,
-            "relative_bits": cells[sparse, "relative"], "absolute_bits": cells[sparse, "absolute"],
-            "structured_bits": cells[row_name(pair.structured), "weight_store"],
-        })  # fmt: skip
     return entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import workloads
@@ -68,20 +68,3 @@ def _random(name: str, shape: GemmTrace, pattern: Pattern, seed: int, distributi
         distribution=distribution, weight_density=pattern.density, activation_density=pattern.activation_density,
         weight_bits=BITS, activation_bits=BITS,
     )  # fmt: skip
-
-
-def structured_layers(rate: float, quick: bool) -> Workload:
-    """The conv set with filters and channels removed, to 1/√rate of each, in shape and not in pattern."""
-    share = rate**-0.5
-    traces = []
-    for name, shape in layers_of("conv", quick).items():
-        assert shape.conv is not None
-        conv = replace(shape.conv, channels=max(1, round(shape.conv.channels * share)))
-        filters = max(1, round(shape.N * share))
-        traces.append(
-            GemmTrace(
-                name, N=filters, conv=conv, dense_shape=(shape.M, shape.N, shape.K), weight_bits=BITS,
-                activation_bits=BITS,
-            )
-        )  # fmt: skip
-    return Workload(f"conv structured {rate:g}x", traces)

@@ -9,9 +9,10 @@ from accelsim.files import make_folder, write_text
 
 from .losses import CAUSES
 from .ppr import PprStudy, Progress, run_study, write_files
+from .ppr_conclusion import same_accuracy_storage
 from .ppr_curves import curve
 from .ppr_designs import COMPARISONS, DESIGNS
-from .ppr_findings import break_evens, layer_set, same_accuracy_storage
+from .ppr_findings import break_evens, layer_set
 from .ppr_text import text
 
 if TYPE_CHECKING:
@@ -48,4 +49,5 @@ def figure_data(study: PprStudy) -> PprData:
         CAUSES,
         break_evens(rows),
         same_accuracy_storage(),
+        study.of("knob"),
     )

@@ -19,7 +19,7 @@ from .losses import explains, gap_by_cause
 from .ppr_designs import COMPARISONS, DESIGNS, SHAPES_OF_NM, Design, design
 from .ppr_layers import ACTIVATION_DENSITY, Pattern, random_layers
 
-DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03, 0.02)
+DENSITIES = (1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03, 0.02)
 QUICK_DENSITIES = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.02)
 SEEDS, ONE_SEED = (0, 1, 2), (0,)
 QUICK_COMPARISONS = ("mac", "area")
@@ -59,6 +59,7 @@ class Point:
         return {
             "design": self.design, "workload": self.layer_set, "comparison": self.comparison, "pattern": "random",
             "density": self.pattern.density, "activation_density": self.pattern.activation_density,
+            "mode": design(self.design).mode(self.pattern.density),
         }  # fmt: skip
 
 
@@ -92,10 +93,15 @@ def measure(point: Measurable) -> dict[str, Any]:
     return point.label() | point.measure()
 
 
-def against_dense(workload: Workload, dense: Accelerator, machine: Accelerator) -> dict[str, Any]:
-    """A workload on a machine, and its uncompressed layers at its bits on the dense one and on the machine."""
+def against_dense(
+    workload: Workload, dense: Accelerator, machine: Accelerator, original: Workload | None = None
+) -> dict[str, Any]:
+    """A workload on a machine, and its uncompressed layers at its bits on the dense one and on the machine.
+
+    `original` are these layers where the workload's own record of their shapes does not hold them.
+    """
     now = simulate_cached(workload, machine)
-    layers = dense_workload(uncompressed(workload), workload)
+    layers = dense_workload(original or uncompressed(workload), workload)
     before = simulate_cached(layers, dense)
     unpruned = unpruned_report(layers, workload, machine, simulate_cached)
     return figures(before, now, unpruned, machine.array.peak_macs)
@@ -117,9 +123,10 @@ def figures(dense: Report, now: Report, unpruned: Report | None, peak_macs: int)
     }
     dense_bits = sum(layer.result.weights.value_bits for layer in dense.results)
     return {
-        "hardware": now.name, "dense_hardware": dense.name,
+        "hardware": now.name, "dense_hardware": dense.name, "fallback_layers": now.fallback_layers,
         **{kind: getattr(ratio, kind) for kind in kinds}, **seed_spread(dense, now),
         "cycles": now.cycles, "compute_cycles": now.compute_cycles, "dense_cycles": dense.cycles,
+        "seconds": now.seconds, "dense_seconds": dense.seconds,
         "energy_pj": now.energy_pj, "dense_energy_pj": dense.energy_pj,
         **{part: getattr(now, part) for part in ENERGY_PARTS},
         "area_um2": now.area_um2, "dense_area_um2": dense.area_um2,

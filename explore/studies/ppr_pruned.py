@@ -14,13 +14,10 @@ from accelsim.trace.workload import Workload
 from workloads.files.shipped import shipped_path
 
 from .ppr_designs import COMPARISONS, DESIGNS, design
-from .ppr_layers import structured_layers
 from .ppr_points import against_dense
 
 DENSE = "dense/best-16x16"
-STRUCTURED_RATES = (1.7, 2.5, 4.3, 5.1, 10.0, 20.0, 50.0, 59.8, 87.9)
-QUICK_RATES = (2.5, 10.0, 50.0)
-ON_DENSE = "dense os"
+ON_DENSE = "dense best"
 CHECKPOINTS = ("lenet5-conv-114x", "lenet5-conv-structured-88x", "lenet5-246x", "lenet5-348x")  # that ship
 PROFILES = {"alexnet": "admm_nn_s_nonstructured", "resnet18": "admm_nn_s_nonstructured"}
 
@@ -47,23 +44,6 @@ class PrunedPoint:
         return measured | {"layers": len(own), "layers_of": len(whole)}
 
 
-@dataclass(frozen=True)
-class StructuredPoint:
-    """Smaller shapes on the dense array."""
-
-    rate: float
-    quick: bool
-
-    def label(self) -> dict[str, Any]:
-        """The first columns of its row."""
-        return {"design": ON_DENSE, "workload": "conv", "comparison": "mac", "pattern": "structured"}
-
-    def measure(self) -> dict[str, Any]:
-        """PPR of structured pruning."""
-        machine = load_hardware(DENSE)
-        return against_dense(structured_layers(self.rate, self.quick), machine, machine)
-
-
 def pruned_networks() -> dict[str, Callable[[], Workload]]:
     """Every pruned network by name, made when it is called."""
     trained = {name: partial(_checkpoint, name) for name in CHECKPOINTS}
@@ -78,9 +58,8 @@ def _checkpoint(name: str) -> Workload:
     return workloads.from_checkpoint(shipped_path(name))
 
 
-def pruned_points(quick: bool) -> list[PrunedPoint | StructuredPoint]:
-    """The networks on the designs, then the structured shapes; the quick study leaves the large networks out."""
+def pruned_points(quick: bool) -> list[PrunedPoint]:
+    """The networks on the designs; the quick study leaves the large networks out."""
     networks = list(CHECKPOINTS) if quick else list(pruned_networks())
     runnable = [ON_DENSE, *(known.name for known in DESIGNS if known.pattern != "n:m")]
-    structured = [StructuredPoint(rate, quick) for rate in (QUICK_RATES if quick else STRUCTURED_RATES)]
-    return [*(PrunedPoint(name, network) for network in networks for name in runnable), *structured]
+    return [PrunedPoint(name, network) for network in networks for name in runnable]

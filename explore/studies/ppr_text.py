@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
-from math import isfinite, nan
+from math import isfinite
 from string import Template
 from typing import Any
 
@@ -16,20 +16,25 @@ from accelsim.arrays import array_class
 
 from .losses import CAUSES
 from .ppr import PACKAGES, PprStudy
+from .ppr_conclusion import Pair, conclusion, conclusion_sentence, knob_sentences
 from .ppr_curves import GAINS, at_rate, curve, nearest
 from .ppr_designs import BYTES_A_MAC, DESIGNS
-from .ppr_findings import Pair, break_evens, conclusion, conclusion_sentence, layer_set
+from .ppr_findings import break_evens, layer_set
+from .ppr_knobs import KNOBS
 from .ppr_layers import ACTIVATION_DENSITY, LAYERS, QUICK_LAYERS
+from .ppr_pairs import FORMS, PENDING
 from .ppr_points import SEEDS
 
 Row = Mapping[str, Any]
 RATES = (2.0, 5.0, 10.0, 20.0, 50.0)
 GAP_RATES = (2.0, 10.0, 50.0)
+WIDE = 0.05  # a spread between seeds that is named
 PPR_WORDS = "PPR of compute / total time / energy on chip and of DRAM access / energy with DRAM standby"
 PPRS = ("ppr_compute", "ppr", "ppr_energy_active", "ppr_energy")  # energy without and with DRAM standby
 COMPARED = {
-    "mac": "equal MACs: the dense `os` array has the same peak MACs a cycle and the same DRAM (ddr4-2400)",
-    "area": "equal area: the dense array is as large as the sparse one, by the same energy and area table",
+    "mac": "equal MACs: the strongest dense array (os, ws or is by layer, folds overlapped, groups packed; zeros not "
+    "gated, since the uncompressed layers are shapes) of the same peak MACs a cycle, buffers and DRAM (ddr4-2400)",
+    "area": "equal area: the same with an array that makes the whole machine as large as the sparse one within 2 %",
     "bandwidth": f"equal bandwidth: both behind a DRAM of {BYTES_A_MAC:g} byte a cycle for each MAC of the sparse peak",
 }
 
@@ -37,7 +42,6 @@ COMPARED = {
 def text(study: PprStudy) -> str:
     """The document, in Markdown; it holds no time and no path."""
     template = (files("explore") / "data" / "ppr_template.md").read_text("utf-8")
-    spread = max((row["ppr_greatest"] / row["ppr_least"] - 1 for row in study.of("random")), default=0.0)
     return Template(template).substitute(
         command="accelsim study ppr" + (" --quick" if study.quick else ""),
         assumed="; ".join(f"{d.name} {d.assumed[0]:g} to {d.assumed[1]:g} ({d.source})" for d in DESIGNS if d.assumed),
@@ -45,7 +49,10 @@ def text(study: PprStudy) -> str:
         findings=_bullets(study.findings),
         verdict=study.verdict,
         rates="\n\n".join(_rates(study, comparison) for comparison in COMPARED if study.compared(comparison)),
-        spread=f"{100 * spread:.1f} %",
+        spread=_spread(study),
+        validated=_bullets(_validated()),
+        knobs=_knobs(study),
+        resident=_resident(study),
         losses=_losses(study),
         break_even=_break_even(study),
         pruned=_pruned(study),
@@ -123,21 +130,74 @@ def _activations(study: PprStudy) -> str:
     return _table(["design", "activation density", *(f"{rate:g}x" for rate in RATES)], lines)
 
 
+def _spread(study: PprStudy) -> str:
+    """How far PPR of total time lies apart between the seeds of a row, and which rows are over 5 %."""
+    rows = [row for row in study.rows if row.get("ppr_least")]
+    spreads = {id(row): row["ppr_greatest"] / row["ppr_least"] - 1 for row in rows}
+    if not rows:
+        return "0 %"
+    wide = [row for row in rows if spreads[id(row)] > WIDE]
+    named = sorted({f"{row['design']} on {row['workload']} at {row['alpha']:.3g}x" for row in wide})
+    more = f"; over {100 * WIDE:g} % at {', '.join(named)}" if named else ""
+    return f"{100 * max(spreads.values()):.1f} % at most{more}"
+
+
+def _validated() -> list[str]:
+    """What each design's machine was held against."""
+    return [
+        f"{design.name}: {design.validated.sentence if design.validated else 'nothing published validates it'}"
+        for design in DESIGNS
+    ]
+
+
+def _knobs(study: PprStudy) -> str:
+    """PPR of total time under every setting, by rate."""
+    lines = []
+    for name, settings in KNOBS.items():
+        for setting in settings:
+            rows = [r for r in study.of("knob") if (r["design"], r["setting"]) == (name, setting)]
+            if rows:
+                lines.append([name, setting, *(f"{r['ppr']:.2f}" for r in sorted(rows, key=lambda r: -r["density"]))])
+    densities = sorted({r["density"] for r in study.of("knob")}, reverse=True)
+    return _table(["design", "setting", *(f"{1 / density:.2g}x" for density in densities)], lines)
+
+
+def _resident(study: PprStudy) -> str:
+    """Each network before and after compression by size of the filter buffer, per inference."""
+    lines = [
+        [row["workload"], row["design"], f"{row['filter_kib']:,} KiB", f"{row['warmup_bytes'] / 1024:,.0f}",
+         *(f"{row[prefix + 'dram_bytes'] / 1024:,.0f}" for prefix in ("streamed_", "")),
+         *(f"{row[prefix + 'energy_active_pj'] / 1e6:,.1f}" for prefix in ("streamed_", "")),
+         *(f"{row[prefix + 'seconds'] * 1e6:,.0f}" for prefix in ("streamed_", ""))]
+        for row in study.of("resident")
+    ]  # fmt: skip
+    head = ("DRAM KiB, streamed", "resident", "µJ, streamed", "resident", "µs, streamed", "resident")
+    return _table(["network", "machine", "filter buffer", "stays, KiB", *head], lines)
+
+
 def _conclusion(study: PprStudy, comparison: str) -> str:
     pairs = conclusion(study.rows, comparison)
-    return f"At {COMPARED[comparison]}: {conclusion_sentence(pairs)}\n\n{_pair_table(pairs)}"
+    said = [conclusion_sentence(pairs), *(knob_sentences(study.rows) if comparison == "mac" else [])]
+    return f"At {COMPARED[comparison]}: {' '.join(said)}\n\n{_pair_table(pairs)}"
 
 
 def _pair_table(pairs: Sequence[Pair]) -> str:
+    """A line a pair and form, then the pairs that are pending."""
     designs = list(dict.fromkeys(pair.design for pair in pairs))
     lines = []
     for name in dict.fromkeys(pair.name for pair in pairs):
-        of = {pair.design: pair for pair in pairs if pair.name == name}
-        first = next(iter(of.values()))
-        rates = f"{first.structured_rate:g}x / {first.sparse_rate:g}x = {100 * first.ratio:.0f} %"
-        turns = [f"{100 * of[d].turns_at:.0f} %: {'structured' if of[d].structured_wins else d}" for d in designs]
-        lines.append([name, rates, *turns])
-    return _table(["pair", "structured / non-structured", *(f"{d}: turns at, faster" for d in designs)], lines)
+        for form in FORMS:
+            of = {pair.design: pair for pair in pairs if (pair.name, pair.form) == (name, form)}
+            first = next(iter(of.values()))
+            rates = f"{first.structured['alpha']:.3g}x / {first.sparse['alpha']:.3g}x = {100 * first.ratio:.0f} %"
+            lines.append([name, form, rates, *(_verdict(of[design]) for design in designs)])
+    lines += [[name, "pending", why, *("–" for _ in designs)] for name, why in PENDING.items()]
+    return _table(["pair", "structured", "structured / non-structured", *designs], lines)
+
+
+def _verdict(pair: Pair) -> str:
+    winner = "structured" if pair.structured_wins else pair.design
+    return f"{100 * pair.turns_at:.0f} %: {winner} ({pair.speedup:.2f} / {pair.energy_gain:.2f})"
 
 
 def _assumptions() -> str:
@@ -160,8 +220,8 @@ def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def _at(points: Sequence[Row], rate: float, keys: Iterable[str]) -> list[float]:
-    """NaN beyond the highest measured rate."""
-    return [at_rate(points, rate, key) if rate <= points[-1]["alpha"] * 1.05 else nan for key in keys]
+    """NaN where nothing was measured."""
+    return [at_rate(points, rate, key) for key in keys]
 
 
 def _triple(values: Iterable[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
     from .ppr_study import PprData, Row
 
 HEIGHT_IN = 3.1
+BANKED = "csr_rows"
 RATES, RATIOS = (1, 2, 5, 10, 20, 50), (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 COLOURS = {
     "csr_rows": BLUE, "cambricon_x": ORANGE, "scnn": VERMILLION, "sticker": GREEN, "eie": PURPLE, "nm_sparse": BLACK,
 }  # fmt: skip
-TITLES = {"mac": "equal MACs", "area": "equal array area", "bandwidth": "equal bandwidth a MAC"}
+TITLES = {"mac": "equal MACs", "area": "equal area", "bandwidth": "equal bandwidth a MAC"}
 WORDS = (
     "PPR = α/β, α: weight reduction, β: speedup over the dense array in total time; lower is better, 1 (dashed) turns\n"
     "all pruning into speed. Random patterns, dense activations. Hollow marks: really pruned networks. Bands: assumed\n"
-    "by 001 (yellow 2.7 to 3.5; grey 3 to 4, STICKER). eie on FC layers, the others on conv layers."
+    "by 001 (yellow 2.7 to 3.5; grey 3 to 4, STICKER). eie on FC layers, the others on conv layers.\n"
+    "Blue: csr_rows with 8 to 128 banks. sticker: two modes, by an assumed threshold."
 )
 
 
@@ -38,8 +41,12 @@ def draw(data: PprData) -> Figure:
         _frame(axis, TITLES.get(comparison, comparison))
         _bands(axis, data)
         for design, points in curves.items():
-            xs, ys = ([row[key] for row in points] for key in ("alpha", "ppr"))
-            axis.plot(xs, ys, "o-", color=COLOURS.get(design, GREY), markersize=2.5, linewidth=1, label=design)
+            for part in _modes(points):
+                xs, ys = ([row[key] for row in part] for key in ("alpha", "ppr"))
+                label = design if part[0] is points[0] else f"_{design}"
+                axis.plot(xs, ys, "o-", color=COLOURS.get(design, GREY), markersize=2.5, linewidth=1, label=label)
+        if comparison == "mac":
+            _settings(axis, data)
         for row in _pruned(data) if comparison == "mac" else ():
             axis.plot(row["alpha"], row["ppr"], "D", color=COLOURS[row["design"]], mfc="none", markersize=4)
     axes[0].set_ylabel("PPR")
@@ -47,6 +54,24 @@ def draw(data: PprData) -> Figure:
     figure.legend(loc="outside upper left", ncols=6, handles=lines)
     footnote(figure, f"{WORDS}{_unpruned(data)}")
     return figure
+
+
+def _modes(points: Sequence[Row]) -> list[list[Row]]:
+    """The points of each mode that a design runs in: no line joins two."""
+    modes = dict.fromkeys(row.get("mode", "") for row in points)
+    return [[row for row in points if row.get("mode", "") == mode] for mode in modes]
+
+
+def _settings(axis: Axes, data: PprData) -> None:
+    """What csr_rows' number of banks makes of it, as a band."""
+    rows = [row for row in data.knobs if row["design"] == BANKED]
+    rates = sorted({row["density"] for row in rows}, reverse=True)
+    if len(rates) > 1:
+        of = [[row for row in rows if row["density"] == density] for density in rates]
+        low, high = ([pick(row["ppr"] for row in rates) for rates in of] for pick in (min, max))
+        axis.fill_between(
+            [rates[0]["alpha"] for rates in of], low, high, color=COLOURS[BANKED], alpha=0.15, linewidth=0
+        )
 
 
 def _unpruned(data: PprData) -> str:

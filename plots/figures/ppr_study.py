@@ -24,7 +24,8 @@ class PprData:
     """Curves of measured points, the bands that were assumed, break-even rates and storage of the published pairs.
 
     `curves[comparison][design]` are rows with `alpha`, `ppr` and `gap_<cause>` by rising rate; `pruned` are rows of
-    networks that were really pruned; `break_even` has a rate a gain (infinite where there is none); `storage` bits.
+    networks that were really pruned; `break_even` has a rate a gain (infinite where there is none); `storage` bits;
+    `knobs` are rows of variants of a design, named by `setting`. Rows of one curve may differ in `mode`.
     """
 
     curves: Mapping[str, Mapping[str, Sequence[Row]]]
@@ -33,6 +34,7 @@ class PprData:
     causes: Sequence[str]
     break_even: Sequence[Row]
     storage: Sequence[Row]
+    knobs: Sequence[Row] = ()
 
 
 FIGURES: Mapping[str, str] = {  # name -> "module:function"; a figure is one file and one line here

@@ -33,6 +33,19 @@ def test_the_second_run_reads_what_the_first_wrote(folder, monkeypatch):
     assert len(list(folder.rglob("*.json"))) == 1
 
 
+def test_batch_warm_up_and_formats_come_back(monkeypatch):
+    buffers = {"ifmap_kib": 64, "filter_kib": 64, "ofmap_kib": 64, "weights_resident": True}
+    machine = load_hardware({**OS, "buffers": buffers, "tensors": {"activation_format": "rle"}})
+    several = Workload("w", layers().traces, {"batch": 9})
+    first = cache.simulate_cached(several, machine)
+    assert (first.batch, first.warmup_bytes) == (9, 7 * 20)
+    monkeypatch.setattr(cache, "simulate", None)
+    again = cache.simulate_cached(several, machine)
+    assert again.to_json() == first.to_json()
+    assert again.inferences_per_s == first.inferences_per_s == 9 / first.seconds
+    assert again.activation_storage == first.activation_storage != "activations in DRAM: dense, tiled"
+
+
 @pytest.mark.parametrize(
     "other", [layers(1), layers(name="b"), layers(weight_bits=4), Workload("w", [GemmTrace("a", M=9, N=7, K=20)])]
 )

@@ -47,7 +47,7 @@ def of_model(name: str, network: nn.Module, origin: str, batch: int, seed: int) 
     lowered = from_torch(network, inputs, name=name, values="activations")
     facts = {"source": "zoo", "model": name, "batch": batch, "weights": origin, "seed": seed}
     facts_of_all = {**lowered.provenance, **facts, **({"assumed": {"input": assumed}} if assumed else {})}
-    return Workload(name, lowered.traces, facts_of_all, lowered.operators)
+    return Workload(name, lowered.traces, facts_of_all, lowered.operators, lowered.graph)
 
 
 def inputs_of(name: str, batch: int, seed: int) -> tuple[torch.Tensor, str]:

@@ -87,7 +87,7 @@ def from_onnx(
         traces, operators = _finished(filled, calls, inputs, True)
         quantization.tell_activations()
         facts |= _told(quantization)
-    return Workload(name or Path(path).stem, traces, facts, operators)
+    return Workload(name or Path(path).stem, traces, facts, operators, shapes.graph)
 
 
 def _checked(values: str | None, data: Data | None, batch: int, dimensions: Mapping[str, int]) -> str | None:

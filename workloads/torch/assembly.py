@@ -63,6 +63,7 @@ class Assembly:
         self.names: Mapping[int, str] = names or {}
         self._seen: set[str] = set()
         self.entries: list[Entry] = []
+        self.graph: dict[str, list[str]] = {}  # who reads whom, when finished
         self.not_lowered: list[str] = []
         self._sources: dict[str, Sources] = {}
         self._users: Counter[int] = Counter()
@@ -83,14 +84,20 @@ class Assembly:
             self._sources.setdefault(value.name, self._sources[items[-1].writes.name])
 
     def finish(self, returned: Iterable[Value]) -> tuple[list[GemmTrace], list[Operator]]:
-        """The traces and operators in the order in which they run; `returned` is what the model returns."""
+        """The traces and operators in the order in which they run; `returned` is what the model returns.
+
+        From then on `graph` says who reads whom, as a Workload has it.
+        """
+        results: Sources = frozenset()
         for value in returned:
             self._users.update(self._sources_of(value))
+            results |= self._sources_of(value)
         self._name_attention()
         folded = self._fold()
         naming = _Naming(self, folded)
         layers = naming.result()
         self.names = naming.named
+        self.graph = naming.graph(results)
         return layers
 
     def _sources_of(self, value: Value) -> Sources:
@@ -207,6 +214,15 @@ class _Naming:
             return list(self.traces.values()), list(self.operators.values())
         filled = [_filled(trace, self.entry_of[name], quantization) for name, trace in self.traces.items()]
         return filled, [_with_bits(o, quantization) for o in self.operators.values()]
+
+    def graph(self, returned: Sources) -> dict[str, list[str]]:
+        """Of each trace and operator what it reads in any of its runs, and under "" what the model returns."""
+        reads: dict[str, set[str]] = {name: set() for name in (*self.traces, *self.operators, "")}
+        for index, entry in enumerate(self.assembly.entries):
+            if index not in self.folded:
+                reads[self.named[index]].update(self.named.get(source, "") for source in entry.reads)
+        reads[""].update(self.named[source] for source in returned if source != INPUT)
+        return {reader: sorted(sources) for reader, sources in reads.items()}
 
     def _trace(self, entry: Entry) -> str:
         assert entry.gemm is not None

@@ -74,7 +74,7 @@ def from_torch(
         quantization = Quantization(weight_bits, activation_bits, per_channel, values == "activations", density)
         traces, operators = _with_values(calls, inputs, data, quantization, shapes)
         facts |= _told(quantization, data is not None)
-    return Workload(title, traces, {"source": "torch", **facts}, operators)
+    return Workload(title, traces, {"source": "torch", **facts}, operators, shapes.graph)
 
 
 def _traced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -34,6 +35,11 @@ class PackedProgram(SystolicProgram):
         """K is never cut, nor are the groups' filters: in is tiles hold whole groups."""
         grain = super().grain
         return replace(grain, n=grain.n if self.axes[2] == "M" else self.filters)
+
+    @property
+    def activation_groups(self) -> Sequence[GemmTrace]:
+        """All of them."""
+        return self.parts
 
     def _spans(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
         m, n, k = shape

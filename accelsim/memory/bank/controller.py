@@ -26,8 +26,11 @@ TRANSFER = np.dtype(
         ("under_way", np.int64),
         ("is_write", np.int64),
         ("done_at", np.int64),
+        ("run", np.int64),
+        ("run_left", np.int64),
     ]
-)  # its next address, requests still to offer, reads without an answer, its last answer so far
+)  # its next address, requests still to offer, reads without an answer, its last answer so far; where bursts lie apart,
+# the run of them that it is in, and how many of that are still to offer
 
 
 @inlined

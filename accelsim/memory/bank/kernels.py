@@ -74,7 +74,20 @@ def drain(state: State, clock: int, transfers: Records) -> int:
 
 
 @kernel
-def _offer(state: State, transfers: Records, turn: Array, clock: int) -> tuple[int, int]:
+def _go_on(state: State, transfers: Records, number: int, runs: Array) -> None:
+    """Move a transfer to its next burst: the one behind, or the first of its next run (address, bursts)."""
+    transfer = transfers[number]
+    transfer.address += 1 << state.settings[0].offset_bits
+    transfer.to_offer -= 1
+    transfer.run_left -= 1
+    if transfer.run_left == 0 and transfer.to_offer > 0:
+        transfer.run += 1
+        transfer.address = runs[2 * transfer.run]
+        transfer.run_left = runs[2 * transfer.run + 1]
+
+
+@kernel
+def _offer(state: State, transfers: Records, turn: Array, runs: Array, clock: int) -> tuple[int, int]:
     """Offer the next request of the first transfer in turn that is not refused; (requests taken, transfers ended)."""
     for place in range(1, turn[0] + 1):
         number = turn[place]
@@ -82,8 +95,7 @@ def _offer(state: State, transfers: Records, turn: Array, clock: int) -> tuple[i
         reply = accept(state, transfer.address, transfer.is_write != 0, number, clock)
         if reply == REFUSED:
             continue
-        transfer.address += 1 << state.settings[0].offset_bits
-        transfer.to_offer -= 1
+        _go_on(state, transfers, number, runs)
         for behind in range(place, turn[0]):
             turn[behind] = turn[behind + 1]
         turn[turn[0]] = number
@@ -97,10 +109,11 @@ def _offer(state: State, transfers: Records, turn: Array, clock: int) -> tuple[i
 
 
 @kernel
-def serve(state: State, transfers: Records, turn: Array, clock: int, limit: int) -> tuple[int, int]:
+def serve(state: State, transfers: Records, turn: Array, runs: Array, clock: int, limit: int) -> tuple[int, int]:
     """Serve transfers request by request, in turn, from `clock` until `limit` or until one of them needs nothing more.
 
     `turn` holds how many still have requests to offer, then their numbers. One that is refused lets the others pass.
+    `runs` holds the address and the number of bursts of each run of those whose bursts lie apart.
     Returns (the next clock, how many transfers ended).
     """
     ended = 0
@@ -108,7 +121,7 @@ def serve(state: State, transfers: Records, turn: Array, clock: int, limit: int)
         ended = tick(state, clock, transfers)
         offered, taken = 0, 1
         while taken and offered < state.settings[0].issue_width:
-            taken, over = _offer(state, transfers, turn, clock)
+            taken, over = _offer(state, transfers, turn, runs, clock)
             offered, ended = offered + taken, ended + over
         clock = clock + 1 if taken and turn[0] else max(clock + 1, min(next_event(state), limit))
     return clock, ended

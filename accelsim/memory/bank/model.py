@@ -62,6 +62,11 @@ class BankDram(DramConfig):
         return commands(load_device(self.device), powers_down=self.power_down_after_clk is not None)
 
     @property
+    def burst_bytes(self) -> int:
+        """Return the bytes of a request."""
+        return load_device(self.device).req_bytes
+
+    @property
     def accounting(self) -> Accounting:
         """Return that commands and clocks are counted."""
         name, after = device_name(self.device), self.power_down_after_clk
@@ -96,6 +101,8 @@ class BankKernel(DramKernel):
         self.state = new_state(device, NEVER if power_down_after_clk is None else power_down_after_clk)
         self.transfers = np.zeros(FIRST_SLOTS, TRANSFER)
         self.turn = np.zeros(FIRST_SLOTS + 1, np.int64)
+        self.runs = np.zeros(2, np.int64)  # (address, bursts), of every transfer whose bursts lie apart
+        self.run_count = 0
         self.number: dict[int, int] = {}  # of the transfer in a slot
         self.clock = 0  # the next DRAM clock to go through
         self.busy_clocks = 0
@@ -116,16 +123,28 @@ class BankKernel(DramKernel):
     def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
         """Take a transfer, whose requests are the whole bursts that its bytes touch."""
         self._go_to(self._clock_of(cycle))
-        size = self.device.req_bytes
-        start = self._base(transfer.operand) + transfer.address
-        first, last = start // size, (start + transfer.size_bytes - 1) // size
+        address, requests, run, run_left = self._placed(transfer)
         slot = self._free_slot()
-        self.transfers[slot] = first * size, last - first + 1, 0, transfer.is_write, 0
+        self.transfers[slot] = address, requests, 0, transfer.is_write, 0, run, run_left
         self.turn[0] += 1
         self.turn[self.turn[0]] = slot
         self.number[slot] = number
-        self.requests += last - first + 1
+        self.requests += requests
         self.moved_bytes += transfer.size_bytes
+
+    def _placed(self, transfer: Transfer) -> tuple[int, int, int, int]:
+        """Address of the first request, how many there are, the run that it is in and how many are in that."""
+        size, start = self.device.req_bytes, self._base(transfer.operand) + transfer.address
+        if transfer.bursts is None:
+            first, last = start // size, (start + transfer.size_bytes - 1) // size
+            return first * size, last - first + 1, 0, last - first + 1
+        runs = transfer.bursts.runs
+        runs[:, 0] = (runs[:, 0] + start // size) * size
+        number, self.run_count = self.run_count, self.run_count + len(runs)
+        if 2 * self.run_count > len(self.runs):
+            self.runs = np.concatenate([self.runs, np.zeros(len(self.runs) + runs.size, np.int64)])
+        self.runs[2 * number : 2 * self.run_count] = runs.reshape(-1)
+        return int(runs[0, 0]), int(runs[:, 1].sum()), number, int(runs[0, 1])
 
     def advance(self, limit: float) -> tuple[int, int] | None:
         """Go through the clocks before `limit`, and not past the first transfer that is done."""
@@ -173,7 +192,7 @@ class BankKernel(DramKernel):
             self.clock = clock
 
     def _serve(self, end: int) -> None:
-        clock, ended = bank_kernels.serve(self.state, self.transfers, self.turn, self.clock, end)
+        clock, ended = bank_kernels.serve(self.state, self.transfers, self.turn, self.runs, self.clock, end)
         self.busy_clocks += clock - self.clock
         self.clock = int(clock)
         if not ended:

@@ -154,7 +154,7 @@ def test_nothing_is_divided_by_no_cycles():
     assert (empty.cycles, empty.seconds, empty.inferences_per_s, empty.tops_per_w, empty.edp) == (0, 0, 0, 0, 0)
     for report in (nothing, empty):
         assert json.loads(report.to_json())["workload"] == "a"
-        assert report.tops_per_w == 0
+        assert report.tops_per_w_effectual == 0
         whole = Run("n", "t", report, empty, accelsim.ppr(nothing, report, nothing)).summary()
         json.dumps(whole, allow_nan=False)
     assert accelsim.ppr(nothing, empty).beta == float("inf")

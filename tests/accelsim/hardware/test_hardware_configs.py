@@ -27,8 +27,10 @@ def test_each_machine_says_what_it_is_and_survives_its_own_dict(name):
 
 @pytest.mark.parametrize("name", [name for name in config_names() if name.startswith("dense/")])
 def test_dense_machines_are_what_their_names_say(name):
-    array = accelsim.load_hardware(name).to_dict()["array"]
-    called, size = name.removeprefix("dense/").split("-")
+    machine = accelsim.load_hardware(name).to_dict()
+    array = machine["array"]
+    called, size, *more = name.removeprefix("dense/").split("-")
+    assert (more == ["resident"]) == machine["buffers"]["weights_resident"]
     assert size == f"{array['rows']}x{array['cols']}"
     assert called == array["dataflow"] or called in {"best", "edge", "mobile", "server"}
     strongest = (

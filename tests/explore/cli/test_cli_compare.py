@@ -73,6 +73,7 @@ def test_the_table_has_a_column_a_machine_and_its_units():
         "dense baseline dense best 16x16: os, ws or is by layer, folds overlapped, groups packed, zero gating off"
         in text
     )
+    assert all(f"{name}: activations in DRAM: dense, tiled" in text for name in ("os-16x16", "csr-rows-16x16"))
     parts = ("on chip", "mac", "leakage", "DRAM access", "DRAM standby")
     assert text.startswith("energy: on chip + DRAM access (the commands of ddr4-2400, I/O included) + DRAM standby")
     assert len(cells(text, "energy")) == len(cells(text, "DRAM")) == 2
