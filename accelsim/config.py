@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from re import findall
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import AccelSimError, ConfigError, suggestion
+from .errors import AccelSimError, ConfigError, nearest, suggestion
 
 
 class Config(BaseModel):
@@ -55,7 +56,16 @@ def _sentence(fault: Any, path: str, model: type[Config]) -> str:
         return f"unknown key {path!r}; {suggestion(last, _fields_at(model, fault['loc'][:-1]))}"
     if fault["type"] == "missing":
         return f"{path} is missing; it is required"
-    return f"{path} is {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    close = _nearest_choice(fault)
+    meant = f"; did you mean {close!r}?" if close else ""
+    return f"{path} is {_short(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}{meant}"
+
+
+def _nearest_choice(fault: Any) -> str | None:
+    """Of a field that allows a few names the one closest to what was given, None where nothing is close."""
+    if fault["type"] != "literal_error" or not isinstance(fault["input"], str):
+        return None
+    return nearest(fault["input"][:60], findall("'([^']+)'", fault["ctx"]["expected"]))
 
 
 def _short(value: object) -> str:

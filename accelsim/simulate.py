@@ -16,6 +16,7 @@ from .engine.plan import plan
 from .errors import TraceError
 from .hardware.accelerator import Accelerator
 from .hardware.loading import load_hardware
+from .mapping.goals import MappingCosts
 from .results.invariants import checked
 from .results.layer import ReportedLayer
 from .results.report import Report
@@ -46,7 +47,7 @@ def simulate(
     """
     machine = load_hardware(hardware)
     network = _workload(workload)
-    runner = LayerRunner(machine)
+    runner = LayerRunner(machine, _costs(network, machine))
     results: list[LayerResult] = []
     steps = plan(network, machine, runner.tilings)
     for step in steps:  # a layer or an operator, and the operators fused behind it
@@ -60,6 +61,15 @@ def simulate(
         accounting=machine.dram.accounting, extrapolated=energy.extrapolated,
         batch=network.batch, warmup_bytes=sum(step.warmup_bytes for step in steps),
     )  # fmt: skip
+
+
+def _costs(network: Workload, machine: Accelerator) -> MappingCosts | None:
+    """What a byte and a cycle cost, where mappings are chosen by it, of the network's widest operands."""
+    if machine.mapping.goal != "energy":
+        return None
+    weight_bits = max((trace.weight_bits for trace in network.traces), default=8)
+    activation_bits = max((trace.activation_bits for trace in network.traces), default=8)
+    return EnergyModel(machine, weight_bits=weight_bits, activation_bits=activation_bits).mapping_costs()
 
 
 def _workload(workload: GemmTrace | Sequence[GemmTrace] | Workload) -> Workload:

@@ -47,7 +47,9 @@ def dense_machine(
         return machine
     array = dense_array(machine.array, weight_bits, activation_bits, zero_gating=zero_gating)
     name = f"dense best {array.rows}x{array.cols}"
-    return machine.model_copy(update={"name": name, "array": array, "mapping": MappingConfig(), "fallback": None})
+    return machine.model_copy(
+        update={"name": name, "array": array, "mapping": MappingConfig(goal=machine.mapping.goal), "fallback": None}
+    )
 
 
 def dense_array(array: PEArray, weight_bits: int, activation_bits: int, *, zero_gating: bool = True) -> SystolicArray:

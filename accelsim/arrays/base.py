@@ -255,6 +255,14 @@ class Program(ABC):
         return 0
 
     @property
+    def prices_cuts(self) -> bool:
+        """Whether `cut_cycles` and `fill_cycles` are all that cuts cost; where values decide, they are 0 and it is not.
+
+        The mapping then keeps T whole where anything fits so, unless a schedule with a cut T turns out faster.
+        """
+        return self.cut_cycles > 0 or self.fill_cycles > 0 or not self.grain.costly
+
+    @property
     def joins_groups(self) -> bool:
         """Whether the first tile continues the last one of the group before (Tile.continues)."""
         return False

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 
 from ..arrays.base import PEArray
-from ..engine.layer_result import LayerResult
+from ..engine.layer_result import LayerResult, OperandWidths
 from ..errors import ConfigError
 from ..hardware.accelerator import Accelerator
+from ..mapping.goals import MappingCosts
 from ..memory.base import ACCESS, STANDBY
 from ..trace.operand_names import BufferName
 from .actions import COMPONENTS, Action, actions, buffer_bytes, quantities_of
 from .area import area_items, clocked_bits, machine_area, machine_leakage_uw
 from .built import Widths
+from .mapping_costs import mapping_costs
 from .sram import check_reads
 
 
@@ -102,6 +105,17 @@ class EnergyModel:
             run_pj[action.component] += pj
             run_io_pj += pj if action.is_io else 0.0
         return LayerEnergy({**run_pj, **_known(result.run.dram.energy_pj)}, result.times, run_io_pj)
+
+    def mapping_costs(self) -> MappingCosts:
+        """What a byte and a cycle cost, for mappings of least energy; unlimited buffers cost nothing to fill."""
+        sizes = {name: 0.0 if isnan(size) else size for name, size in buffer_bytes(self.machine).items()}
+        array, built = self.machine.array, self.own
+        bits = built.activation_bits
+        widths = OperandWidths(
+            built.weight_bits, built.weight_bits, bits, array.output_bits or bits, array.accumulator_bits
+        )
+        listed = actions(self.machine, array, widths, sizes, self.leakage_uw, clocked_bits(array, built))
+        return mapping_costs(self.machine, listed, widths)
 
     def _actions_of(self, result: LayerResult) -> list[Action]:
         """The action list of a layer, made once for all that run on the same array with operands of the same bits."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..arrays.base import PEArray, Program
 from ..hardware.accelerator import Accelerator
+from ..mapping.goals import MappingCosts
 from ..trace.checks import RECURRENT
 from ..trace.gemm import GemmTrace
 from ..trace.operator import OPS, Operator
@@ -41,9 +42,9 @@ Run = tuple[Sequence[Program], Residency, int]  # programs, what never crosses t
 class LayerRunner:
     """Runs the steps of a workload on a machine; a step whose equal ran before is not simulated again."""
 
-    def __init__(self, machine: Accelerator) -> None:
+    def __init__(self, machine: Accelerator, costs: MappingCosts | None = None) -> None:
         self.machine = machine
-        self.tilings = Tilings(machine)
+        self.tilings = Tilings(machine, costs)
         self.known: dict[object, list[tuple[int, LayerResult]]] = {}
 
     def run(self, step: Step) -> list[LayerResult]:
@@ -66,11 +67,7 @@ class LayerRunner:
             yield 0, self._operators((step.runs, *step.fused), step)
             return
         array, programs = select_array(self.machine, step.runs, self.tilings)
-        rows = (
-            [tiling.m for tiling in self.tilings.of(programs, step.buffers, step.residency.operands)]
-            if step.fused
-            else []
-        )
+        rows = [tiling.m for tiling in self.tilings.of(programs, step)]
         fused = fuse(step.runs, rows, step.fused, self.machine.vector.lanes)
         groups = _by_themselves(step.fused, len(fused.operators) if fused is not None else 0)
         stays = step.residency
@@ -95,9 +92,9 @@ class LayerRunner:
         trace = step.runs
         assert isinstance(trace, GemmTrace)
         runs: list[tuple[RunResult, int]] = []
-        compulsory, first, played = 0, None, None
+        compulsory, first, played = 0, None, self.tilings.played.get(programs[0])
         for now, here, times in self._runs(step, programs, residency):
-            tilings = self.tilings.of(now, step.buffers, step.residency.operands)
+            tilings = self.tilings.of(now, step)
             storage = layer_storage(self.machine, trace, now, fused, step.output_values)
             schedule = build(zip(now, tilings, strict=True), here, fused, storage)
             if played is None or schedule != played.schedule:  # equal schedules take as long

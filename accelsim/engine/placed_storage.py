@@ -2,8 +2,9 @@
 
 Element e of a tensor has the bits e · width and on. A convolution's ifmap and ofmap are (batch, channels, height,
 width) or (batch, height, width, channels) of all groups; a plain GEMM's operands are row-major matrices in both.
-Whole bursts cross, each once a tile, and nothing is stored twice: a halo is fetched again with each tile. What is
-written of a burst in part is written with a mask. Weights and psums lie tile by tile, for nobody else reads them.
+Whole bursts cross, each once a tile, and nothing is stored twice: a halo is fetched again with each tile. Groups run
+one after another, so that a depthwise layer in `nhwc` fetches a burst for each pixel of each channel. What is written
+of a burst in part is written with a mask. Weights and psums lie tile by tile, for nobody else reads them.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _fits_beside(step: Step, tilings: Tilings) -> bool:
     if isinstance(step.runs, Operator):
         return True
     try:
-        tilings.of(select_array(tilings.machine, step.runs)[1], step.buffers, step.residency.operands)
+        tilings.planned(select_array(tilings.machine, step.runs)[1], step.buffers, step.residency.operands)
     except MappingError:
         return False
     return True

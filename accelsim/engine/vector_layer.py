@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ..arrays.base import ceil_div
 from ..errors import MappingError
 from ..hardware.parts import Buffers
+from ..mapping.candidates import TILE_LIMIT
 from ..mapping.footprint import bytes_of
-from ..mapping.search import PIPELINE_TILES, TILE_LIMIT
+from ..mapping.search import PIPELINE_TILES
 from ..trace.operand_names import IFMAP, OFMAP, WEIGHT, BufferName
 from ..trace.operator import Operator
 from .placed_storage import whole_bursts

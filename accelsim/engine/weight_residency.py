@@ -155,7 +155,7 @@ class WeightResidency:
 
     def _of_layer(self, i: int, step: Step, reserve_kib: float) -> StepWeights:
         programs = self.programs[i]
-        tilings = self.tilings.of(programs, self._room(step, reserve_kib), step.residency.operands)
+        tilings = self.tilings.planned(programs, self._room(step, reserve_kib), step.residency.operands)
         flights = [_in_flight(program, tiling) for program, tiling in zip(programs, tilings, strict=True)]
         fetches, runs = max(times for _, times in flights), step.runs.repeat
         size, tile = self._size(i, step), max(tile for tile, _ in flights) * self.buffers.slots

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..arrays.base import Program, ceil_div
 
 Span = tuple[int, int]
+Sizes = NDArray[np.int64]
 
 
 def bytes_of(bits: int) -> int:
@@ -36,6 +37,7 @@ class Footprint:
         self.program = program
         self.size = {"M": program.trace.M, "N": program.trace.N, "K": program.trace.K}
         self.measured: dict[tuple[str, int, int], tuple[int, int]] = {}
+        self.filters_measured: dict[tuple[int, int], tuple[int, int, int]] = {}
 
     def ifmap(self, m: int, k: int) -> tuple[int, int]:
         """Bytes of all ifmap tiles and of the largest."""
@@ -71,20 +73,25 @@ class Footprint:
 
     def filters(self, n: int, k: int) -> tuple[int, int]:
         """Bytes of all filter tiles, indices included, and of the largest."""
+        return self.filter_tiles(n, k)[:2]
+
+    def filter_tiles(self, n: int, k: int) -> tuple[int, int, int]:
+        """Bytes of all filter tiles, indices included, of the largest and of the first."""
 
         def size(a: Span, b: Span) -> int:
             return bytes_of(self.program.weight_bits(*a, *b)) + bytes_of(self.program.index_bits(*a, *b))
 
         if self.program.uniform_weights:
-            return self._measure("N", n, k, size)
-        if ("N", n, k) not in self.measured:
-            self.measured["N", n, k] = self._every_filter_tile(n, k)
-        return self.measured["N", n, k]
+            total, largest = self._measure("N", n, k, size)
+            return total, largest, largest  # the first tile is a full one
+        if (n, k) not in self.filters_measured:
+            self.filters_measured[n, k] = self._every_filter_tile(n, k)
+        return self.filters_measured[n, k]
 
-    def _every_filter_tile(self, n: int, k: int) -> tuple[int, int]:
+    def _every_filter_tile(self, n: int, k: int) -> tuple[int, int, int]:
         bits = self.program.bits_of_tiles(edges(self.size["N"], n), edges(self.size["K"], k))
-        sizes = sum(-(-of_tiles // 8) for of_tiles in bits)
-        return int(np.sum(sizes)), int(np.max(sizes))
+        sizes = np.asarray(sum(-(-of_tiles // 8) for of_tiles in bits))
+        return int(sizes.sum()), int(sizes.max()), int(sizes.flat[0])
 
     def _measure(self, axis: str, step: int, k: int, size: Callable[[Span, Span], int]) -> tuple[int, int]:
         """Sum and maximum over the grid where only sizes matter: one tile of each size is asked."""
@@ -94,17 +101,25 @@ class Footprint:
             self.measured[axis, step, k] = sum(s * n for s, n in sizes), max(s for s, _ in sizes)
         return self.measured[axis, step, k]
 
-    def outputs(self, m: int, n: int) -> int:
-        """Bytes of all finished output tiles."""
+    def outputs(self, m: Sizes, n: Sizes) -> Sizes:
+        """Bytes of all finished output tiles, for arrays of sizes."""
         return self._outputs(m, n, self.program.output_bits)
 
-    def psums(self, m: int, n: int) -> int:
-        """Bytes of all output tiles as partial sums."""
+    def psums(self, m: Sizes, n: Sizes) -> Sizes:
+        """Bytes of all output tiles as partial sums, for arrays of sizes."""
         return self._outputs(m, n, self.program.array.accumulator_bits)
 
-    def _outputs(self, m: int, n: int, bits: int) -> int:
-        parts = product(_distinct(self.size["M"], m), _distinct(self.size["N"], n))
-        return sum(x * y * bytes_of((a[1] - a[0]) * (b[1] - b[0]) * bits) for (a, x), (b, y) in parts)
+    def _outputs(self, m: Sizes, n: Sizes, bits: int) -> Sizes:
+        """Full tiles, those at the end of either dimension, and the one at the end of both."""
+        (full_m, rest_m), (full_n, rest_n) = np.divmod(self.size["M"], m), np.divmod(self.size["N"], n)
+        total = full_m * full_n * -(-m * n * bits // 8) + full_m * -(-m * rest_n * bits // 8)
+        return np.asarray(total + full_n * -(-rest_m * n * bits // 8) + -(-rest_m * rest_n * bits // 8))
+
+    def resident_outputs(self, m: Sizes, n: Sizes, k: Sizes) -> Sizes:
+        """Bytes that the largest output tiles take in their buffer, for arrays of sizes no larger than the layer."""
+        psum, output = self.program.array.accumulator_bits, self.program.output_bits
+        bits = [psum if self.program.spills_psums(int(step)) else output for step in k.flat]
+        return np.asarray(-(-m * n * np.array(bits, np.int64).reshape(k.shape) // 8))
 
     def resident_output(self, m: int, n: int, k: int) -> int:
         """Bytes that the largest output tile takes in its buffer while K is worked off in steps of k."""

@@ -13,7 +13,10 @@ from .footprint import spans
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tile sizes along M, N, K and the loop order, outermost first. `t_cuts` counts the cuts of the T dimension."""
+    """Tile sizes along M, N, K and the loop order, outermost first. `t_cuts` counts the cuts of the T dimension.
+
+    `dram_bytes` and `cycles` are what it is predicted to take.
+    """
 
     m: int
     n: int
@@ -21,6 +24,7 @@ class Tiling:
     order: str
     dram_bytes: int
     t_cuts: int = 0
+    cycles: float = 0.0
 
     def sizes(self) -> dict[str, int]:
         """Tile size by dimension."""

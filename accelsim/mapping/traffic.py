@@ -11,16 +11,6 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.float64]  # exact below 2^53
 
 
-def traffic_beside_ifmap(order: str, grid: dict[str, Bytes], filters: Bytes, ofmap: Bytes, psum: Bytes) -> Bytes:
-    """DRAM bytes of filters, outputs and psums under a loop order, by tiling.
-
-    `filters`, `ofmap` and `psum` are the bytes of one pass over each. Psums go out and come back between two visits of
-    an output tile.
-    """
-    visits = repeats(order, "K", grid)
-    return filters * repeats(order, "M", grid) + ofmap + 2 * psum * (visits - 1)
-
-
 def repeats(order: str, free: str, grid: dict[str, Bytes]) -> Bytes:
     """How often an operand that dimension `free` does not index is moved, by tiling.
 

@@ -208,6 +208,13 @@ class DramConfig(Config, ABC):
         """
         return ()
 
+    def expected_counts(self, read_bytes: float, cycles: float, clock_mhz: float) -> dict[str, float]:
+        """Return what `commands` counts of bytes read in long bursts, and of so many idle array cycles, on the average.
+
+        For choosing a mapping, before anything is simulated; empty where bits alone are counted.
+        """
+        return {}
+
     @property
     def burst_bytes(self) -> int:
         """Return the bytes that are moved at least, from a multiple of as many on: 64 unless the model says more."""

@@ -53,7 +53,8 @@ def nearest(points: Sequence[Row], rate: float) -> Row:
 def break_even(points: Sequence[Row], gain: str) -> float:
     """The least pruning rate from which a gain over the dense baseline stays at 1 or more; infinite where none does.
 
-    Interpolated in the logarithms between the last point below 1 and the first of those above it.
+    Interpolated in the logarithms between the last point below 1 and the first of those above it; that point itself
+    where the design changes its mode between the two.
     """
     known = [(row["alpha"], GAINS[gain](row)) for row in points]
     below = [i for i, (_, value) in enumerate(known) if value < 1]
@@ -62,6 +63,8 @@ def break_even(points: Sequence[Row], gain: str) -> float:
     if below[-1] == len(known) - 1:
         return inf
     (rate, value), (next_rate, next_value) = known[below[-1]], known[below[-1] + 1]
+    if points[below[-1]].get("mode") != points[below[-1] + 1].get("mode"):
+        return float(next_rate)
     share = log(1 / value) / log(next_value / value)
     return exp(log(rate) + share * log(next_rate / rate))
 

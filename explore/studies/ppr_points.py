@@ -71,7 +71,7 @@ def points(quick: bool = False) -> list[Point]:
 def _points_of(design: Design, quick: bool) -> Iterator[Point]:
     for layer_set, studied in (("conv", design.conv), ("fc", design.linear)):
         for comparison in _comparisons(quick) if studied else ():
-            seeds = ONE_SEED if quick or comparison == "bandwidth" else SEEDS
+            seeds = SEEDS if comparison == "mac" and not quick else ONE_SEED
             for density in _densities(design, quick):
                 for activation_density in (1.0, ACTIVATION_DENSITY) if design.skips_activations else (1.0,):
                     pattern = Pattern(density, activation_density, seeds)

@@ -60,7 +60,7 @@ def text(study: PprStudy) -> str:
         conclusions="\n\n".join(_conclusion(study, comparison) for comparison in ("mac", "area")),
         assumptions=_assumptions(),
         layers=_layers(study),
-        seeds="0" if study.quick else ", ".join(map(str, SEEDS)) + " (0 at equal bandwidth)",
+        seeds="0" if study.quick else ", ".join(map(str, SEEDS)) + " (0 at equal area and bandwidth)",
         activation_density=f"{ACTIVATION_DENSITY:g}",
         points=len(study.rows),
         versions=", ".join([f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)]),

@@ -93,6 +93,7 @@ class SystolicProgram(Program):
 
     array: FoldedArray
     uniform_weights = True
+    prices_cuts = True
 
     def __init__(self, array: FoldedArray, trace: GemmTrace) -> None:
         super().__init__(array, trace)

@@ -34,6 +34,7 @@ class OutputStationaryProgram(Program):
     """⌈M/R⌉·⌈N/C⌉ folds; a subclass says how long one is and what happens in a PE."""
 
     array: OutputStationaryArray
+    prices_cuts = True
 
     @property
     def uniform_weights(self) -> bool:

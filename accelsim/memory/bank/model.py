@@ -57,6 +57,18 @@ class BankDram(DramConfig):
         """Return a fresh kernel against an array clock."""
         return BankKernel(load_device(self.device), clock_mhz, self.base_offset_bytes, self.power_down_after_clk)
 
+    def expected_counts(self, read_bytes: float, cycles: float, clock_mhz: float) -> dict[str, float]:
+        """Return a burst a request, an activate a row, and standby without an open row with a refresh every tREFI."""
+        device = load_device(self.device)
+        row_bytes = device.columns // device.BL * device.req_bytes
+        clocks = cycles / float(_cycles_per_clock(device, clock_mhz)) * device.channels * device.ranks
+        return {
+            "dram_reads": read_bytes / device.req_bytes,
+            "dram_activates": read_bytes / row_bytes,
+            "dram_idle_clocks": clocks,
+            "dram_refreshes": clocks / device.tREFI,
+        }
+
     def commands(self, clock_mhz: float) -> tuple[Command, ...]:
         """Return the core's commands and standby clocks, and the bus's bits."""
         return commands(load_device(self.device), powers_down=self.power_down_after_clk is not None)

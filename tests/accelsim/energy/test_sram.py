@@ -26,7 +26,7 @@ def sram_pj(name, **settings):
 
 def test_csr_rows_reads_sixteen_banks_of_sixteen_activations():
     """4 KiB a bank, two SRAMs of 2 KiB and 64 bits side by side; weights alone in words of 14 bits."""
-    row = accelsim.simulate(LAYER, CSR).rows[0]
+    row = accelsim.simulate(LAYER, load_hardware(CSR, **{"mapping.k": LAYER.K})).rows[0]
     bank = 64 * 1024 / 16
     reads = 8 * row["sram_ifmap_reads"] * read_bit(bank / 2) + 8 * row["sram_filter_reads"] * read_bit(bank, 8 + 6)
     psums = 16 * 32 / 64  # SRAMs side by side in a bank of the ofmap buffer

@@ -66,7 +66,7 @@ def test_a_matrix_is_row_major(layout):
 def touched_bursts(trace, layout, group, part, burst):
     """Bursts of a tile, element by element."""
     m0, m1, k0, k1 = part
-    conv, bits, found = trace.conv, trace.activation_bits, set()
+    conv, bits, bursts = trace.conv, trace.activation_bits, set()
     for m in range(m0, m1):
         for k in range(k0, k1):
             if conv is None:
@@ -83,8 +83,8 @@ def touched_bursts(trace, layout, group, part, burst):
                 c, of = group * conv.channels + c, trace.groups * conv.channels
                 sizes = ((image * of + c) * conv.height + y) * conv.width + x
                 e = sizes if layout == "nchw" else ((image * conv.height + y) * conv.width + x) * of + c
-            found |= {e * bits // (8 * burst), ((e + 1) * bits - 1) // (8 * burst)}
-    return found
+            bursts |= {e * bits // (8 * burst), ((e + 1) * bits - 1) // (8 * burst)}
+    return bursts
 
 
 @st.composite
@@ -110,19 +110,13 @@ def test_bursts_of_tiles_are_those_that_hold_their_elements(trace, layout, data)
     report = accelsim.simulate(
         trace, machine(layout, array, mapping=cut, dram={"model": "ideal", "energy_of": "lpddr4-2400-1chip"})
     )
-    row, burst, size = row_of(report, "a"), 32, 0
-    for group in range(trace.groups):
-        columns = [(k, min(k + cut["k"], trace.K)) for k in range(0, trace.K, cut["k"])]
-        rows = [(m, min(m + cut["m"], trace.M)) for m in range(0, trace.M, cut["m"])]
-        places = [(*a, *b) for a in rows for b in columns]
-        for _ in range(-(-trace.N // 4)):
-            # a tile that is in the buffer still, the only one of all, is not fetched again
-            size += (
-                sum(len(touched_bursts(trace, layout, group, p, burst)) for p in places)
-                if len(places) > 1 or not _
-                else 0
-            )
-    assert row.dram_ifmap_bytes == burst * size
+    row, burst = row_of(report, "a"), 32
+    columns = [(k, min(k + cut["k"], trace.K)) for k in range(0, trace.K, cut["k"])]
+    rows = [(m, min(m + cut["m"], trace.M)) for m in range(0, trace.M, cut["m"])]
+    places = [(*a, *b) for a in rows for b in columns]
+    times = -(-trace.N // 4) if len(places) > 1 else 1  # the only tile of all stays in its buffer
+    bursts = sum(len(touched_bursts(trace, layout, g, place, burst)) for g in range(trace.groups) for place in places)
+    assert row.dram_ifmap_bytes == burst * bursts * times
     written = row.dram_ofmap_bytes
     assert written % burst == 0
     assert written >= row.sram_ofmap_drain_bytes
@@ -189,6 +183,41 @@ def test_what_is_on_chip_in_part_comes_in_part():
     rows = report.layers.set_index("name")
     assert rows.dram_ofmap_bytes["a"] == 0
     assert rows.dram_ifmap_bytes["c"] >= rows.sram_ifmap_fill_bytes["c"] > 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_of_a_network_on_chip_the_image_and_the_scores_alone_cross(layout):
+    big = {"ifmap_kib": 65536, "filter_kib": 65536, "ofmap_kib": 65536, "keep_on_chip": True}
+    network = workloads.load("resnet18")
+    tiled, placed = (
+        accelsim.simulate(network, machine(one, vector={"lanes": 8}) | {"buffers": big}) for one in ("tiled", layout)
+    )
+    assert (tiled.traffic.ifmap, tiled.traffic.ofmap) == (150_528, 1000)
+    assert (placed.traffic.ifmap, placed.traffic.ofmap) == (150_528, 1024)
+
+
+def test_a_depthwise_layer_in_nhwc_fetches_a_burst_for_each_pixel_of_each_channel():
+    # 2x2 pixels of 128 channels: a pixel is two bursts of 64, and a channel's four pixels lie in four bursts
+    trace = GemmTrace.from_conv("dw", weight=(128, 1, 1, 1), ifmap=(1, 128, 2, 2), groups=128)
+    nchw, nhwc = (row_of(accelsim.simulate(trace, machine(layout)), "dw") for layout in LAYOUTS)
+    assert nchw.dram_ifmap_bytes == nchw.dram_ofmap_bytes == 128 * 64
+    assert nhwc.dram_ifmap_bytes == nhwc.dram_ofmap_bytes == 128 * 4 * 64
+
+
+def test_runs_of_bursts_are_requests_in_their_order():
+    """A device with banks serves them as a replay of their addresses does: as many rows, hits and reads."""
+    from accelsim.memory.dram import replay
+
+    numbers = np.concatenate([np.arange(start, start + 5) for start in range(0, 4000, 130)])
+    dram = accelsim.load_hardware(machine(dram=DDR)).dram
+    kernel = dram.kernel(1200.0)
+    kernel.submit(0, Transfer("ifmap", 64 * numbers.size, False, 0, Bursts.of(numbers)), 0)
+    end, _ = kernel.advance(float("inf"))
+    kernel.close(end)
+    counts, stats = kernel.counts(), replay(numbers * 64, np.zeros(numbers.size, bool), "ddr4-2400")
+    assert counts["dram_requests"] == counts["dram_reads"] == numbers.size
+    assert (counts["dram_activates"], counts["dram_row_hits"]) == (stats.activates, stats.row_hits)
+    assert abs(end - stats.cycles) <= 4  # a cycle of the array is a clock of the device
 
 
 def test_compressed_tensors_have_no_layout():

@@ -79,9 +79,11 @@ def test_random_rows_of_an_embedding_cross_every_time():
 
 
 def test_what_stays_needs_no_bandwidth():
-    on, off = (simulated(workloads.load("lenet5"), 1024, resident=r) for r in (True, False))
+    on, off = (
+        simulated(workloads.load("lenet5"), 1024, resident=r, mapping={"goal": "traffic"}) for r in (True, False)
+    )
     assert on.cycles < off.cycles
-    assert on.compute_cycles == off.compute_cycles
+    assert on.compute_cycles <= 1.01 * off.compute_cycles  # tiles need not be equal
 
 
 def test_a_report_says_what_the_first_inference_fetches_more():

@@ -1,5 +1,7 @@
 """Tilings and loop orders against brute force, and against the bounds that they must keep."""
 
+from dataclasses import replace
+from functools import cache
 from itertools import permutations, product
 
 import numpy as np
@@ -10,7 +12,8 @@ from accelsim import GemmTrace
 from accelsim.arrays.base import Tile
 from accelsim.errors import MappingError
 from accelsim.hardware.loading import load_hardware
-from accelsim.hardware.parts import Buffers
+from accelsim.hardware.parts import Buffers, MappingConfig
+from accelsim.mapping.goals import MappingCosts, MappingProblem
 from accelsim.mapping.search import choose
 from accelsim.trace.conv import ConvGeometry
 
@@ -23,12 +26,18 @@ def parts(size, step):
     return [(i, min(i + step, size)) for i in range(0, size, step)]
 
 
-def traffic(program, tile, order, room):
-    """DRAM bytes of one tiling, by walking its tiles with one buffer an operand; None where a tile does not fit."""
+COSTS = MappingCosts(ifmap=3.0, filters=5.0, ofmap=7.0, psum=11.0, cycle=2.0)
+
+
+def walk(program, tile, order, room):
+    """Bytes by operand of one tiling, by walking its tiles with one buffer an operand, its compute cycles, and the
+    bytes of its ends; None where a tile does not fit.
+    """
     trace = program.trace
     size = {"M": trace.M, "N": trace.N, "K": trace.K}
-    held, total, reads = {}, 0, {"ifmap": 0, "filter": 0, "ofmap": 0}
     bits = program.array.accumulator_bits
+    moved = dict.fromkeys(("ifmap", "filters", "ofmap", "psum"), 0)
+    held, needs, compute, ends, work = {}, {"ifmap": 0, "filter": 0, "ofmap": 0}, 0, 0, {}
     for at in product(*(parts(size[d], tile[d]) for d in order)):
         span = dict(zip(order, at, strict=True))
         (m0, m1), (n0, n1), (k0, k1) = span["M"], span["N"], span["K"]
@@ -37,38 +46,53 @@ def traffic(program, tile, order, room):
         outputs = (m1 - m0) * (n1 - n0)
         psum, done = ceil_div(outputs * bits, 8), ceil_div(outputs * program.output_bits, 8)
         resident = psum if program.spills_psums(tile["K"]) else done
-        reads = {
-            "ifmap": max(reads["ifmap"], x),
-            "filter": max(reads["filter"], w),
-            "ofmap": max(reads["ofmap"], resident),
-        }
-        total += x * (held.get("x") != (m0, m1, k0, k1)) + w * (held.get("w") != (n0, n1, k0, k1))
+        needs = {p: max(needs[p], v) for p, v in (("ifmap", x), ("filter", w), ("ofmap", resident))}
+        moved["ifmap"] += x * (held.get("x") != (m0, m1, k0, k1))
+        moved["filters"] += w * (held.get("w") != (n0, n1, k0, k1))
         if held.get("o") != (m0, m1, n0, n1):
-            total += held.get("leaving", 0) + (psum if k0 else 0)
+            moved["psum"] += held.get("leaving", 0) + (psum if k0 else 0)
+            moved["ofmap"] += held.get("done", 0)
         held = {"x": (m0, m1, k0, k1), "w": (n0, n1, k0, k1), "o": (m0, m1, n0, n1)}
-        held["leaving"] = done if k1 == trace.K else psum
-    return total + held["leaving"] if all(reads[p] <= room[p] for p in room) else None
+        held |= {"leaving": 0, "done": done} if k1 == trace.K else {"leaving": psum, "done": 0}
+        ends = ends or x + w
+        shape = m1 - m0, n1 - n0, k1 - k0
+        if shape not in work:
+            work[shape] = program.work(Tile(m0, m1, n0, n1, k0, k1)).cycles
+        compute += work[shape]
+    moved["ofmap"] += held["done"]
+    last = (m1 - m0) * (n1 - n0) * (k1 - k0) / (trace.M * trace.N * trace.K)
+    return (moved, compute, ends + done, last) if all(needs[p] <= room[p] for p in room) else None
 
 
-def brute_force(program, buffers, cut_bytes=0):
-    """The least traffic over every tile size on the grain and every order; T whole where anything fits so.
+def figures(program, tile, order, problem):
+    """(cycles, traffic, energy) of one tiling in the design's words; None where it does not fit.
 
-    Each cut of T counts as `cut_bytes` of traffic.
+    Cycles: the larger of compute with its cuts and the first load, and of the traffic's time with the last tile's
+    compute, write-back included; where buffers are single nothing overlaps.
     """
+    room = {part: problem.buffers.tile_bytes(part) for part in ("ifmap", "filter", "ofmap")}
+    walked = walk(program, tile, order, room)
+    if walked is None:
+        return None
+    moved, compute, ends, last = walked
+    traffic, rate = sum(moved.values()), problem.bytes_per_cycle
+    cycles = max(compute + ends / rate, traffic / rate + compute * last)
+    if not problem.buffers.double:
+        cycles = compute + traffic / rate
+    energy = sum(getattr(problem.costs, name) * size for name, size in moved.items()) + problem.costs.cycle * cycles
+    return cycles, traffic, energy
+
+
+def brute_force(program, problem):
+    """The figures of every tile size on the grain and every order that fits."""
     grain, trace = program.grain, program.trace
-    room = {part: buffers.tile_bytes(part) for part in ("ifmap", "filter", "ofmap")}
     size, step = {"M": trace.M, "N": trace.N, "K": trace.K}, {"M": grain.m, "N": grain.n, "K": grain.k}
-    sizes = {d: sorted({min(s, size[d]) for s in range(step[d], size[d] + step[d], step[d])}) for d in "MNK"}
-    for options in (sizes | {grain.whole: [size[grain.whole]]}, sizes):
-        found = [
-            (traffic(program, dict(zip("MNK", tile, strict=True)), order, room), tile["MNK".index(grain.whole)])
-            for tile in product(*(options[d] for d in "MNK")) for order in permutations("NMK")
-        ]  # fmt: skip
-        cuts = {t: ceil_div(size[grain.whole], t) - 1 for _, t in found}
-        fitting = [moved + cuts[t] * cut_bytes for moved, t in found if moved is not None]
-        if fitting:
-            return min(fitting)
-    return None
+    sizes = [sorted({min(s, size[d]) for s in range(step[d], size[d] + step[d], step[d])}) for d in "MNK"]
+    every = [
+        figures(program, dict(zip("MNK", tile, strict=True)), order, problem)
+        for tile in product(*sizes) for order in permutations("NMK")
+    ]  # fmt: skip
+    return [figure for figure in every if figure is not None]
 
 
 def random_case(index):
@@ -87,31 +111,83 @@ def random_case(index):
         conv = ConvGeometry(1, *sizes, (2, 2), int(rng.integers(1, 3)), int(rng.integers(2)))
         trace = GemmTrace("t", N=n, conv=conv)
     buffers = Buffers(
-        **{f"{p}_kib": int(rng.integers(8, 160)) / 1024 for p in ("ifmap", "filter", "ofmap")}, double=False
+        **{f"{p}_kib": int(rng.integers(8, 320)) / 1024 for p in ("ifmap", "filter", "ofmap")},
+        double=bool(rng.integers(2)),
     )
-    return load_hardware({"name": "t", "array": array}).array.program(trace), buffers, bool(rng.integers(2))
+    return load_hardware({"name": "t", "array": array}).array.program(trace), buffers
+
+
+@cache
+def every_figure(index):
+    """The brute force of a random case, which is the same for every goal."""
+    return brute_force(*problem_of(index, "cycles"))
+
+
+def problem_of(index, goal):
+    program, buffers = random_case(index)
+    rate = float(np.random.default_rng(index).choice([0.25, 1.0, 4.0, 64.0, np.inf]))
+    return program, MappingProblem(buffers, MappingConfig(goal=goal), rate, COSTS)
 
 
 @pytest.mark.parametrize("index", range(200))
-def test_equals_brute_force(index):
-    program, buffers, overlap = random_case(index)
-    expected = brute_force(program, buffers)
-    if expected is None:
+@pytest.mark.parametrize("goal", ["cycles", "traffic", "energy"])
+def test_equals_brute_force(index, goal):
+    program, problem = problem_of(index, goal)
+    every = every_figure(index)
+    if not every:
         with pytest.raises(MappingError, match="would"):
-            choose(program, buffers, overlap=False)
-    else:
-        assert choose(program, buffers, overlap=overlap).dram_bytes == expected
+            choose(program, problem)
+        return
+    tiling = choose(program, problem)
+    cycles, traffic, energy = figures(program, tiling.sizes(), tiling.order, problem)
+    assert (tiling.dram_bytes, tiling.cycles) == (traffic, pytest.approx(cycles))
+    if goal == "traffic":
+        assert traffic == min(t for _, t, _ in every)
+        return
+    place, own = (0, cycles) if goal == "cycles" else (2, energy)
+    most = min(f[place] for f in every) * (1.005 + 1e-9)
+    assert own <= most
+    assert traffic == min(f[1] for f in every if f[place] <= most)
 
 
-@pytest.mark.parametrize("bytes_per_cycle", [0.25, 4.0])
-@pytest.mark.parametrize("index", range(40))
-def test_cuts_of_t_are_weighed_against_traffic(index, bytes_per_cycle):
-    program, buffers, overlap = random_case(index)
-    cut_bytes = round(program.cut_cycles * bytes_per_cycle)
-    expected = brute_force(program, buffers, cut_bytes)
-    if expected is not None:
-        found = choose(program, buffers, overlap, bytes_per_cycle=bytes_per_cycle)
-        assert found.dram_bytes + found.t_cuts * cut_bytes == expected
+def compressed_case(index):
+    """A small layer with zeros on an array that compresses its weights, so that tiles of equal size differ in bytes."""
+    rng = np.random.default_rng(index)
+    m, n, k = (int(size) for size in (rng.integers(1, 9), rng.integers(1, 9), rng.integers(60, 200)))
+    weight = rng.integers(1, 9, (n, k)) * (rng.random((n, k)) < rng.random((n, 1)))
+    trace = GemmTrace("t", weight=weight, activation=rng.integers(-9, 9, (m, k)))
+    array = {"kind": "csr_rows", "pes": 2, "vector_width": 2}
+    sizes = {f"{part}_kib": int(rng.integers(100, 2000)) / 1024 for part in ("ifmap", "filter", "ofmap")}
+    buffers = Buffers(**sizes, double=bool(rng.integers(2)))
+    return load_hardware({"name": "t", "array": array}).array.program(trace), buffers
+
+
+@pytest.mark.parametrize("index", range(100))
+def test_compressed_weights_equal_brute_force(index):
+    """The least traffic, and the least energy where time costs nothing."""
+    program, buffers = compressed_case(index)
+    traffic = MappingProblem(buffers, MappingConfig(goal="traffic"), 2.0)
+    energy = MappingProblem(buffers, MappingConfig(goal="energy"), 2.0, replace(COSTS, cycle=0.0))
+    every = brute_force(program, energy)
+    if not every:
+        with pytest.raises(MappingError, match="would"):
+            choose(program, traffic)
+        return
+    assert choose(program, traffic).dram_bytes == min(moved for _, moved, _ in every)
+    tiling = choose(program, energy)
+    _, moved, own = figures(program, tiling.sizes(), tiling.order, energy)
+    most = min(pj for _, _, pj in every) * (1.005 + 1e-9)
+    assert own <= most
+    assert moved == tiling.dram_bytes == min(other for _, other, pj in every if pj <= most)
+
+
+def test_the_goals_differ_on_the_random_layers():
+    """Else the test above could not tell them apart."""
+    chosen = {
+        goal: [choose(*problem_of(index, goal)).sizes() for index in range(40) if every_figure(index)]
+        for goal in ("cycles", "traffic", "energy")
+    }
+    assert chosen["cycles"] != chosen["traffic"] != chosen["energy"] != chosen["cycles"]
 
 
 @pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
@@ -145,7 +221,9 @@ def test_the_traffic_that_it_promises_is_the_traffic_that_runs(dataflow):
         }
     )  # fmt: skip
     trace = GemmTrace("t", N=40, conv=conv)
-    promised = choose(hardware.array.program(trace), hardware.buffers, True, bytes_per_cycle=4.0).dram_bytes
+    problem = MappingProblem(hardware.buffers, MappingConfig(goal="traffic"), 4.0)
+    hardware = load_hardware(hardware, **{"mapping.goal": "traffic"})
+    promised = choose(hardware.array.program(trace), problem).dram_bytes
     assert accelsim.simulate(trace, hardware).dram_bytes == promised
 
 
@@ -187,7 +265,7 @@ def test_a_given_mapping_is_taken_as_it_is():
     array = {"kind": "systolic", "rows": 8, "cols": 8}
     hardware = {"name": "t", "array": array, "mapping": {"m": 16, "n": 24, "k": 10, "order": "KMN"}}
     program = load_hardware(hardware).array.program(GemmTrace("t", M=50, N=30, K=20))
-    found = choose(program, None, overlap=False, given=load_hardware(hardware).mapping)
+    found = choose(program, MappingProblem(mapping=load_hardware(hardware).mapping))
     assert (found.m, found.n, found.k, found.order, found.t_cuts) == (16, 24, 10, "KMN", 1)
     assert accelsim.simulate(GemmTrace("t", M=50, N=30, K=20), hardware).dram_bytes == found.dram_bytes
 

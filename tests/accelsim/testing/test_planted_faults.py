@@ -242,6 +242,31 @@ def test_a_fault_of_the_program_is_caught(program):
     assert said in caught[test]
 
 
+class CheapFills(Dense):
+    fill_cycles = 1
+
+
+class GroupsInMoreCycles(Dense):
+    joins_groups = True
+
+    def work(self, tile):
+        work = super().work(tile)
+        return replace(work, cycles=work.cycles + 99 * tile.continues)
+
+
+def test_faults_of_overlapped_folds_are_caught():
+    class Suite(ArrayConformance):
+        arrays = tuple(
+            planted(program).model_copy(update={"fold_overlap": True}) for program in (CheapFills, GroupsInMoreCycles)
+        )
+
+    cheap, slow = Suite.instances()
+    assert "cycles, at most" in failures(cheap)["cuts_cost_what_they_say"]
+    assert failures(slow) == {}  # programs of one group
+    with pytest.raises(AssertionError):
+        Suite().test_groups_run_one_after_another(slow)
+
+
 class PricedUndeclared(SparseArray):
     def operations(self, table, weight_bits, activation_bits):
         more = Operation("tea", "csr_rows_tea", Cost(1.0, "1"))

@@ -136,6 +136,12 @@ def test_break_even_is_where_the_gain_stays_above_one():
     assert break_even(rows_of([1, 4], [2, 5]), "cycles") == inf
 
 
+def test_break_even_between_two_modes_is_the_first_rate_that_pays():
+    rows = rows_of([1, 4, 16], [2, 5, 8])
+    modes = [row | {"mode": mode} for row, mode in zip(rows, ("dense", "dense", "sparse"), strict=True)]
+    assert break_even(rows, "cycles") < break_even(modes, "cycles") == 16
+
+
 def test_within_a_band():
     assert within(rows_of([1, 2, 4, 8], [3, 3, 3.2, 9]), (2.7, 3.5)) == (2, 4)
     assert within(rows_of([1, 2], [3, 1]), (2.7, 3.5)) is None
@@ -231,7 +237,7 @@ def test_compression_makes_a_network_stay_on_chip(study):
     whole, pruned = study.of("resident")
     assert whole["warmup_bytes"] < 64 * 1024 < 430_500
     assert whole["dram_bytes"] > 430_500 - 64 * 1024
-    assert pruned["streamed_dram_bytes"] - pruned["dram_bytes"] == pytest.approx(pruned["warmup_bytes"], rel=0.01)
+    assert pruned["streamed_dram_bytes"] - pruned["dram_bytes"] >= pruned["warmup_bytes"]  # each of them, once or more
     assert whole["streamed_energy_active_pj"] / pruned["streamed_energy_active_pj"] < 7
     assert whole["energy_active_pj"] / pruned["energy_active_pj"] > 15
 
