@@ -13,7 +13,6 @@ from ..arrays.base import PEArray
 from ..arrays.systolic import SystolicArray
 from ..errors import TraceError, suggestion
 from ..hardware.accelerator import Accelerator
-from ..hardware.parts import MappingConfig
 from ..results.report import Report
 from ..trace.gemm import GemmTrace
 from ..trace.operator import Operator
@@ -48,7 +47,7 @@ def dense_machine(
     array = dense_array(machine.array, weight_bits, activation_bits, zero_gating=zero_gating)
     name = f"dense best {array.rows}x{array.cols}"
     return machine.model_copy(
-        update={"name": name, "array": array, "mapping": MappingConfig(goal=machine.mapping.goal), "fallback": None}
+        update={"name": name, "array": array, "mapping": machine.mapping.without_tiles, "fallback": None}
     )
 
 

@@ -45,6 +45,6 @@ def unpruned_machine(machine: Accelerator) -> Accelerator:
         update={
             "array": machine.array.without_pattern(),
             "fallback": None if fallback is None else fallback.without_pattern(),
-            "mapping": machine.mapping.model_copy(update=dict.fromkeys(("m", "n", "k", "order"))),
+            "mapping": machine.mapping.without_tiles,
         }
     )

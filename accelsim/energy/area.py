@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..arrays.base import PEArray
@@ -95,8 +95,13 @@ def machine_area(
     machine: Accelerator, weight_bits: int, activation_bits: int, fallback: Widths | None = None
 ) -> dict[str, float]:
     """µm² by part, of what `area_items` lists: array, fallback, vector, ifmap_buffer, filter_buffer, ofmap_buffer."""
+    return area_by_part(area_items(machine, weight_bits, activation_bits, fallback))
+
+
+def area_by_part(items: Iterable[AreaItem]) -> dict[str, float]:
+    """µm² by part of the items."""
     area: dict[str, float] = {}
-    for item in area_items(machine, weight_bits, activation_bits, fallback):
+    for item in items:
         area[item.part] = area.get(item.part, 0.0) + item.um2
     return area
 
@@ -105,8 +110,13 @@ def machine_leakage_uw(
     machine: Accelerator, weight_bits: int, activation_bits: int, fallback: Widths | None = None
 ) -> float:
     """µW of leakage at the machine's node: logic by its area, SRAM by its law."""
-    table, own = table_of(machine.energy, machine.technology_nm), Widths(weight_bits, activation_bits)
     items = area_items(machine, weight_bits, activation_bits, fallback)
+    return leakage_uw(machine, Widths(weight_bits, activation_bits), items)
+
+
+def leakage_uw(machine: Accelerator, own: Widths, items: Sequence[AreaItem]) -> float:
+    """The same of a machine whose area is listed: `items` are those of its array for operands of `own` bits."""
+    table = table_of(machine.energy, machine.technology_nm)
     memories = [memory for array in _built(machine) for memory in array.memories(*own)]
     names = {memory.name for memory in memories}
     logic = sum(item.um2 for item in items if not item.part.endswith(BUFFER) and item.unit not in names)

@@ -14,7 +14,7 @@ from ..mapping.goals import MappingCosts
 from ..memory.base import ACCESS, STANDBY
 from ..trace.operand_names import BufferName
 from .actions import COMPONENTS, Action, actions, buffer_bytes, quantities_of
-from .area import area_items, clocked_bits, machine_area, machine_leakage_uw
+from .area import area_by_part, area_items, clocked_bits, leakage_uw
 from .built import Widths
 from .mapping_costs import mapping_costs
 from .sram import check_reads
@@ -86,10 +86,9 @@ class EnergyModel:
     ) -> None:
         self.machine = machine
         self.own, self.other = Widths(weight_bits, activation_bits), fallback
-        self.area_um2 = machine_area(machine, weight_bits, activation_bits, fallback)
         items = area_items(machine, weight_bits, activation_bits, fallback)
         self.extrapolated = {item.part: item.beyond for item in items if item.beyond}
-        self.leakage_uw = machine_leakage_uw(machine, weight_bits, activation_bits, fallback)
+        self.area_um2, self.leakage_uw = area_by_part(items), leakage_uw(machine, self.own, items)
         self._actions: dict[object, list[Action]] = {}
 
     def layer(self, result: LayerResult) -> LayerEnergy:

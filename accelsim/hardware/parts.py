@@ -109,6 +109,11 @@ class MappingConfig(Config):
     k: Size | None = None
     order: Literal["NMK", "NKM", "MNK", "MKN", "KNM", "KMN"] | None = None
 
+    @property
+    def without_tiles(self) -> MappingConfig:
+        """The same goal, sizes and order to be chosen: those given were for one array and its layers."""
+        return MappingConfig(goal=self.goal)
+
 
 class VectorConfig(Config):
     """The unit for what is no GEMM."""

@@ -83,11 +83,7 @@ class AccountedDram(DramConfig):
         """Return the idle array cycles after which the ranks power down; None where they never do."""
         if self.power_down_after_clk is None or self.energy_of is None:
             return None
-        return self.power_down_after_clk * _cycles_per_clock(load_device(self.energy_of), clock_mhz)
-
-
-def _cycles_per_clock(device: Device, clock_mhz: float) -> Fraction:
-    return Fraction(repr(device.tCK)) * Fraction(repr(clock_mhz)) / 1000
+        return self.power_down_after_clk * load_device(self.energy_of).cycles_per_clock(clock_mhz)
 
 
 def access_commands(device: Device) -> Iterator[Command]:
@@ -122,7 +118,7 @@ def standby_commands(device: Device, clock_mhz: float, power_down_after_clk: int
     >>> round(standby.pj), round(refresh.pj)  # pJ a ns: 0.74 W and 0.18 W of two ranks
     (739, 178)
     """
-    clocks = device.rank_count / float(_cycles_per_clock(device, clock_mhz))  # of a rank, in a cycle of the array
+    clocks = device.rank_count / float(device.cycles_per_clock(clock_mhz))  # of a rank, in a cycle of the array
     standby = _mean(device, device.act_stb_inc, device.pre_stb_inc)
     cycles, down = ("cycles",), (POWER_DOWN,)
     powers_down = power_down_after_clk is not None
@@ -153,4 +149,4 @@ def idle_behind(after: Fraction, idle_cycles: Fraction | int) -> int:
 def device_cycles(device: str | Device, size_bytes: int, clock_mhz: float) -> int:
     """Return the array cycles in which a device moves so many bytes at best, rounded up."""
     loaded = load_device(device)
-    return ceil(Fraction(size_bytes) / Fraction(loaded.bytes_per_clock) * _cycles_per_clock(loaded, clock_mhz))
+    return ceil(Fraction(size_bytes) / Fraction(loaded.bytes_per_clock) * loaded.cycles_per_clock(clock_mhz))

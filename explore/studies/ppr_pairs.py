@@ -15,7 +15,7 @@ from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.workload import Workload
 
 from ..reproduce.cell import Printed
-from ..reproduce.storage_tables import paired_rows
+from ..reproduce.storage_tables import Paired, paired_rows
 from .ppr_designs import COMPARISONS, DESIGNS, Design, design
 from .ppr_knobs import KNOBS
 from .ppr_points import ONE_SEED, SEEDS, against_dense
@@ -46,9 +46,13 @@ PENDING: Mapping[str, str] = {
 }
 
 
+def _printed(pair: str) -> Paired:
+    return next(rows for rows in paired_rows() if rows.name == pair)
+
+
 def printed_rates(pair: str) -> tuple[float, float]:
     """The non-structured and the structured pruning rate of a pair, as 001 prints them."""
-    of = next(row for row in paired_rows() if row.name == pair)
+    of = _printed(pair)
     return Printed.read(of.sparse["rate"]).value, Printed.read(of.structured["rate"]).value
 
 
@@ -91,8 +95,7 @@ def branch_layers(point: PairPoint, seed: int) -> list[GemmTrace]:
     """The conv layers of a branch at the pair's rate and bits; all patterns and columns are drawn from `seed`."""
     network, profile = PAIRS[point.pair]
     if point.branch == FORMS[1]:
-        bits = branch_layers(replace(point, branch=FORMS[0]), seed)[0].weight_bits
-        return smaller(_conv_layers(network), printed_rates(point.pair)[1], bits)
+        return smaller(_conv_layers(network), printed_rates(point.pair)[1], _printed(point.pair).structured["bits"])
     branch = "nonstructured" if point.branch == SPARSE else "structured"
     loaded = workloads.load(network, profile=f"{profile}_{branch}", seed=seed)
     return [trace for trace in loaded.traces if trace.kind == "conv"]

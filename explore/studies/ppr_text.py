@@ -16,7 +16,7 @@ from accelsim.arrays import array_class
 
 from .losses import CAUSES
 from .ppr import PACKAGES, PprStudy
-from .ppr_conclusion import Pair, conclusion, conclusion_sentence, knob_sentences
+from .ppr_conclusion import Pair, conclusion, conclusion_sentence
 from .ppr_curves import GAINS, at_rate, curve, nearest
 from .ppr_designs import BYTES_A_MAC, DESIGNS
 from .ppr_findings import break_evens, layer_set
@@ -177,8 +177,8 @@ def _resident(study: PprStudy) -> str:
 
 def _conclusion(study: PprStudy, comparison: str) -> str:
     pairs = conclusion(study.rows, comparison)
-    said = [conclusion_sentence(pairs), *(knob_sentences(study.rows) if comparison == "mac" else [])]
-    return f"At {COMPARED[comparison]}: {' '.join(said)}\n\n{_pair_table(pairs)}"
+    said = study.verdict if comparison == "mac" else conclusion_sentence(pairs)
+    return f"At {COMPARED[comparison]}: {said}\n\n{_pair_table(pairs)}"
 
 
 def _pair_table(pairs: Sequence[Pair]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -160,7 +161,11 @@ class Device(Config):
     @property
     def capacity_bytes(self) -> int:
         """Return the bytes of all channels."""
-        return self.channels * self.ranks * self.banks * self.rows * (self.columns // self.BL) * self.req_bytes
+        return self.rank_count * self.banks * self.rows * self.row_bytes
+
+    def cycles_per_clock(self, clock_mhz: float) -> Fraction:
+        """Return the array cycles of a DRAM clock, exact for the decimal figures as they are written."""
+        return Fraction(repr(self.tCK)) * Fraction(repr(clock_mhz)) / 1000
 
 
 def preset_names() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from heapq import heappop, heappush
 from math import ceil
 from typing import Annotated, Literal
@@ -51,7 +50,7 @@ class BankDram(DramConfig):
     def bytes_per_cycle(self, clock_mhz: float) -> float:
         """Return the rate of a request a burst on every channel."""
         device = load_device(self.device)
-        return float(device.bytes_per_clock / _cycles_per_clock(device, clock_mhz))
+        return float(device.bytes_per_clock / device.cycles_per_clock(clock_mhz))
 
     def kernel(self, clock_mhz: float) -> BankKernel:
         """Return a fresh kernel against an array clock."""
@@ -60,11 +59,10 @@ class BankDram(DramConfig):
     def expected_counts(self, read_bytes: float, cycles: float, clock_mhz: float) -> dict[str, float]:
         """Return a burst a request, an activate a row, and standby without an open row with a refresh every tREFI."""
         device = load_device(self.device)
-        row_bytes = device.columns // device.BL * device.req_bytes
-        clocks = cycles / float(_cycles_per_clock(device, clock_mhz)) * device.channels * device.ranks
+        clocks = cycles / float(device.cycles_per_clock(clock_mhz)) * device.rank_count
         return {
             "dram_reads": read_bytes / device.req_bytes,
-            "dram_activates": read_bytes / row_bytes,
+            "dram_activates": read_bytes / device.row_bytes,
             "dram_idle_clocks": clocks,
             "dram_refreshes": clocks / device.tREFI,
         }
@@ -86,11 +84,6 @@ class BankDram(DramConfig):
         return Accounting(f"the commands of {name}, I/O included", f"clocks and refreshes of {name}{down}")
 
 
-def _cycles_per_clock(device: Device, clock_mhz: float) -> Fraction:
-    """Array cycles a DRAM clock, exact for the decimal figures as they are written."""
-    return Fraction(repr(device.tCK)) * Fraction(repr(clock_mhz)) / 1000
-
-
 class BankKernel(DramKernel):
     """A bank-level DRAM against an array clock: array cycle c is DRAM clock c · 1000 / (clock_mhz · tCK), rounded up.
 
@@ -109,7 +102,7 @@ class BankKernel(DramKernel):
         self.device = device
         self.powers_down = power_down_after_clk is not None
         self.base_offset_bytes = base_offset_bytes
-        self.cycles_per_clock = _cycles_per_clock(device, clock_mhz)
+        self.cycles_per_clock = device.cycles_per_clock(clock_mhz)
         self.state = new_state(device, NEVER if power_down_after_clk is None else power_down_after_clk)
         self.transfers = np.zeros(FIRST_SLOTS, TRANSFER)
         self.turn = np.zeros(FIRST_SLOTS + 1, np.int64)

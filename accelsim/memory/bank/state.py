@@ -88,7 +88,7 @@ class State(NamedTuple):
 def new_state(device: Device, power_down_after: int = NEVER) -> State:
     """Return an idle DRAM at clock 0 with all its banks closed, whose ranks power down after so many idle clocks."""
     per_bank, depth, waiting_depth, _ = device.queues
-    ranks = device.channels * device.ranks
+    ranks = device.rank_count
     queues = ranks * (device.banks if per_bank else 1)
     pool = queues // device.channels * depth + 2 * waiting_depth  # requests of a channel
     settings = _settings(device)
