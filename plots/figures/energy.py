@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from accelsim.energy.actions import COMPONENTS
 
 from ..numbers import ENERGY
-from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
+from ..style import BLACK, BLUE, GREEN, ORANGE, PALE, PURPLE, SKY, VERMILLION, YELLOW
 from .figure import figure
 from .shares import Part, draw_shares
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..data_files.data import StudyData
 
 LABELS = {"mac": "MAC", "sram": "SRAM", "dram_access": "DRAM access", "dram_standby": "DRAM standby"}
-DRAM_COLOURS = {"dram_access": VERMILLION, "dram_standby": GREY}
+DRAM_COLOURS = {"dram_access": VERMILLION, "dram_standby": PALE}  # the grey of the totals is no component's
 ON_CHIP_COLOURS = (BLUE, SKY, GREEN, ORANGE, PURPLE, YELLOW, BLACK)
 
 
