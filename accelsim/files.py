@@ -53,6 +53,19 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     Raises FileFormatError for broken YAML, for aliases and tags (which could grow or execute), and for anything
     but one mapping with text keys.
     """
+    content = _loaded(text, where)
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise FileFormatError(f"{where} holds {_kind(content)}; a mapping with text keys is expected")
+    return content
+
+
+def load_yaml(path: Path, what: str) -> Any:
+    """Whatever a YAML file of at most 1 MiB holds, a list for one; the same is refused as by `read_yaml`."""
+    return _loaded(read_text(path, what, YAML_LIMIT_BYTES), f"{what} {str(path)!r}")
+
+
+def _loaded(text: str, where: str) -> Any:
+    """The content of a YAML text without aliases and foreign tags."""
     import yaml
 
     try:
@@ -65,8 +78,6 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         raise FileFormatError(f"{where} is not valid YAML{at}: {problem[:200]}") from error
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{where} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise FileFormatError(f"{where} holds {_kind(content)}; a mapping with text keys is expected")
     return content
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .analysis.verification import verified_output
-from .energy.built import built_for
+from .energy.built import built_for, widest_float
 from .energy.model import EnergyModel
 from .engine.array_selection import runs_natively, select_array
 from .engine.layer_result import LayerResult
@@ -53,13 +53,15 @@ def simulate(
     for step in steps:  # a layer or an operator, and the operators fused behind it
         results += runner.run(step)  # programs, tilings, schedule, engine
     own, fallback = built_for(results)  # each array for the layers that it ran itself
-    energy = EnergyModel(machine, **own._asdict(), fallback=fallback)
+    floats = widest_float(result.widths.float_format for result in results)
+    energy = EnergyModel(machine, **own._asdict(), fallback=fallback, float_format=floats)
     layers = [checked(ReportedLayer(result, energy.layer(result))) for result in results]
     outputs = {trace.name: verified_output(trace, machine) for trace in network.traces} if verify else {}
     return Report(
         network.name, machine.to_dict(), tuple(layers), energy.area_um2, outputs,
         accounting=machine.dram.accounting, extrapolated=energy.extrapolated,
         batch=network.batch, warmup_bytes=sum(step.warmup_bytes for step in steps),
+        not_simulated=network.not_simulated, remarks=network.remarks,
     )  # fmt: skip
 
 
@@ -69,7 +71,9 @@ def _costs(network: Workload, machine: Accelerator) -> MappingCosts | None:
         return None
     weight_bits = max((trace.weight_bits for trace in network.traces), default=8)
     activation_bits = max((trace.activation_bits for trace in network.traces), default=8)
-    return EnergyModel(machine, weight_bits=weight_bits, activation_bits=activation_bits).mapping_costs()
+    floats = widest_float(trace.float_format for trace in network.traces)
+    model = EnergyModel(machine, weight_bits=weight_bits, activation_bits=activation_bits, float_format=floats)
+    return model.mapping_costs()
 
 
 def _workload(workload: GemmTrace | Sequence[GemmTrace] | Workload) -> Workload:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import admm, csr_rows, dram, eie, engine, importing, scalesim, scnn, systolic, xnor
+from benchmarks import admm, csr_rows, dram, eie, engine, importing, points, scalesim, scnn, systolic, xnor
 
 BENCHMARKS = {
     "importing": importing.measure,
     "systolic": systolic.measure,
     "csr_rows": csr_rows.measure,
     "engine": engine.measure,
+    "points": points.measure,
     "dram": dram.measure,
     "eie": eie.measure,
     "scnn": scnn.measure,

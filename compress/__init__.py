@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .checkpoint.packed import pack, read_packed
     from .checkpoint.saving import save
     from .granularity.constraints import Channels, Columns, Combined, Filters, Unstructured
-    from .graph.shrinking import shrink
+    from .graph.groups import Group, Groups, groups
+    from .graph.shrinking import NotShrunkWarning, shrink
     from .quantizers.admm import ADMMQuantizer
     from .quantizers.codes import ActivationCode, LayerCode
     from .quantizers.deepshift import DeepShiftQ
@@ -44,6 +45,8 @@ _HOMES = {
     "DeepShiftQ": "quantizers.deepshift",
     "Filters": "granularity.constraints",
     "FixedRegularization": "regularizers.fixed",
+    "Group": "graph.groups",
+    "Groups": "graph.groups",
     "IncrementalQuantizer": "quantizers.inq",
     "IterativeMagnitude": "schedules.iterative_magnitude",
     "LayerCode": "quantizers.codes",
@@ -51,6 +54,7 @@ _HOMES = {
     "MixedPrecision": "quantizers.mixed_precision",
     "ProgressivePruner": "schedules.admm_progressive",
     "ProjectedGradient": "schedules.projected_gradient",
+    "NotShrunkWarning": "graph.shrinking",
     "PrunedTernary": "quantizers.truncated_gaussian",
     "Recipe": "recipes.recipe",
     "SavedLayer": "checkpoint.format",
@@ -59,6 +63,7 @@ _HOMES = {
     "XnorNet": "quantizers.xnor_net",
     "calibrate_activations": "quantizers.integer",
     "fit": "training.fit",
+    "groups": "graph.groups",
     "integer_network": "quantizers.integer",
     "load_recipe": "recipes.recipe",
     "pack": "checkpoint.packed",
@@ -81,12 +86,15 @@ __all__ = [
     "DeepShiftQ",
     "Filters",
     "FixedRegularization",
+    "Group",
+    "Groups",
     "IncrementalQuantizer",
     "IterativeMagnitude",
     "LayerCode",
     "Levels",
     "Method",
     "MixedPrecision",
+    "NotShrunkWarning",
     "ProgressivePruner",
     "ProjectedGradient",
     "PrunedTernary",
@@ -98,6 +106,7 @@ __all__ = [
     "calibrate_activations",
     "create",
     "fit",
+    "groups",
     "integer_network",
     "load_recipe",
     "methods",

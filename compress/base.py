@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from .layers import layers_with_zeros, weight_shapes
+from .plain import without_hooks
 from .quantizers.codes import ActivationCode, LayerCode
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -34,6 +35,7 @@ class Compressor(ABC):
     columns_removed: bool = False  # True where whole filters, channels and columns leave the saved network
 
     def __init__(self, model: nn.Module, example_input: torch.Tensor | None = None) -> None:
+        without_hooks(model)  # masks of torch.nn.utils.prune and norms that hooks compute are a part of the weights
         self.model = model
         self.example_input = example_input
         self.dense_shapes = weight_shapes(model)  # of the uncompressed layers, by name

@@ -24,6 +24,7 @@ from accelsim.results.report import Report
 from accelsim.simulate import simulate
 from accelsim.trace.workload import Workload
 
+ASIDE = {"name", "provenance", "not_simulated"}  # of a workload's manifest: what no layer's result depends on
 VARIABLE, FOLDER = "ACCELSIM_CACHE_DIR", "accelsim"
 
 
@@ -52,7 +53,8 @@ def simulate_cached(workload: Workload, machine: Accelerator) -> Report:
     return Report(
         workload.name, machine.to_dict(), untimed, entry.area,
         accounting=machine.dram.accounting, extrapolated=entry.extrapolated,
-        batch=workload.batch, warmup_bytes=entry.warmup_bytes,
+        batch=workload.batch, warmup_bytes=entry.warmup_bytes, not_simulated=workload.not_simulated,
+        remarks=workload.remarks,
     )  # fmt: skip
 
 
@@ -74,7 +76,7 @@ class _Entry(NamedTuple):
 def content_key(workload: Workload, machine: Accelerator) -> str:
     """The hexadecimal digest that names an entry."""
     manifest, arrays = workload.manifest()
-    named = {key: value for key, value in manifest.items() if key not in {"name", "provenance"}}
+    named = {key: value for key, value in manifest.items() if key not in ASIDE}
     digest = hashlib.sha256(code_fingerprint().encode())
     digest.update(json.dumps([named, machine.to_dict()], sort_keys=True).encode())
     for name in sorted(arrays):

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from .files.checkpoints import from_checkpoint
     from .files.scalesim import from_scalesim_csv
     from .files.shipped import shipped_names, shipped_path
+    from .files.timeloop import from_timeloop
+    from .files.zigzag import from_zigzag
     from .models import list_models, model
     from .onnx.importer import from_onnx
-    from .opening import open_workload
+    from .opening import load, open_workload
     from .published.files import profiles
     from .registry import Importer, register_importer
     from .torch.importer import from_torch
-    from .zoo import load
 
 claim("compress")  # what the files here mean by this name, whatever lies beside a script
 
@@ -31,9 +32,11 @@ _HOMES = {  # name -> the module that defines it
     "from_checkpoint": "files.checkpoints",
     "from_onnx": "onnx.importer",
     "from_scalesim_csv": "files.scalesim",
+    "from_timeloop": "files.timeloop",
     "from_torch": "torch.importer",
+    "from_zigzag": "files.zigzag",
     "list_models": "models",
-    "load": "zoo",
+    "load": "opening",
     "model": "models",
     "open_workload": "opening",
     "profiles": "published.files",
@@ -48,7 +51,9 @@ __all__ = [
     "from_checkpoint",
     "from_onnx",
     "from_scalesim_csv",
+    "from_timeloop",
     "from_torch",
+    "from_zigzag",
     "list_models",
     "load",
     "model",

@@ -21,13 +21,19 @@ class Importer(ABC):
     first that says yes `load` it.
 
     `suffixes` are lower-case endings (".csv"); an importer that looks at more than the ending overrides `opens`.
-    `takes_batch` says that the file holds shapes, which grow with the number of inputs; where it is False, a batch but
-    1 is refused before `load` is called.
+    `takes_batch` says that `load` makes the workload for so many inputs; where it is False, `load` is asked for one
+    and what it returns is repeated. `takes_dimensions` says that the file may leave sizes open: `load` then has the
+    keywords `dimensions` and `open_sizes` of `workloads.from_onnx` too. `takes_partial` says that `load` has the
+    keyword `partial` ("refuse" or "allow"): the importer may meet work that it has no lowering for, and goes on
+    without it where that is allowed; others are never asked to leave anything out. Bits and densities are for
+    `open_workload` to change.
     """
 
     name: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     takes_batch: ClassVar[bool] = True
+    takes_dimensions: ClassVar[bool] = False
+    takes_partial: ClassVar[bool] = False
 
     def opens(self, path: Path) -> bool:
         """Whether this importer is for `path`, which need not exist. Reads no more than it must; raises nothing."""
@@ -37,6 +43,8 @@ class Importer(ABC):
     def load(self, path: Path, *, batch: int, values: bool) -> Workload:
         """The workload for `batch` inputs; `values` asks for integers where the file holds what they are made from.
 
+        With `takes_partial` it has a keyword `partial`: "allow" goes on without matrix work that has no lowering, which
+        `Workload.not_simulated` then names.
         Raises MissingFileError where nothing is there, and FileFormatError where the content is not what it should be.
         """
 
@@ -46,6 +54,8 @@ IMPORTERS = {  # name -> "module:class", in the order in which they are asked
     "onnx": "workloads.files.importers:OnnxImporter",
     "checkpoint": "workloads.files.importers:CheckpointImporter",
     "saved": "workloads.files.importers:SavedImporter",
+    "timeloop": "workloads.files.importers:TimeloopImporter",
+    "zigzag": "workloads.files.importers:ZigZagImporter",
 }
 Kind = TypeVar("Kind", bound=type[Importer])
 

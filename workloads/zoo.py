@@ -13,15 +13,11 @@ from accelsim.errors import ConfigError, InternalError, unknown_name
 from accelsim.trace.gemm import GemmTrace
 from accelsim.trace.serialization import restore
 from accelsim.trace.workload import Workload
-from accelsim.validation import is_whole
 
 from .models import list_models
+from .settings import SEEDS_A_NETWORK, Settings, in_bits
 from .shapes.changes import changed, scaled
 from .shapes.entries import restored_operator
-
-BATCH_LIMIT = 2**20
-SEED_LIMIT = 2**32
-_SEEDS_A_NETWORK = 2**20  # so that no layer of one seed repeats a layer of another
 
 
 def load(
@@ -32,6 +28,8 @@ def load(
     density: float | None = None,
     seed: int = 0,
     profile: str | Path | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
 ) -> Workload:
     """A network of the zoo for `batch` inputs.
 
@@ -40,8 +38,9 @@ def load(
     (`workloads.profiles()`) or its YAML file: random integers with the paper's densities and bits. "pretrained" takes
     the weights that an installed package brings (the extra `models`), and any other `weights` is a checkpoint as
     torchvision has it (.pth, .safetensors): 8-bit integers with the activations of bundled digits or of seeded noise;
-    only these two load torch. Raises UnknownNameError with the nearest name, ConfigError for a value that cannot be,
-    MissingFileError, or FileFormatError for a file with other weights than the network's.
+    only these two load torch. `weight_bits` and `activation_bits` (1 to 32) stand in for 8, or for a profile's.
+    Raises UnknownNameError with the nearest name, ConfigError for a value that cannot be, MissingFileError, or
+    FileFormatError for a file with other weights than the network's.
 
     >>> load("lenet5").macs
     2293000
@@ -51,20 +50,17 @@ def load(
     """
     if name not in list_models():
         raise unknown_name("workload", name, list_models())
-    _require("batch", batch, 1, BATCH_LIMIT)
-    _require("seed", seed, 0, SEED_LIMIT)
-    if density is not None and not 0 <= density <= 1:
-        raise ConfigError(f"density is {density}; 0 to 1 is expected")
+    settings = Settings(batch, density, seed, weight_bits, activation_bits)
     if weights is not None and weights != "random":
-        return _from_file(name, weights, batch, density, seed, profile)
-    network = _batched(shapes(name), batch)
+        return _from_file(name, weights, settings, profile)
+    network = in_bits(_batched(shapes(name), batch), settings)
     if profile is not None:
-        return _published(network, profile, weights, density, seed)
+        return in_bits(_published(network, profile, weights, density, seed), settings)
     if weights is None and density is None:
         return _with(network, network.traces, {"weights": None})
     share = 1.0 if density is None else float(density)
     pruned = density is not None and share < 1
-    drawn = [trace.filled(share, seed=seed * _SEEDS_A_NETWORK + i, pruned=pruned) for i, trace in enumerate(network)]
+    drawn = [trace.filled(share, seed=seed * SEEDS_A_NETWORK + i, pruned=pruned) for i, trace in enumerate(network)]
     return _with(network, drawn, {"weights": "random", "density": share, "seed": seed})
 
 
@@ -73,7 +69,7 @@ def _batched(one: Workload, batch: int) -> Workload:
     traces = [changed(trace, batch=batch) for trace in one]
     operators = [scaled(operator, batch) for operator in one.operators]
     facts = {"source": "zoo", "model": one.name, "batch": batch}
-    return Workload(one.name, traces, facts, operators, one.graph)
+    return Workload(one.name, traces, facts, operators, one.graph, one.not_simulated)
 
 
 def _with(network: Workload, traces: Sequence[GemmTrace], facts: dict[str, Any]) -> Workload:
@@ -81,9 +77,7 @@ def _with(network: Workload, traces: Sequence[GemmTrace], facts: dict[str, Any])
     return replace(network, traces=traces, provenance={**network.provenance, **facts})
 
 
-def _from_file(
-    name: str, weights: str | Path, batch: int, density: float | None, seed: int, profile: str | Path | None
-) -> Workload:
+def _from_file(name: str, weights: str | Path, settings: Settings, profile: str | Path | None) -> Workload:
     """The network with the weights of a file."""
     path = Path(weights)
     if weights != "pretrained" and not path.suffix and "/" not in str(weights) and not path.is_file():
@@ -91,11 +85,11 @@ def _from_file(
             f"weights is {str(weights)!r:.60}; None (shapes), 'random', 'pretrained' or a .pth or .safetensors file "
             "is expected"
         )
-    if density is not None or profile is not None:
+    if settings.density is not None or profile is not None:
         raise ConfigError("density and profile are for random weights; weights from a file have their own")
     from .models.trained import from_package, from_state
 
-    return from_package(name, batch, seed) if weights == "pretrained" else from_state(name, path, batch, seed)
+    return from_package(name, settings) if weights == "pretrained" else from_state(name, path, settings)
 
 
 def _published(
@@ -108,7 +102,7 @@ def _published(
     from .published.files import load_profile
 
     figures = load_profile(network.name, profile)
-    drawn = compressed(list(network), figures, seed * _SEEDS_A_NETWORK)
+    drawn = compressed(list(network), figures, seed * SEEDS_A_NETWORK)
     return _with(network, drawn, {"weights": "random", "seed": seed, "profile": figures.provenance()})
 
 
@@ -126,8 +120,3 @@ def shapes(name: str) -> Workload:
     layers = [replace(trace, operation="mac", pruned=False) for trace in stored]
     operators = [restored_operator(entry) for entry in shipped.get("operators", [])]
     return Workload(name, layers, source, operators, shipped["graph"])
-
-
-def _require(field: str, value: int, least: int, most: int) -> None:
-    if not is_whole(value, least, most):
-        raise ConfigError(f"{field} is {value!r:.60}; an integer from {least} to {most} is expected")

@@ -14,6 +14,7 @@ from ..hardware.accelerator import Accelerator
 from ..hardware.loading import load_hardware
 from ..results.report import Report
 from ..simulate import simulate
+from ..trace.coverage import csv_head, not_simulated_fields
 from ..trace.gemm import GemmTrace
 from ..trace.operator import Operator
 from ..trace.workload import Workload
@@ -110,6 +111,16 @@ class Comparison:
         return self.sides[0].report.name
 
     @property
+    def not_simulated_line(self) -> str:
+        """What of the network no machine ran, and its share of the MACs, in one line; "" where nothing is."""
+        return self.sides[0].report.not_simulated_line
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is assumed about the network's numbers, a line each; often none."""
+        return self.sides[0].report.remarks
+
+    @property
     def accounting(self) -> str:
         """Which parts of energy are in, in one line; where machines differ in it, the line says so first."""
         of = {side.report.name: side.report.accounting for side in self.sides}
@@ -123,16 +134,25 @@ class Comparison:
         return "; ".join([begin, *(f"{name}: {one.sentence.removeprefix('energy: ')}" for name, one in of.items())])
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a machine."""
+        """One row a machine. `attrs` say what is not simulated, where something is."""
         import pandas as pd
 
-        return pd.DataFrame([side.flat() for side in self.sides])
+        frame = pd.DataFrame([side.flat() for side in self.sides])
+        frame.attrs |= {"not_simulated": self.not_simulated_line} if self.not_simulated_line else {}
+        return frame
+
+    def csv_text(self) -> str:
+        """`to_frame` as CSV, below a line "# not simulated: ..." where something is not."""
+        return csv_head(self.not_simulated_line) + str(self.to_frame().to_csv(index=False))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; JSON holds them."""
+        report = self.sides[0].report
         return {
             "workload": self.workload,
             "first": self.first,
+            **not_simulated_fields(report.not_simulated, report.not_simulated_share),
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
             "energy_accounting": self.accounting,
             "sizings": [scaling.to_dict() for scaling in self.scalings],
             "machines": [side.to_dict() for side in self.sides],
@@ -145,6 +165,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{escape(str(scaling))}</p>" for scaling in self.scalings)
         head = f"<p>{escape(self.workload)}; `first` is {escape(self.first)}, `dense` each one's dense baseline</p>"
+        head += "".join(f"<p>{escape(line)}</p>" for line in (self.not_simulated_line, *self.remarks) if line)
         table = str(self.to_frame().set_index("hardware").T.to_html())
         return f"<p>{escape(self.accounting)}</p>{head}{notes}{table}"
 
@@ -204,7 +225,9 @@ def uncompressed(workload: Workload) -> Workload:
     """
     layers = [_uncompressed_layer(trace) for trace in workload.traces]
     operators = list(_uncompressed_operators(workload))
-    return Workload(workload.name, layers, operators=operators, graph=workload.graph)
+    return Workload(
+        workload.name, layers, operators=operators, graph=workload.graph, not_simulated=workload.not_simulated
+    )
 
 
 def _uncompressed_operators(workload: Workload) -> Iterator[Operator]:

@@ -111,7 +111,10 @@ def dense_workload(uncompressed: Workload, compressed: Workload) -> Workload:
             raise TraceError(f"layer {name!r} is not in {uncompressed.name!r}; {suggestion(name, known)}")
     shapes = tuple(_shape(trace, now.get(trace.name, trace)) for trace in uncompressed.traces)
     name = f"{uncompressed.name} at the bits of {compressed.name}"
-    return Workload(name, shapes, operators=_operators(uncompressed, compressed), graph=uncompressed.graph)
+    return Workload(
+        name, shapes, operators=_operators(uncompressed, compressed), graph=uncompressed.graph,
+        not_simulated=uncompressed.not_simulated,
+    )  # fmt: skip
 
 
 def _operators(uncompressed: Workload, compressed: Workload) -> list[Operator]:
@@ -128,12 +131,11 @@ def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:
     The bits of single filters are those of the compressed layer's filters and stay away: a dense array runs all at
     `weight_bits`.
     """
+    same = _same_format(trace, bits)
+    number_format = {} if same else {name: getattr(bits, name) for name in (*_FORMAT, *_CODES)}
     return replace(
-        trace if _same_format(trace, bits) else trace.as_shape(),
-        weight_bits=bits.weight_bits,
-        activation_bits=bits.activation_bits,
-        weight_coding=bits.weight_coding,
-        codebook_bits=bits.codebook_bits,
+        trace if same else trace.as_shape(),
+        **number_format,
         filter_bits=None,
         dense_shape=trace.shape,
         dense_groups=trace.groups,
@@ -141,6 +143,10 @@ def _shape(trace: GemmTrace, bits: GemmTrace) -> GemmTrace:
     )
 
 
+_FORMAT = ("weight_bits", "activation_bits", "weight_coding", "codebook_bits", "float_format")
+_CODES = ("weight_signed", "activation_signed", "activation_zero_point")
+
+
 def _same_format(trace: GemmTrace, bits: GemmTrace) -> bool:
-    names = ("weight_bits", "activation_bits", "weight_coding", "codebook_bits")
-    return trace.has_values and all(getattr(trace, name) == getattr(bits, name) for name in names)
+    """Of as many bits in the same coding; where zero lies among the codes is each network's own calibration."""
+    return trace.has_values and all(getattr(trace, name) == getattr(bits, name) for name in _FORMAT)

@@ -7,7 +7,7 @@ from math import log
 
 from ..arrays.base import PEArray
 from ..energy.area import machine_area
-from ..energy.built import Widths, widest
+from ..energy.built import Widths, widest, widest_float
 from ..engine.array_selection import runs_natively
 from ..hardware.accelerator import Accelerator
 from ..trace.workload import Workload
@@ -24,7 +24,8 @@ def whole_area(workload: Workload, machine: Accelerator) -> Callable[[Accelerato
     native = [runs_natively(machine, trace) for trace in workload.traces]
     own = widest(b for b, runs in zip(bits, native, strict=True) if runs)
     other = widest(b for b, runs in zip(bits, native, strict=True) if not runs)
-    return lambda option: sum(machine_area(option, *(own or other or Widths()), other).values())
+    floats = widest_float(trace.float_format for trace in workload.traces)
+    return lambda option: sum(machine_area(option, *(own or other or Widths()), other, float_format=floats).values())
 
 
 def nearest_area(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from ..engine.layer_result import VECTOR
 from ..errors import TraceError, suggestion
 from ..results.layer import ReportedLayer
 from ..results.report import Report
+from ..trace.coverage import united
+from ..trace.not_simulated import NotSimulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,8 @@ class PPR:
     `alpha_macs` weighs α by M. In both a layer that nobody pruned counts its dense weights before and now: the zeros
     that rounding left there are bits. `alpha_pruned` is α of the pruned layers alone and enters no PPR. `beta_unpruned`
     is the speedup of the uncompressed layers on the two machines, β at α = 1 (None where it was not measured). `conv`
-    is the same for the conv layers alone (None where there are none); `layers` has a row a layer.
+    is the same for the conv layers alone (None where there are none); `layers` has a row a layer. `not_simulated` is
+    what either network has beyond its report's layers, which no ratio counts.
     """
 
     alpha: float
@@ -41,6 +44,13 @@ class PPR:
     layers: pd.DataFrame | None
     alpha_pruned: float = 1.0
     beta_unpruned: float | None = None
+    not_simulated: tuple[NotSimulated, ...] = ()
+
+    def __repr__(self) -> str:
+        """Every field; `not_simulated` where something is not."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = (f"{name}={value!r}" for name, value in values.items() if name != "not_simulated" or value)
+        return f"PPR({', '.join(shown)})"
 
     @property
     def ppr(self) -> float:
@@ -130,8 +140,8 @@ def ppr(dense: Report, pruned: Report, unpruned: Report | None = None) -> PPR:
 
     A layer that the pruned report lacks was removed and takes no time; one that the dense report lacks raises
     TraceError, unless it is an operator, which may run with a layer in one report and by itself in the other. GEMMs and
-    operators without weights count in β alone. Clocks may differ: times are seconds. Source: DESIGN's definition after
-    001 §I and §VI.
+    operators without weights count in β alone. A layer that the pruned report names as not simulated was not removed:
+    that raises TraceError too. Clocks may differ: times are seconds. Source: DESIGN's definition after 001 §I and §VI.
 
     >>> import accelsim
     >>> dense = accelsim.simulate(accelsim.GemmTrace("fc", M=64, N=64, K=64), "dense/os-16x16")
@@ -143,12 +153,14 @@ def ppr(dense: Report, pruned: Report, unpruned: Report | None = None) -> PPR:
     before = [*map(_Layer.of, dense.results), *_fused_before(dense, pruned)]
     now = list(map(_Layer.of, pruned.results))
     _require_known(now, before)
+    _require_simulated(dense, pruned)
     sides = _Sides(before, now, dense.clock_mhz, pruned.clock_mhz, _unpruned_layers(dense, pruned, unpruned))
     conv = [layer for layer in before if layer.kind == "conv"]
     return PPR(
         *_figures(sides),
         conv=_alone(sides.of(conv)) if conv else None,
         layers=_table(sides),
+        not_simulated=united(pruned.not_simulated, dense.not_simulated),
         **_pruning(sides),
     )
 
@@ -177,6 +189,17 @@ def _require_known(layers: Sequence[_Layer], dense: Sequence[_Layer]) -> None:
     for layer in layers:
         if layer.name not in names:
             raise TraceError(f"layer {layer.name!r} is not in the dense report; {suggestion(layer.name, names)}")
+
+
+def _require_simulated(dense: Report, pruned: Report) -> None:
+    """TraceError where the dense report has a layer that is not simulated in the pruned one: it takes time there."""
+    ran = {layer.name for layer in dense.results} - {layer.name for layer in pruned.results}
+    for part in pruned.not_simulated:
+        if part.name in ran:
+            raise TraceError(
+                f"layer {part.name!r} ({part.operation[:80]}) is not simulated in the pruned network, and the dense "
+                "one has it; taken for a layer that was removed it would count as speed"
+            )
 
 
 def _unpruned_layers(dense: Report, pruned: Report, unpruned: Report | None) -> list[_Layer] | None:

@@ -12,6 +12,7 @@ from typing import Any
 from ..hardware.accelerator import Accelerator
 from ..results.report import ENERGY_PARTS, Report
 from ..simulate import runs_natively, simulate
+from ..trace.coverage import not_simulated_fields, not_simulated_line, not_simulated_share
 from ..trace.workload import Workload
 from .dense_baseline import dense_pair
 from .ppr import PPR, finite, ppr
@@ -35,6 +36,15 @@ class Run:
     dense: Report
     ppr: PPR
     unpruned: Report | None = None
+
+    @property
+    def not_simulated_line(self) -> str:
+        """What of the network, or of the one that it is measured against, no number counts; "" where all is."""
+        return not_simulated_line(self.ppr.not_simulated, self._not_simulated_share)
+
+    @property
+    def _not_simulated_share(self) -> float | None:
+        return not_simulated_share(self.ppr.not_simulated, self.report.macs)
 
     def summary(self) -> dict[str, Any]:
         """Totals, PPR, and storage as this machine holds the weights. Plain values, units in the names.
@@ -60,6 +70,7 @@ class Run:
             "network": self.network, "hardware": self.hardware, **totals, "area_um2": report.area_um2,
             "seconds": report.seconds, **ratios, **storage, "baseline_hardware": self.dense.name,
             "fallback_layers": report.fallback_layers, "energy_accounting": report.accounting.sentence,
+            **not_simulated_fields(ratio.not_simulated, self._not_simulated_share),
         }  # fmt: skip
 
 
@@ -74,6 +85,12 @@ class Study:
     def summaries(self) -> list[dict[str, Any]]:
         """One dict a run."""
         return [run.summary() for run in self.runs]
+
+    @property
+    def not_simulated_lines(self) -> list[str]:
+        """A line each network of which something is not simulated: the network, what it is, its share."""
+        lines = ((run.network, run.not_simulated_line) for run in self.runs)
+        return list(dict.fromkeys(f"{network}: {line}" for network, line in lines if line))
 
     def layer_rows(self) -> list[dict[str, Any]]:
         """Every report's layer rows behind `network` and `hardware`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import TraceError
+from ..trace.coverage import not_simulated_line, read_not_simulated
 
 Summary = Mapping[str, Any]
 ASSUMED_PPR = (2.7, 3.5)  # 001 §VI: synthesis results of non-structured accelerators
@@ -18,8 +19,8 @@ def verdict(
 
     `runs` are `Run.summary()` dicts, `storage` the rows of `storage_rows`; times of machines with different clocks
     compare in seconds, storage in the best format of each network, energies on chip and of DRAM access, with DRAM
-    standby beside them. TraceError where no compressed network is within
-    the tolerance.
+    standby beside them. What of a network is not simulated stands behind them. TraceError where no compressed network
+    is within the tolerance.
     """
     base, *others = accuracy
     equal = [name for name in others if accuracy[base] - accuracy[name] <= tolerance + 1e-9]
@@ -30,6 +31,7 @@ def verdict(
     small = _best([row for row in storage if row["network"] in equal], _bits)
     fast, cheap = _best(allowed, _seconds), _best(allowed, _energy)
     points = f"{100 * accuracy[base]:.2f} %, within {100 * tolerance:g} points"
+    left_out = "".join(f" {line}." for line in _left_out(runs))
     return (
         f"At {base} accuracy ({points}): "
         f"smallest is {small['network']} "
@@ -37,7 +39,18 @@ def verdict(
         f"fastest is {_place(fast)} ({fast['cycles']:,} cycles, {_gain(dense, fast, _seconds)}), "
         f"least energy is {_place(cheap)} ({_energy(cheap) / 1e6:.2f} µJ on chip and of DRAM access, "
         f"{_gain(dense, cheap, _energy)}; {_with_standby(dense, cheap)}); each against uncompressed at its best."
+        f"{left_out}"
     )
+
+
+def _left_out(runs: Sequence[Summary]) -> list[str]:
+    """A line each network that ran without a part of it."""
+    lines = []
+    for run in runs:
+        parts, share = read_not_simulated(run, "run")
+        if parts:
+            lines.append(f"Of {run['network']}, {not_simulated_line(parts, share)}")
+    return list(dict.fromkeys(lines))
 
 
 def _place(run: Summary) -> str:

@@ -14,10 +14,15 @@ from ..trace.gemm import GemmTrace
 def verified_output(trace: GemmTrace, machine: Accelerator) -> NDArray[np.int64]:
     """What the datapath computes, (M, groups·N), or below one another for steps with activations of their own.
 
-    Raises TraceError for a trace without values, VerificationError where an output differs from the exact integers.
+    Raises TraceError for a trace without values or in a floating-point format, VerificationError where an output
+    differs from the exact integers.
     """
     if not trace.has_values:
         raise TraceError(f"layer {trace.name!r} is a shape; verify needs integer weights and activations")
+    if trace.float_format is not None:
+        raise TraceError(
+            f"layer {trace.name!r} is in {trace.float_format}, which has a cost and no values; verify needs integers"
+        )
     steps = [trace.step(t) for t in range(trace.repeat)] if trace.has_steps else [trace]
     return np.concatenate([_verified_step(step, machine) for step in steps])
 

@@ -59,7 +59,10 @@ the filter buffer costs. Arrays with compressed weights inherit all of it from c
   gated pair is idle (Cause.PADDING, Cause.ZEROS), whatever energy it costs.
 
 **Datapath.** `functional()` computes every output in the way the hardware does, from the encoded operands, and equals
-`exact()`. It is no model of time.
+`exact()`. It is no model of time. Activations with a zero point come as raw codes (`trace.raw_tile`), in which neither
+zero nor padding is 0: `without_zero_point` takes the difference off the outputs, for which the vector unit is charged.
+An array that leaves out zero activations, or needs x itself, says `takes_raw_codes = False`: its programs then have x
+in one bit more (trace.centered), as whoever wrote it left it behind, and nothing is to correct.
 
 **Size.** `logic` and `memories` say what the array's area is made of; `scalable` which fields make it larger, for
 comparisons of machines at equal MACs or area.
@@ -82,6 +85,7 @@ from pydantic import Field
 from ..config import Config
 from ..errors import UnsupportedLayerError
 from ..technology.table import EnergyTable
+from ..trace.centered import centered
 from ..trace.exact import exact_gemm
 from ..trace.gemm import GemmTrace
 from .common.slices import row_slices
@@ -103,6 +107,8 @@ class PEArray(Config, ABC):
     kind: str
     operation: ClassVar[str] = "mac"  # what becomes of an activation and a weight: one of trace.shape.OPERATIONS
     counters: ClassVar[tuple[CounterSpec, ...]] = ()  # its own, beside counters.COMMON
+    takes_raw_codes: ClassVar[bool] = True  # of activations with a zero point; otherwise x itself, in one bit more
+    multiplies_floats: ClassVar[bool] = False  # whether its MACs may be built for a floating-point format
     scalable: ClassVar[tuple[str, ...]] = ()  # the fields that make it larger, first the one that is doubled first
     accumulator_bits: OperandBits = 32
     output_bits: OperandBits | None = None  # None: as wide as the activations
@@ -202,8 +208,10 @@ class Program(ABC):
     def __init__(self, array: Any, trace: GemmTrace) -> None:
         if trace.operation not in {"any", array.operation}:
             raise array.refuse(trace, f"its operation is {trace.operation}; {array.operation} is expected")
+        if trace.float_format is not None and not array.multiplies_floats:
+            raise array.refuse(trace, f"its operands are {trace.float_format}; integers are expected")
         self.array = array
-        self.trace = trace
+        self.trace: GemmTrace = trace if array.takes_raw_codes else centered(trace)
         self.schema: CounterSchema = array.schema
 
     @property
@@ -225,12 +233,23 @@ class Program(ABC):
         return False
 
     def activation_slices(self, step: int = 1) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-        """Some pixels, a multiple of `step` but for the last, and their activations (pixels, K), a part of X at a time.
+        """Some pixels, a multiple of `step` but for the last, and their raw codes (pixels, K), a part of X at a time.
 
         Needs values.
         """
         for m0, m1 in row_slices(self.trace.M, self.trace.K, step):
-            yield slice(m0, m1), np.ascontiguousarray(self.trace.activation_tile(m0, m1, 0, self.trace.K), np.int64)
+            yield slice(m0, m1), np.ascontiguousarray(self.trace.raw_tile(m0, m1, 0, self.trace.K), np.int64)
+
+    def without_zero_point(self, out: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Products (M, N) of raw codes less the zero point times each filter's sum, as the vector unit takes it off.
+
+        X · Wᵀ = X_raw · Wᵀ − z · ΣW. Source: survey 003, Eq. 35-36.
+        """
+        zero_point = self.trace.activation_zero_point
+        if not zero_point:
+            return out
+        weight = self.trace.weight_tile(0, self.trace.N, 0, self.trace.K)
+        return np.asarray(out - zero_point * weight.sum(axis=1, dtype=np.int64))
 
     @abstractmethod
     def functional(self) -> NDArray[np.int64]:

@@ -45,7 +45,7 @@ class BitserialArray(BitPlaneArray):
         return self.peak_macs // (weight_bits * activation_bits)
 
     def program(self, trace: GemmTrace) -> BitPlaneProgram:
-        """Two's complement of any width, −1 and +1 for one bit; UnsupportedLayerError otherwise."""
+        """Integers of any width, signed or not; one signed bit is −1 and +1. UnsupportedLayerError otherwise."""
         self.check_planes(trace)
         skips = self.skip_zero_planes and trace.weight_operand is not None
         return (ChosenPlanes if skips or trace.number_format.filter_bits else BitPlaneProgram)(self, trace)
@@ -113,7 +113,8 @@ class ChosenPlanes(BitPlaneProgram):
         """Passes of the planes that run."""
         m, _, k = tile.shape
         folds = self._folds(tile.n0, tile.n1, tile.k0, tile.k1)
-        corrected = (folds.bits == 1) != (self.trace.activation_bits == 1)
+        number_format = self.trace.number_format
+        corrected = ((folds.bits == 1) & self.trace.weight_signed) != number_format.bipolar_activations
         passes = PlanePasses(
             len(folds.filters), int(folds.running @ folds.filters), int(self._bits[tile.n0 : tile.n1].sum()),
             int(corrected.sum()), int(corrected @ folds.filters),
@@ -138,4 +139,5 @@ class ChosenPlanes(BitPlaneProgram):
         for (bits, planes), members in same:
             run = list(members)
             filters = self._order[ends[run[0]] - folds.filters[run[0]] : ends[run[-1]]]
-            yield Batch(filters, bits, [place for place in range(bits) if planes >> place & 1])
+            places = [place for place in range(bits) if planes >> place & 1]
+            yield Batch(filters, bits, places, self.trace.weight_signed)

@@ -30,6 +30,7 @@ class NmSparseArray(FoldedArray):
     """
 
     kind: Literal["nm_sparse"] = "nm_sparse"
+    multiplies_floats: ClassVar[bool] = True
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("nm_sparse_idle_load", Cause.MEMORY, "MACs while a fold's stationary operand is shifted in"),
         idle("nm_sparse_idle_skew", Cause.EDGE, "MACs while a fold fills and drains"),
@@ -84,7 +85,7 @@ class NmSparseProgram(SystolicProgram):
         for pixels, x in self.activation_slices():
             for n in range(trace.N):
                 out[pixels, n] = x[:, columns[n]] @ values[n]
-        return out
+        return self.without_zero_point(out)
 
 
 def pack(weight: Ints, nm: NM) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

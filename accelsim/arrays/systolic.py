@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator
 
@@ -50,6 +50,7 @@ class SystolicArray(FoldedArray):
     """
 
     kind: Literal["systolic"] = "systolic"
+    multiplies_floats: ClassVar[bool] = True
     dataflow: Literal["os", "ws", "is", "auto"] = "os"  # type: ignore[assignment]  # one more than its base offers
     edge_folds: Literal["full", "clipped"] = "full"
     weight_double_buffer: bool = False

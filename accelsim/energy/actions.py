@@ -83,7 +83,7 @@ def actions(
     `sizes` are the buffers' in bytes; nan where nothing says how large. `clocked_bits` are the flip-flops of the array
     at work; the clock of one that stands still is gated.
     """
-    table = table_of(machine.energy, machine.technology_nm)
+    table = table_of(machine.energy, machine.technology_nm).of_format(widths.float_format)
     listed: list[Listed] = [
         *(_arithmetic(array, table, widths) if array is not None else ()),
         *_buffers(buffer_srams(machine, sizes), table, widths),

@@ -39,14 +39,20 @@ class AreaItem:
 
 
 def area_items(
-    machine: Accelerator, weight_bits: int, activation_bits: int, fallback: Widths | None = None
+    machine: Accelerator,
+    weight_bits: int,
+    activation_bits: int,
+    fallback: Widths | None = None,
+    *,
+    float_format: str | None = None,
 ) -> list[AreaItem]:
     """Array, fallback, vector unit and buffers. Unlimited buffers have no area.
 
     The array is sized for operands of these bits, which are the widest of the layers that it runs itself; the fallback
-    for its own (None: the array's). A fallback that no layer can reach is not built.
+    for its own (None: the array's). A fallback that no layer can reach is not built. With a `float_format` the MACs,
+    and lanes of the vector unit, are of it.
     """
-    table = table_of(machine.energy, machine.technology_nm)
+    table = table_of(machine.energy, machine.technology_nm).of_format(float_format)
     own = Widths(weight_bits, activation_bits)
     return list(_items(machine, table, own, fallback or own))
 
@@ -92,10 +98,15 @@ def _buffers(machine: Accelerator, own: Widths) -> dict[str, tuple[BufferSram, f
 
 
 def machine_area(
-    machine: Accelerator, weight_bits: int, activation_bits: int, fallback: Widths | None = None
+    machine: Accelerator,
+    weight_bits: int,
+    activation_bits: int,
+    fallback: Widths | None = None,
+    *,
+    float_format: str | None = None,
 ) -> dict[str, float]:
     """µm² by part, of what `area_items` lists: array, fallback, vector, ifmap_buffer, filter_buffer, ofmap_buffer."""
-    return area_by_part(area_items(machine, weight_bits, activation_bits, fallback))
+    return area_by_part(area_items(machine, weight_bits, activation_bits, fallback, float_format=float_format))
 
 
 def area_by_part(items: Iterable[AreaItem]) -> dict[str, float]:
@@ -107,10 +118,15 @@ def area_by_part(items: Iterable[AreaItem]) -> dict[str, float]:
 
 
 def machine_leakage_uw(
-    machine: Accelerator, weight_bits: int, activation_bits: int, fallback: Widths | None = None
+    machine: Accelerator,
+    weight_bits: int,
+    activation_bits: int,
+    fallback: Widths | None = None,
+    *,
+    float_format: str | None = None,
 ) -> float:
     """µW of leakage at the machine's node: logic by its area, SRAM by its law."""
-    items = area_items(machine, weight_bits, activation_bits, fallback)
+    items = area_items(machine, weight_bits, activation_bits, fallback, float_format=float_format)
     return leakage_uw(machine, Widths(weight_bits, activation_bits), items)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..engine.layer_result import LayerResult
+from ..trace.float_format import float_format
 
 
 class Widths(NamedTuple):
@@ -19,6 +20,12 @@ def widest(widths: Iterable[tuple[int, int]]) -> Widths | None:
     """The widest of each operand, None of none."""
     bits = list(widths)
     return Widths(*(max(side) for side in zip(*bits, strict=True))) if bits else None
+
+
+def widest_float(formats: Iterable[str | None]) -> str | None:
+    """The floating-point format of the widest significand, None where all are integers."""
+    floats = [float_format(name) for name in formats if name is not None]
+    return max(floats, key=lambda kind: (kind.significand_bits, kind.bits)).name if floats else None
 
 
 def built_for(results: Sequence[LayerResult]) -> tuple[Widths, Widths | None]:

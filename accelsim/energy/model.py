@@ -71,6 +71,8 @@ class LayerEnergy:
 class EnergyModel:
     """Energy and area of one machine for operands of at most these bits, on its fallback of at most `fallback`.
 
+    Its MACs are of the `float_format`, of integers where that is None.
+
     `area_um2` is by part of the machine, `leakage_uw` of all of it. Raises InternalError where an array's operation
     names a counter that it does not declare, and ConfigError where `buffers` describes ports that cannot deliver what a
     layer reads.
@@ -82,11 +84,18 @@ class EnergyModel:
     """
 
     def __init__(
-        self, machine: Accelerator, *, weight_bits: int, activation_bits: int, fallback: Widths | None = None
+        self,
+        machine: Accelerator,
+        *,
+        weight_bits: int,
+        activation_bits: int,
+        fallback: Widths | None = None,
+        float_format: str | None = None,
     ) -> None:
         self.machine = machine
         self.own, self.other = Widths(weight_bits, activation_bits), fallback
-        items = area_items(machine, weight_bits, activation_bits, fallback)
+        self.float_format = float_format
+        items = area_items(machine, weight_bits, activation_bits, fallback, float_format=float_format)
         self.extrapolated = {item.part: item.beyond for item in items if item.beyond}
         self.area_um2, self.leakage_uw = area_by_part(items), leakage_uw(machine, self.own, items)
         self._actions: dict[object, list[Action]] = {}
@@ -111,7 +120,12 @@ class EnergyModel:
         array, built = self.machine.array, self.own
         bits = built.activation_bits
         widths = OperandWidths(
-            built.weight_bits, built.weight_bits, bits, array.output_bits or bits, array.accumulator_bits
+            built.weight_bits,
+            built.weight_bits,
+            bits,
+            array.output_bits or bits,
+            array.accumulator_bits,
+            self.float_format,
         )
         listed = actions(self.machine, array, widths, sizes, self.leakage_uw, clocked_bits(array, built))
         return mapping_costs(self.machine, listed, widths)

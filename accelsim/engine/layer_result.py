@@ -11,24 +11,28 @@ from typing import TypeVar
 from ..arrays.counters import Counts
 from .additive import Additive
 from .dram_traffic import DramTraffic, Stalls
-from .simulation import Span
+from .engine_run import Span
 
 VECTOR = "vector"  # kind and array of an operator's result
 
 
 @dataclass(frozen=True)
 class OperandWidths:
-    """Bits of a value that energy depends on; `stored_weight_bits` is a weight's in the filter buffer."""
+    """Bits of a value that energy depends on; `stored_weight_bits` is a weight's in the filter buffer.
+
+    `float_format` is that of the layer's operands, None where they are integers.
+    """
 
     weight_bits: int = 8
     stored_weight_bits: float = 8
     activation_bits: int = 8
     output_bits: int = 8
     accumulator_bits: int = 32
+    float_format: str | None = None
 
     def columns(self) -> dict[str, float]:
-        """By the names that a report's row has for them."""
-        return asdict(self)
+        """The bits by the names that a report's row has for them."""
+        return {name: bits for name, bits in asdict(self).items() if name != "float_format"}
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class LayerResult:
     largest_traffic: DramTraffic
     lanes: int
     compulsory_bytes: int
-    spans: tuple[Span, ...] = field(default=(), repr=False)
+    spans: Sequence[Span] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ from .layer_result import (
 )
 from .layer_storage import layer_storage
 from .residency import Residency
-from .schedule_builder import build
+from .schedule_builder import build, made_of
 from .schedule_run import Played, play
 from .step import Step
 from .tensor_storage import TensorStorage
@@ -96,9 +96,11 @@ class LayerRunner:
         for now, here, times in self._runs(step, programs, residency):
             tilings = self.tilings.of(now, step)
             storage = layer_storage(self.machine, trace, now, fused, step.output_values)
-            schedule = build(zip(now, tilings, strict=True), here, fused, storage)
-            if played is None or schedule != played.schedule:  # equal schedules take as long
-                played = play(schedule, self.machine)
+            inputs = list(zip(now, tilings, strict=True)), here, fused, storage
+            if played is None or played.made_of is None or played.made_of != made_of(*inputs):
+                schedule = build(*inputs)
+                if played is None or schedule != played.schedule:  # equal schedules take as long
+                    played = play(schedule, self.machine, made_of(*inputs))
             first = first or played
             runs.append((played.result(now, sum(tiling.t_cuts for tiling in tilings)), times))
             compulsory += times * compulsory_bytes(now, here, fused, storage)
@@ -200,7 +202,8 @@ def _widths(trace: GemmTrace, array: PEArray, programs: Sequence[Program]) -> Op
     """Every group is read as often as another, so that the mean is what a read costs."""
     stored = sum(program.stored_weight_bits for program in programs) / len(programs)
     output = programs[0].output_bits
-    return OperandWidths(trace.weight_bits, stored, trace.activation_bits, output, array.accumulator_bits)
+    bits = trace.weight_bits, stored, programs[0].trace.activation_bits, output, array.accumulator_bits
+    return OperandWidths(*bits, trace.float_format)
 
 
 def _weight_counts(trace: GemmTrace, programs: Sequence[Program]) -> WeightCounts:

@@ -18,6 +18,7 @@ from ..trace.workload import Workload
 from .array_selection import select_array
 from .liveness import Liveness
 from .output_values import with_values
+from .output_work import with_output_work
 from .residency import NOTHING, Residency
 from .step import Step
 from .tilings import Tilings
@@ -37,13 +38,14 @@ def plan(workload: Workload, machine: Accelerator, tilings: Tilings | None = Non
     if machine.tensors.activation_format != "dense":
         steps = with_values(steps, workload.graph)
     if buffers is None:
-        return steps
+        return with_output_work(steps, machine)
     tilings = tilings or Tilings(machine)
     if buffers.keep_on_chip and Liveness.knows(steps, workload.graph):
         steps = _by_liveness(Liveness(steps, workload.graph, machine), tilings)
     elif buffers.keep_on_chip:
         stays = activations_on_chip(steps, machine)
         steps = [replace(step, residency=residency) for step, residency in zip(steps, stays, strict=True)]
+    steps = with_output_work(steps, machine)
     return WeightResidency(steps, machine, tilings).result() if buffers.weights_resident else steps
 
 

@@ -88,7 +88,10 @@ class Schedule:
         self._move("sram_ofmap_drain_bytes", "dram_ofmap_index_bits", tile)
 
     def _move(self, dense: str, index: str, tile: Moved) -> None:
-        self.moved.update({dense: tile.dense_bytes, index: tile.index_bits, "activation_entries": tile.entries})
+        moved = self.moved
+        moved[dense] += tile.dense_bytes
+        moved[index] += tile.index_bits
+        moved["activation_entries"] += tile.entries
 
     def stay(self, size_bytes: int) -> int:
         """The bytes of a tile of weights, fetched for the first time, that are on chip already."""

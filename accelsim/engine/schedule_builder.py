@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -14,6 +13,7 @@ from ..mapping.footprint import bytes_of
 from ..mapping.tiling import Tiling, tiles_of
 from ..memory.base import Bursts
 from ..trace.operand_names import IFMAP, INDEX, OFMAP, PSUM, WEIGHT
+from .group_period import GroupPeriod, Reached, is_periodic
 from .residency import EVERYTHING_CROSSES, Residency
 from .schedule import Fetch, Moved, Schedule, Visit
 from .subtiles import SUBTILES, subtiles_of
@@ -58,6 +58,16 @@ def build(
     return schedule
 
 
+def made_of(
+    groups: Iterable[tuple[Program, Tiling]],
+    residency: Residency,
+    fused: FusedOperators | None,
+    storage: TensorStorage,
+) -> object:
+    """The inputs of `build`, by which equal schedules are known before they are built; None where values decide."""
+    return (tuple(groups), residency, fused) if type(storage) is TensorStorage else None
+
+
 def _fetch_parameters(schedule: Schedule, size: int) -> None:
     """Let the first fetch of weights bring them along, to which end it has an address of its own."""
     if not size:
@@ -94,6 +104,7 @@ class _GroupBuilder:
         self.tiles_of_ifmap: dict[Place, tuple[int, Bursts | None, Moved]] = {}
         self.addresses: dict[tuple[str, Place], int] = {}
         self.stays: dict[tuple[str, Place], int] = {}  # bytes of tiles of weights that are resident
+        self.periods: dict[Shape | None, GroupPeriod] = {}  # what a group adds, by the tile before it
 
     def run(self, start: tuple[int, int], before: Shape | None = None) -> Shape | None:
         """One job a tile, or a subtile of it where operators drain it; the shape of the last one.
@@ -101,10 +112,20 @@ class _GroupBuilder:
         `start` is how many groups and filters there are before. The first job continues the group before, whose last
         one's shape is `before`, if that is given.
         """
+        self.runs += 1
+        if before in self.periods:
+            return self.periods[before].repeat(self.schedule, self.jobs)
+        begin = Reached.of(self.schedule, self.jobs)
+        last = self._run(start, before)
+        if is_periodic(self.program.trace.M * self.program.trace.N, self.residency, self.fused, self.storage):
+            end, has_psums = Reached.of(self.schedule, self.jobs), self.tiling.k < self.program.trace.K
+            self.periods[before] = GroupPeriod(begin, end, last, has_psums)
+        return last
+
+    def _run(self, start: tuple[int, int], before: Shape | None) -> Shape | None:
         self.in_buffer.clear()
         self.addresses.clear()
         self.stays.clear()
-        self.runs += 1
         self.group, self.filters_before = start
         if self.storage.is_placed:
             self.tiles_of_ifmap.clear()
@@ -129,9 +150,10 @@ class _GroupBuilder:
         """Tiles as they are fetched, each with the subtiles in which it is computed."""
         continues = before is not None
         rows = 1 if self.fused is None else self.fused.rows
+        grain, K = self.program.grain, self.program.trace.K
         for tile in tiles_of(self.program, self.tiling):
-            following = replace(tile, before=before, continues=continues)
-            for subtile in subtiles_of(following, self.program.grain, self.program.trace.K, rows, self.subtiles):
+            following = Tile(tile.m0, tile.m1, tile.n0, tile.n1, tile.k0, tile.k1, before, continues)
+            for subtile in subtiles_of(following, grain, K, rows, self.subtiles):
                 yield tile, subtile
                 before, continues = subtile.shape, False
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 import simpy
@@ -18,35 +17,25 @@ import simpy
 from ..memory.base import DramKernel, Transfer
 from ..trace.operand_names import FETCHED, OFMAP, PSUM
 from .dram_traffic import Stalls
+from .engine_run import EngineRun, Span
+from .replay import replay
 from .schedule import Fetch, Schedule
 
 Process = Generator[Any, Any, None]
 
 
-@dataclass(frozen=True)
-class Span:
-    """One bar of the timeline, in array cycles; a transfer's has its bytes."""
-
-    track: str
-    name: str
-    start: int
-    cycles: int
-    size_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class EngineRun:
-    """Cycles from the first issue to the end of the last write-back, and what the array waited for."""
-
-    cycles: int
-    stalls: Stalls
-    spans: tuple[Span, ...]
-
-
 def run(schedule: Schedule, kernel: DramKernel | None, slots: int) -> EngineRun:
-    """Play a schedule. `kernel` None: data are always there. `slots`: buffer halves an operand, 2 where double."""
+    """Play a schedule. `kernel` None: data are always there. `slots`: buffer halves an operand, 2 where double.
+
+    What 64 bits hold is replayed by compiled kernels, which give the same as `simpy_run`.
+    """
     if kernel is None:
         return _without_dram(schedule, slots)
+    return replay(schedule, kernel, slots) or simpy_run(schedule, kernel, slots)
+
+
+def simpy_run(schedule: Schedule, kernel: DramKernel, slots: int) -> EngineRun:
+    """Play a schedule on the SimPy model itself."""
     return _Engine(schedule, kernel, slots).run()
 
 

@@ -13,7 +13,7 @@ from ..mapping.tiling import Tiling
 from ..trace.gemm import GemmTrace
 from .layer_storage import layer_storage
 from .residency import EVERYTHING_CROSSES
-from .schedule_builder import build
+from .schedule_builder import build, made_of
 from .schedule_run import Played, play
 from .step import Step
 from .tensor_storage import DENSE_TENSORS, TensorStorage
@@ -59,7 +59,7 @@ class TilingRace:
         for candidates in search.shortlists(self.rows):
             for candidate in sorted(candidates, key=lambda c: self._alone(c.tiling)):
                 if candidate.tiling not in played and self._may_win(candidate, fewest, played):
-                    played[candidate.tiling] = self._play(candidate.tiling)
+                    played[candidate.tiling] = self._equal(candidate.tiling, played) or self._play(candidate.tiling)
                     fewest = min(fewest, self._cycles(candidate.tiling, played))
             if self._is_dear:
                 break
@@ -75,20 +75,35 @@ class TilingRace:
     def _is_settled(self, search: MappingSearch, first: Played, fewest: float) -> bool:
         """Whether no other mapping can take much less: by a bound, or by what the array waited for the memory."""
         if not self._is_dear:
-            return fewest <= search.least_cycles() * self.groups * (1 + NEAR) ** 2
+            bounded = self.program.prices_cuts  # else a cut may take fewer cycles than any bound says
+            return bounded and fewest <= search.least_cycles() * self.groups * (1 + NEAR) ** 2
         return first.run.cycles - first.schedule.compute_cycles <= WAITS * first.run.cycles
 
     def _may_win(self, candidate: Candidate, fewest: float, played: dict[Tiling, Played]) -> bool:
         rate = max(t.dram_bytes * self.groups / max(p.memory_cycles, 1) for t, p in played.items())
         moved = candidate.tiling.dram_bytes
-        least = self.groups * max(candidate.least_cycles, moved / rate if rate else 0.0)
+        is_bounded = self.program.prices_cuts or not candidate.tiling.t_cuts
+        compute = candidate.least_cycles if is_bounded else 0.0
+        least = self.groups * max(compute, moved / rate if rate else 0.0)
         least += self._alone(candidate.tiling)
         fewer = all(moved < tiling.dram_bytes for tiling in played)
         return least <= fewest * (1 + NEAR if fewer else 1 - NEAR)
 
+    def _equal(self, tiling: Tiling, played: dict[Tiling, Played]) -> Played | None:
+        """What an equal schedule took: the same tiles, in a loop order that differs in dimensions of one tile alone."""
+        moving = self._moving(tiling)
+        same = (t for t in played if t.sizes() == tiling.sizes() and self._moving(t) == moving)
+        return next((played[t] for t in same), None)
+
+    def _moving(self, tiling: Tiling) -> list[str]:
+        """The dimensions that are cut, in the loop order."""
+        size, step = {"M": self.program.trace.M, "N": self.program.trace.N, "K": self.program.trace.K}, tiling.sizes()
+        return [d for d in tiling.order if step[d] < size[d]]
+
     def _play(self, tiling: Tiling) -> Played:
         programs, fused = [(self.program, tiling)] * self.groups, self._fused(tiling.m)
-        return play(build(programs, self.residency, fused, self._storage(fused)), self.machine)
+        inputs = programs, self.residency, fused, self._storage(fused)
+        return play(build(*inputs), self.machine, made_of(*inputs))
 
     def _storage(self, fused: FusedOperators | None) -> TensorStorage:
         """How the activations of the layer lie in DRAM."""

@@ -13,6 +13,7 @@ from ..config import Config, build
 from ..errors import ConfigError, suggestion, unknown_name
 from ..files import read_yaml
 from .accelerator import Accelerator
+from .scalesim_config import read_scalesim_config
 
 
 def config_names() -> list[str]:
@@ -24,7 +25,9 @@ def config_names() -> list[str]:
 
 
 def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overrides: Any) -> Accelerator:
-    """The machine from a name under hwconfigs/, a YAML file or a dict; overrides are dotted, `**{"array.rows": 8}`.
+    """The machine from a name under hwconfigs/, a YAML file, a SCALE-Sim configuration (.cfg) or a dict.
+
+    Overrides are dotted, `**{"array.rows": 8}`.
 
     An Accelerator without overrides is returned as it is; with overrides, its array, fallback and DRAM stay of the
     classes that they are, registered or not. Raises ConfigError (field, value, bound, nearest right name),
@@ -63,8 +66,10 @@ def _read(source: str | Path) -> tuple[dict[str, Any], str]:
         path = Path(str(files("hwconfigs") / f"{text}.yaml"))
         return read_yaml(path, "hardware"), f"hardware {text!r}"
     path = Path(text)
-    if not os.path.exists(path) and path.suffix not in {".yaml", ".yml"} and isinstance(source, str):
+    if not os.path.exists(path) and path.suffix not in {".yaml", ".yml", ".cfg"} and isinstance(source, str):
         raise unknown_name("hardware", text, config_names())
+    if path.suffix.lower() == ".cfg":
+        return read_scalesim_config(path), f"hardware {text!r}"
     return read_yaml(path, "hardware"), f"hardware {text!r}"
 
 

@@ -116,9 +116,14 @@ class MappingConfig(Config):
 
 
 class VectorConfig(Config):
-    """The unit for what is no GEMM."""
+    """The unit for what is no GEMM, which also takes zero points off the sums of a layer that has one.
+
+    `requantize`: it brings every output of every layer back to its bits, by a multiply, a shift and a clip. Off, an
+    operator of the network has to say so, or it is work of the output port that nobody is charged for.
+    """
 
     lanes: Size = 16
+    requantize: bool = False
 
 
 class Validated(Config):

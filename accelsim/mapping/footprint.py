@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ..arrays.base import Program, ceil_div
 
 Span = tuple[int, int]
 Sizes = NDArray[np.int64]
+MOST_SHARED = 512  # footprints that are kept for further machines, of some 100 KB each
 
 
 def bytes_of(bits: int) -> int:
@@ -30,6 +32,9 @@ def edges(size: int, step: int) -> NDArray[np.int64]:
     return np.append(np.arange(0, size, step), size)
 
 
+_SHARED: dict[object, Footprint] = {}
+
+
 class Footprint:
     """Tile sizes of one GEMM in bytes, measured once each. Sums are over all tiles of a grid, one pass."""
 
@@ -38,6 +43,7 @@ class Footprint:
         self.size = {"M": program.trace.M, "N": program.trace.N, "K": program.trace.K}
         self.measured: dict[tuple[str, int, int], tuple[int, int]] = {}
         self.filters_measured: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self.tables: dict[object, Any] = {}  # TileSizes of the searches, by the sizes and orders that they try
 
     def ifmap(self, m: int, k: int) -> tuple[int, int]:
         """Bytes of all ifmap tiles and of the largest."""
@@ -134,6 +140,26 @@ class Footprint:
             "filter": self.filters(n, k)[1],
             "ofmap": self.resident_output(m, n, k),
         }
+
+
+def shape_key(program: Program) -> object:
+    """What the bytes of a program's tiles depend on, where no value changes them; else None."""
+    if not program.uniform_weights or type(program).ifmap_bits is not Program.ifmap_bits:
+        return None
+    trace, array = program.trace, program.array
+    return type(program), array, program.groups, trace.M, trace.N, trace.K, trace.conv, trace.number_format
+
+
+def footprint_of(program: Program) -> Footprint:
+    """The footprint of a program; equal shapes on equal arrays share one, whatever machine they are in."""
+    key = shape_key(program)
+    if key is None:
+        return Footprint(program)
+    footprint = _SHARED.pop(key, None) or Footprint(program)
+    _SHARED[key] = footprint  # the last one that was asked for is the last to go
+    if len(_SHARED) > MOST_SHARED:
+        _SHARED.pop(next(iter(_SHARED)), None)
+    return footprint
 
 
 def _distinct(size: int, step: int) -> list[tuple[Span, int]]:

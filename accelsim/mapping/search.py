@@ -8,16 +8,17 @@ from itertools import permutations
 from math import ceil, inf, lcm, log2
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays.base import Program, ceil_div
 from ..errors import MappingError
 from ..hardware.parts import Buffers
 from ..trace.operand_names import BUFFERS
 from .candidates import TILE_LIMIT, USUAL_TILES, candidates, temporal_candidates
-from .footprint import Footprint
+from .footprint import Footprint, footprint_of
 from .goals import MappingProblem
-from .grid import TileGrid
-from .selection import Allowed, GoalRule, Selection
+from .selection import Allowed, GoalRule, Place, Selection
+from .tables import Numbers, TileSizes
 from .tiling import Tiling
 
 ORDERS = tuple("".join(p) for p in permutations("NMK"))
@@ -29,6 +30,7 @@ RULES = {
     "energy": GoalRule("energy", NEAR, "traffic", 0.0),
 }
 HALVINGS = 4  # of the buffers, for the shortlists
+SLOWEST = 2**-4  # bytes a cycle: no DRAM is slower than what the shortlists are made for
 COMPROMISE = GoalRule("serial_cycles", 0.0, "cycles", NEAR)  # every byte and every cut counts, whichever is longer
 
 
@@ -74,9 +76,10 @@ class MappingSearch:
     def __init__(self, program: Program, problem: MappingProblem, footprint: Footprint | None = None) -> None:
         self.program, self.problem, given = program, problem, problem.mapping
         self.orders = (given.order,) if given.order else ORDERS
-        self.footprint = footprint or Footprint(program)
+        self.footprint = footprint or footprint_of(program)
         self.size = self.footprint.size
-        self.step = {"M": program.grain.m, "N": program.grain.n, "K": program.grain.k}
+        self.grain = program.grain
+        self.step = {"M": self.grain.m, "N": self.grain.n, "K": self.grain.k}
         self.given = {
             d: self._on_grain(d, size) for d, size in zip("MNK", (given.m, given.n, given.k), strict=True) if size
         }
@@ -100,16 +103,27 @@ class MappingSearch:
         What is fastest in small buffers, or behind a slow DRAM, is tried in larger ones and behind a faster one too,
         which therefore do not take longer.
         """
-        yield self._few(rows)
-        for halving in range(1, 1 + HALVINGS if self.problem.bytes_per_cycle < inf else 1):
-            slower = replace(self.problem, bytes_per_cycle=self.problem.bytes_per_cycle / 2**halving)
-            yield MappingSearch(self.program, slower, self.footprint)._few(rows)
-        search = self._halved()
-        for _ in range(HALVINGS):
-            if search is None:
+        smaller: MappingSearch | None = self
+        for _ in range(1 + HALVINGS):
+            if smaller is None:
                 return
-            yield search._few(rows)
-            search = search._halved()
+            yield smaller._few(rows)
+            slower = self.problem.bytes_per_cycle / 2
+            while SLOWEST <= slower < inf:
+                yield smaller._few_behind(slower, rows)
+                slower /= 2
+            smaller = smaller._halved()
+
+    def _few_behind(self, bytes_per_cycle: float, rows: int) -> list[Candidate]:
+        """Those for a slower DRAM, with what their schedules take behind this one."""
+        search = MappingSearch(self.program, replace(self.problem, bytes_per_cycle=bytes_per_cycle), self.footprint)
+        return [self._at_own_rate(candidate) for candidate in search._few(rows)]
+
+    def _at_own_rate(self, slower: Candidate) -> Candidate:
+        """The same tiling with what its schedule takes behind this DRAM."""
+        sizes, options = slower.tiling.sizes(), self.selection.sizes.options
+        a, b, c = (options[d].index(sizes[d]) for d in "MNK")
+        return self._candidate((self.orders.index(slower.tiling.order), a, b, c))
 
     def _few(self, rows: int) -> list[Candidate]:
         """The rule's, the least sum of compute and traffic's time, the fewest equal steps, the least traffic without
@@ -139,12 +153,14 @@ class MappingSearch:
     @property
     def _whole(self) -> Allowed:
         """Tilings with T whole."""
-        return np.asarray(self.selection.grid.count[self.program.grain.whole] == 1)
+        t, sizes = self.grain.whole, self.selection.sizes.options
+        m, n, k = (np.array([d != t or size >= self.size[d] for size in sizes[d]]) for d in "MNK")
+        return m, n, k
 
     def _in_rows(self, rows: int) -> Allowed:
-        grid = self.selection.grid
-        allowed = (grid.m % rows == 0) | (grid.m >= self.size["M"])
-        return np.asarray(np.broadcast_to(allowed, grid.tiles.shape))
+        m = self.selection.tables.m
+        _, n, k = self.selection.everything
+        return (m % rows == 0) | (m >= self.size["M"]), n, k
 
     def _picked(self, rule: GoalRule) -> Candidate:
         candidate = self._pick(rule)
@@ -156,41 +172,41 @@ class MappingSearch:
         place = self.selection.pick(rule, allowed)
         return None if place is None else self._candidate(place)
 
-    def _candidate(self, place: tuple[int, int, int, int]) -> Candidate:
-        grid, (order, a, b, c) = self.selection.grid, place
-        ifmap, first = self.selection.ifmap_at(a, c)
-        cell = slice(None), a, slice(None), c
-        sizes = {"M": grid.options["M"][a], "N": grid.options["N"][b], "K": grid.options["K"][c]}
-        t = self.program.grain.whole
-        cuts = ceil_div(self.size[t], sizes[t]) - 1
-        moved = int(grid.traffic(cell, ifmap)[order, b])
-        cycles, least, energy = (
-            float(grid.figure(name, cell, ifmap, first)[order, b]) for name in ("cycles", "least_cycles", "energy")
-        )
-        tiling = Tiling(sizes["M"], sizes["N"], sizes["K"], grid.orders[order], moved, cuts, cycles)
-        ends = float(grid.ends(cell, first)[b]) / self.problem.bytes_per_cycle
-        return Candidate(tiling, least, ends, energy)
+    def _candidate(self, place: Place) -> Candidate:
+        order, *places = place
+        moved, cycles, least, energy, ends = self.selection.described(place)
+        m, n, k = (self.selection.sizes.options[d][at] for d, at in zip("MNK", places, strict=True))
+        t = self.grain.whole
+        cuts = ceil_div(self.size[t], {"M": m, "N": n, "K": k}[t]) - 1
+        tiling = Tiling(m, n, k, self.orders[order], int(moved), cuts, cycles)
+        return Candidate(tiling, least, ends / self.problem.bytes_per_cycle, energy)
 
     def _selection(self) -> Selection:
         """Over the usual sizes, or over smaller ones where none of these fits."""
         for most_tiles in (USUAL_TILES, TILE_LIMIT):
-            options = self._options(most_tiles)
-            if all(options.values()):
-                grid = TileGrid(self.footprint, self.problem, options, self.orders)
-                selection = Selection(grid, self.room["ifmap"])
+            sizes = self._sizes(most_tiles)
+            among = self._may_fit(sizes)
+            if all(among):
+                selection = Selection(self.program, sizes, self.problem, among)
                 if selection.fits():
                     return selection
         raise MappingError(self._complaint())
 
+    def _sizes(self, most_tiles: int) -> TileSizes:
+        """Sizes of at most so many tiles along a dimension, with what their tiles take."""
+        key = self.orders, tuple(self.given.items()), most_tiles, tuple(self.step.values())
+        if key not in self.footprint.tables:
+            self.footprint.tables[key] = TileSizes(self.footprint, self._options(most_tiles), self.orders)
+        sizes: TileSizes = self.footprint.tables[key]
+        return sizes
+
     def _options(self, most_tiles: int) -> dict[str, list[int]]:
-        """Sizes of at most so many tiles along a dimension, as far as they may fit."""
-        t = self.program.grain.whole
+        """Sizes of at most so many tiles along a dimension."""
+        t = self.grain.whole
         along = {d: temporal_candidates if d == t else candidates for d in "MNK"}
         options = {d: along[d](self.size[d], self.step[d], most_tiles) for d in "MNK"}
         options["M"] = sorted({*options["M"], *self._whole_rows(along["M"], most_tiles)}, reverse=True)
-        options |= {d: [size] for d, size in self.given.items()}
-        ends = {d: (options[d][-1], options[d][0]) for d in "MNK"}
-        return {d: [s for s in options[d] if self._may_fit(ends | {d: (s, s)})] for d in "MNK"}
+        return options | {d: [size] for d, size in self.given.items()}
 
     def _on_grain(self, dimension: str, size: int) -> int:
         """A given tile size, no larger than the layer; MappingError where it is no multiple of the array's grain."""
@@ -207,26 +223,37 @@ class MappingSearch:
         conv = self.program.trace.conv
         return [] if conv is None else sizes(self.size["M"], lcm(self.step["M"], conv.out_width), most_tiles)
 
-    def _may_fit(self, ends: dict[str, tuple[int, int]]) -> bool:
-        """Whether a tiling within these least and largest sizes may fit.
+    def _may_fit(self, sizes: TileSizes) -> tuple[list[int], list[int], list[int]]:
+        """The places along M, N and K whose sizes fit with the smallest of the other two.
 
         The smallest tile is the smallest in every buffer, but that a cut K may leave psums, which are wider than
         outputs.
         """
+        m, n, k = (list(range(len(sizes.options[d]))) for d in "MNK")
         if self.problem.buffers is None:
-            return True
-        (m, _), (n, _), (k, _) = (ends[d] for d in "MNK")
-        need = self._need(m, n, k)
-        need["ofmap"] = min(need["ofmap"], self._need(m, n, ends["K"][1])["ofmap"])
-        return all(need[part] <= self.room[part] for part in BUFFERS)
+            return m, n, k
+        a, b, c, tables = m[-1], n[-1], k[-1], sizes.tables
+        uncut, cut, along = tables.spills[0], tables.spills[-1], tables.spills
+        along_m, along_n = (
+            np.minimum(of_cut[..., uncut], of_cut[..., cut]) for of_cut in (tables.need[:, b], tables.need[a])
+        )
+        fits_m = self._fits(sizes.first_tiles([(at, c) for at in m]), tables.largest_filters[b, c], along_m)
+        fits_n = self._fits(sizes.first_tiles([(a, c)]), tables.largest_filters[:, c], along_n)
+        fits_k = self._fits(
+            sizes.first_tiles([(a, at) for at in k]), tables.largest_filters[b], tables.need[a, b, along]
+        )
+        return np.flatnonzero(fits_m).tolist(), np.flatnonzero(fits_n).tolist(), np.flatnonzero(fits_k).tolist()
+
+    def _fits(self, ifmap: Numbers, filters: Numbers, ofmap: Numbers) -> NDArray[np.bool_]:
+        room = self.room
+        return np.asarray((ifmap <= room["ifmap"]) & (filters <= room["filter"]) & (ofmap <= room["ofmap"]))
 
     def _need(self, m: int, n: int, k: int) -> dict[str, int]:
         """Bytes of the first ifmap tile and of the largest of the others, by buffer."""
-        sizes = (np.array([size], np.int64) for size in (m, n, k))
         return {
             "ifmap": self.footprint.first_ifmap(m, k),
             "filter": self.footprint.filters(n, k)[1],
-            "ofmap": int(self.footprint.resident_outputs(*sizes)[0]),
+            "ofmap": self.footprint.resident_output(m, n, k),
         }
 
     def _complaint(self) -> str:

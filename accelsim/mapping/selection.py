@@ -1,24 +1,30 @@
-"""The best tiling of a grid by a rule, with as few halos measured as that takes."""
+"""The best tiling of a GEMM's sizes by a rule, with as few halos measured as that takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from heapq import heapify, heappop, heappush
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .grid import EVERYTHING, Figure, TileGrid
-from .traffic import Bytes
+from ..arrays.base import Program, Tile
+from ..trace.operand_names import BUFFERS
+from .goals import MappingProblem
+from .tables import TileSizes
 
-FUZZ = 1e-9  # relative, of sums in another order
+if TYPE_CHECKING:
+    from .kernels import Terms
+
+Figure = Literal["traffic", "cycles", "energy", "serial_cycles", "least_cycles"]
+FIGURES: tuple[Figure, ...] = ("traffic", "cycles", "energy", "serial_cycles", "least_cycles")  # as kernels number them
 STEPS_NEAR = 0.1  # of the fewest cycles: what `least_steps` looks at
-BOUND, FIRST, MEASURED = range(3)  # what is known of an ifmap size: no halo, the first tile's, all tiles'
 
 Place = tuple[int, int, int, int]  # order, and place among the sizes along M, N and K
-Allowed = NDArray[np.bool_] | None  # by sizes
+Flags = NDArray[np.bool_]
+Allowed = tuple[Flags, Flags, Flags] | None  # by size along M, N and K
+Among = tuple[list[int], list[int], list[int]]
 
 
 class GoalRule(NamedTuple):
@@ -31,20 +37,29 @@ class GoalRule(NamedTuple):
 
 
 class Selection:
-    """Picks tilings of a grid.
+    """Picks tilings of a program's `sizes` at the places `among` (along M, N and K), the ones that may fit.
 
     Halos make the ifmap's bytes dear to measure, so they are measured in the order of a lower bound (no halo) and only
     while the bound is no worse than the best tiling so far: what is left out cannot win or tie.
     """
 
-    def __init__(self, grid: TileGrid, ifmap_room: float) -> None:
-        self.grid, self.ifmap_room = grid, ifmap_room
-        self.bounds: dict[Figure, Bytes] = {}
-        self.first: dict[tuple[int, int], float] = {}
-        self.measured: dict[tuple[int, int], float] = {}  # inf where the largest tile does not fit
-        self.no_halo = np.array([grid.footprint.ifmap_at_least(k) for k in grid.options["K"]], float)[
-            None, None, None, :
-        ]
+    def __init__(self, program: Program, sizes: TileSizes, problem: MappingProblem, among: Among) -> None:
+        from .selection_kernels import Queue
+
+        self.sizes, self.tables = sizes, sizes.tables
+        self.terms = _terms(program, problem, among)
+        shape = self.tables.first.shape
+        cells = shape[0] * shape[1]
+        self.search = Queue(
+            np.zeros(cells + 1), np.zeros((cells + 1, 3), np.int64), np.zeros(shape, np.bool_),
+            np.zeros((cells, 2), np.int64), np.zeros(5, np.int64), np.zeros(2),
+        )  # fmt: skip
+        m, n, k = (np.ones(len(sizes.options[d]), np.bool_) for d in "MNK")
+        self.everything = m, n, k
+        for c in among[2]:
+            sizes.measure_no_halo(c)
+        self.least_traffic = self._least_traffic()
+        self.leasts: dict[Figure, float] = {}
 
     def fits(self) -> bool:
         """Whether any tiling does."""
@@ -52,107 +67,103 @@ class Selection:
 
     def least(self, figure: Figure) -> float:
         """The least of a figure over all tilings."""
-        return self._lowest(figure, 0.0, (), None)
-
-    def ifmap_at(self, a: int, c: int) -> tuple[float, float]:
-        """Bytes of one pass over the ifmap and of its first tile, at measured sizes."""
-        return self.measured[a, c], self.first[a, c]
+        if figure not in self.leasts:
+            self.leasts[figure] = self._lowest(figure)
+        return self.leasts[figure]
 
     def pick(self, rule: GoalRule, allowed: Allowed = None) -> Place | None:
         """The best by a rule, among the sizes allowed; then the fewest tiles, then the first loop order."""
-        lowest = self._lowest(rule.primary, rule.slack, (), allowed)
-        if lowest == inf:
-            return None
-        limits = ((rule.primary, lowest * (1 + rule.slack + FUZZ)),)
-        second = self._lowest(rule.secondary, rule.near, limits, allowed)
-        return self._fewest_tiles((*limits, (rule.secondary, second * (1 + rule.near + FUZZ))), allowed)
+        from .selection_kernels import DONE, pick
+
+        goal = FIGURES.index(rule.primary), rule.slack, FIGURES.index(rule.secondary), rule.near
+        among, orders = self.everything if allowed is None else allowed, len(self.sizes.orders)
+        while True:
+            wanted, cost, *place = pick(self.tables, self.terms, goal, among, self.least_traffic, self.search, orders)
+            if wanted == DONE:
+                order, a, b, c = place
+                return None if cost == inf else (order, a, b, c)
+            self._measure(wanted)
 
     def least_steps(self) -> Place:
         """The fewest cycles as equal steps, of the tilings measured so far that have nearly the fewest."""
+        from .selection_kernels import least_steps
+
         most = self.least("cycles") * (1 + STEPS_NEAR)
-        best, place = inf, (0, 0, 0, 0)
-        for (a, c), ifmap in self.measured.items():
-            if ifmap == inf:
-                continue
-            cell = slice(None), a, slice(None), c
-            cycles = self.grid.cycles(cell, ifmap, self.first[a, c])
-            if cycles.min() > most:
-                continue
-            steps = np.where(cycles <= most, self.grid.steps(cell, ifmap, self.first[a, c]), inf)
-            order, b = (int(i) for i in np.unravel_index(int(steps.argmin()), steps.shape))
-            if steps[order, b] < best:
-                best, place = float(steps[order, b]), (order, a, b, c)
-        return place
+        return least_steps(self.tables, self.terms, self.search, len(self.sizes.orders), most)[1:]
 
-    def _bound(self, goal: Figure) -> Bytes:
-        if goal not in self.bounds:
-            self.bounds[goal] = self.grid.figure(goal, EVERYTHING, self.no_halo, 0.0)
-        return self.bounds[goal]
+    def described(self, place: Place) -> tuple[float, float, float, float, float]:
+        """Bytes, cycles, least cycles and energy of a tiling, and the bytes of its ends."""
+        from .selection_kernels import described
 
-    def _lowest(self, goal: Figure, slack: float, limits: Sequence[tuple[Figure, float]], allowed: Allowed) -> float:
-        """The least of a figure within limits of others; all that may be within `slack` of it is measured."""
-        bound = self._bound(goal)
-        for other, most in limits:
-            bound = np.where(self._bound(other) <= most, bound, inf)
-        if allowed is not None:
-            bound = np.where(allowed[None], bound, inf)
-        lowest = bound.min(axis=(0, 2))
-        queue = [(float(lowest[a, c]), BOUND, int(a), int(c)) for a, c in np.argwhere(np.isfinite(lowest))]
-        heapify(queue)
-        best = inf
-        while queue and queue[0][0] <= best * (1 + slack + FUZZ):
-            value, known, a, c = heappop(queue)
-            if known == MEASURED:
-                best = min(best, value)
-            elif self._measure(a, c, known + 1):
-                heappush(queue, (self._value(goal, a, c, known + 1, limits, allowed), known + 1, a, c))
-        return best
+        _, a, _, c = place
+        self.sizes.measure_first(a, c)
+        if np.isnan(self.tables.total[a, c]):
+            self.sizes.measure_all(a, c)
+        return described(self.tables, self.terms, *place)
 
-    def _measure(self, a: int, c: int, known: int) -> bool:
-        """Measure the first ifmap tile of these sizes, or all; False where they do not fit."""
-        m, k = self.grid.options["M"][a], self.grid.options["K"][c]
-        if known == FIRST:
-            if (a, c) not in self.first:
-                self.first[a, c] = self.grid.footprint.first_ifmap(m, k)
-            return self.first[a, c] <= self.ifmap_room
-        if (a, c) not in self.measured:
-            total, largest = self.grid.footprint.ifmap(m, k)
-            self.measured[a, c] = total if largest <= self.ifmap_room else inf
-        return self.measured[a, c] < inf
+    def _least_traffic(self) -> NDArray[np.float64]:
+        """Of each ifmap size, without halo: the same for equal rooms, whatever the DRAM's rate and the costs."""
+        from .selection_kernels import least_traffic
 
-    def _value(
-        self, goal: Figure, a: int, c: int, known: int, limits: Sequence[tuple[Figure, float]], allowed: Allowed
-    ) -> float:
-        """The least of a figure at an ifmap size, of which so much is known."""
-        ifmap = self.measured[a, c] if known == MEASURED else float(self.no_halo[0, 0, 0, c])
-        cell = slice(None), a, slice(None), c
-        values = self.grid.figure(goal, cell, ifmap, self.first[a, c])
-        return float(np.where(self._within(a, c, ifmap, limits, allowed), values, inf).min())
+        terms = self.terms
+        key = terms.a.tobytes(), terms.b.tobytes(), terms.c.tobytes(), terms[4:6], terms[9:12]
+        if key not in self.sizes.least_traffic:
+            least = np.full_like(self.tables.first, inf)
+            least_traffic(self.tables, self.terms, least)
+            self.sizes.least_traffic[key] = least
+        return self.sizes.least_traffic[key]
 
-    def _within(
-        self, a: int, c: int, ifmap: float, limits: Sequence[tuple[Figure, float]], allowed: Allowed
-    ) -> NDArray[np.bool_]:
-        cell = slice(None), a, slice(None), c
-        inside = np.ones((len(self.grid.orders), self.grid.tiles.shape[1]), bool)
-        if allowed is not None:
-            inside &= allowed[a, :, c]
-        for other, most in limits:
-            inside &= self.grid.figure(other, cell, ifmap, self.first[a, c]) <= most
-        return inside
+    def _lowest(self, figure: Figure) -> float:
+        """The least of a figure; all that may be as little is measured."""
+        from .kernels import NO_FIGURE
+        from .selection_kernels import DONE, Query, begin, proceed
 
-    def _fewest_tiles(self, limits: Sequence[tuple[Figure, float]], allowed: Allowed) -> Place:
-        """Of what lies within limits: the fewest cuts whose cost nobody knows, then the fewest tiles."""
-        grid, best = self.grid, (inf, 0, 0, 0, 0)
-        costly = np.ones_like(grid.tiles)
-        if not grid.program.prices_cuts:
-            for dimension in grid.program.grain.costly:
-                costly = costly * grid.count[dimension]
-        cost = (costly - 1) * 1e12 + grid.tiles
-        for (a, c), ifmap in self.measured.items():
-            if ifmap < inf:
-                inside = self._within(a, c, ifmap, limits, allowed)
-                of_cell = np.where(inside, cost[None, a, :, c], inf)
-                order, b = (int(i) for i in np.unravel_index(int(of_cell.argmin()), of_cell.shape))
-                if of_cell[order, b] < inf:
-                    best = min(best, (float(of_cell[order, b]), order, a, b, c))
-        return best[1:]
+        query = Query(FIGURES.index(figure), NO_FIGURE, inf, NO_FIGURE, inf, *self.everything)
+        begin(self.tables, self.terms, query, self.least_traffic, self.search)
+        while (wanted := proceed(self.tables, self.terms, query, 0.0, self.search)) != DONE:
+            self._measure(wanted)
+        return float(self.search.best[0])
+
+    def _measure(self, wanted: int) -> None:
+        """The ifmap size that a kernel returned for."""
+        from .selection_kernels import WANTS_FIRST
+
+        measure = self.sizes.measure_first if wanted == WANTS_FIRST else self.sizes.measure_all
+        measure(int(self.search.number[2]), int(self.search.number[3]))
+
+
+def _terms(program: Program, problem: MappingProblem, among: Among) -> Terms:
+    from .kernels import Terms
+
+    trace, grain, costs = program.trace, program.grain, problem.costs
+    costly = frozenset[str]() if program.prices_cuts else grain.costly
+    a, b, c = (np.array(places, np.int64) for places in among)
+    moves = {part: float(part not in problem.resident) for part in BUFFERS}
+    return Terms(
+        a, b, c,
+        room_ifmap=float(problem.room("ifmap")), room_filter=float(problem.room("filter")),
+        room_ofmap=float(problem.room("ofmap")), rate=float(problem.bytes_per_cycle), groups=float(problem.groups),
+        overlaps=problem.overlaps,
+        moves_ifmap=moves["ifmap"], moves_filter=moves["filter"], moves_ofmap=moves["ofmap"],
+        cost_ifmap=float(costs.ifmap), cost_filters=float(costs.filters), cost_ofmap=float(costs.ofmap),
+        cost_psum=float(costs.psum), cost_cycle=float(costs.cycle),
+        whole=_whole_cycles(program, is_timed=problem.bytes_per_cycle < inf),
+        cut_cycles=float(program.cut_cycles), fill_cycles=float(program.fill_cycles),
+        t="MNK".index(grain.whole), macs=float(trace.M * trace.N * trace.K),
+        costly_m="M" in costly, costly_n="N" in costly, costly_k="K" in costly,
+    )  # fmt: skip
+
+
+_WHOLE: WeakKeyDictionary[Program, float] = WeakKeyDictionary()
+
+
+def _whole_cycles(program: Program, *, is_timed: bool) -> float:
+    """Busy cycles of the GEMM in one tile, walked once a program.
+
+    Where values decide and no transfer takes time, one cycle stands for any number of them: all tilings have as many.
+    """
+    if not is_timed and not program.prices_cuts:
+        return 1.0
+    if program not in _WHOLE:
+        _WHOLE[program] = float(program.work(Tile(0, program.trace.M, 0, program.trace.N, 0, program.trace.K)).cycles)
+    return _WHOLE[program]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Annotated, Literal
 
@@ -32,6 +33,7 @@ class BandwidthDram(AccountedDram):
         return BandwidthKernel(self.gbps, clock_mhz, self.latency_cycles, self.power_down_after(clock_mhz))
 
 
+@lru_cache(maxsize=1 << 8)
 def _bytes_per_cycle(gbps: float, clock_mhz: float) -> Fraction:
     """Bytes an array cycle, exact for the decimal figures as they are written."""
     return Fraction(repr(gbps)) * 1000 / Fraction(repr(clock_mhz))

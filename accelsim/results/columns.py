@@ -42,6 +42,7 @@ def _identity(result: LayerResult) -> Row:
         "weight_bits": widths.weight_bits, "activation_bits": widths.activation_bits,
         "ifmap_format": shape.ifmap_format, "ofmap_format": shape.ofmap_format,
         "operators": "+".join(shape.operators), "utilization": result.utilization, "bound": result.bound,
+        **({} if widths.float_format is None else {"float_format": widths.float_format}),
         **widths.columns(), "macs_dense": result.macs_dense, **result.weights.columns(),
     }  # fmt: skip
 

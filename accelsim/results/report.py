@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from html import escape
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 
 from ..engine.dram_traffic import DramTraffic
 from ..errors import unknown_name
-from ..files import write_text, written_whole
+from ..files import write_text
 from ..memory.base import BITS_ALONE, Accounting
 from ..technology.settings import figures_line
+from ..trace.coverage import csv_head, not_simulated_fields, not_simulated_line, not_simulated_share
+from ..trace.not_simulated import NotSimulated
 from .activations import activation_storage
 from .columns import Row, row_of
 from .layer import ReportedLayer
-from .timeline import layer_events
+from .timeline import timeline_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +44,8 @@ class Report:
     `accounting` says how the DRAM's energy is counted, and `extrapolated` of which parts of the machine the SRAM has a
     size or a word beyond what its laws were fitted to. Where weights stay on chip between inferences a report is of one
     in the steady state, and `warmup_bytes` of weights come with the first alone. `batch` is how many inputs a run
-    takes. The text of `to_json` holds no time or date.
+    takes. `not_simulated` names the matrix work of the network that is in no layer, which no number here counts, and
+    `remarks` say what is assumed about the others. The text of `to_json` holds no time or date.
 
     >>> import accelsim
     >>> report = accelsim.simulate(accelsim.GemmTrace("fc", M=1, N=500, K=800), "dense/os-16x16")
@@ -60,12 +64,15 @@ class Report:
     extrapolated: Mapping[str, str] = field(default_factory=dict)
     batch: int = 1
     warmup_bytes: int = 0
+    not_simulated: tuple[NotSimulated, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """One line: a report of a whole network is long, and `layers` shows it."""
+        left_out = f"; {self.not_simulated_line}" if self.not_simulated else ""
         return (
             f"Report({self.workload!r} on {self.name!r}: {len(self.results)} rows, {self.cycles:,} cycles, "
-            f"{self.stall_cycles:,} of them stalls, {self.energy_pj:,.0f} pJ, {self.dram_bytes:,} dram_bytes)"
+            f"{self.stall_cycles:,} of them stalls, {self.energy_pj:,.0f} pJ, {self.dram_bytes:,} dram_bytes{left_out})"
         )
 
     @property
@@ -82,6 +89,21 @@ class Report:
     def figures_line(self) -> str:
         """Which node the energy and area figures are of, and what they were scaled by."""
         return figures_line(float(self.hardware["technology_nm"]), self.hardware.get("energy"))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all dense GEMMs, groups and repeats included, as `Workload.macs`."""
+        return sum(layer.result.macs_dense for layer in self.results)
+
+    @property
+    def not_simulated_share(self) -> float | None:
+        """MACs of the network that are not simulated ÷ all of its MACs; None where they are not known."""
+        return not_simulated_share(self.not_simulated, self.macs)
+
+    @property
+    def not_simulated_line(self) -> str:
+        """What of the network no number here counts, and its share of the MACs, in one line; "" where nothing is."""
+        return not_simulated_line(self.not_simulated, self.not_simulated_share)
 
     @property
     def cycles(self) -> int:
@@ -185,7 +207,7 @@ class Report:
     @property
     def tops_per_w_dense(self) -> float:
         """10¹² operations a joule, two for each MAC of the dense GEMMs whether an operand is zero or not."""
-        return self._tops_per_w(sum(layer.result.macs_dense for layer in self.results))
+        return self._tops_per_w(self.macs)
 
     @property
     def tops_per_w_effectual(self) -> float:
@@ -214,19 +236,24 @@ class Report:
 
     @cached_property
     def layers(self) -> pd.DataFrame:
-        """One row a layer."""
+        """One row a layer. `attrs` say what is not simulated, where something is."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows)
+        frame = pd.DataFrame(self.rows)
+        frame.attrs |= {"not_simulated": self.not_simulated_line} if self.not_simulated else {}
+        return frame
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of `layers`."""
         return self.layers.copy()
 
+    def csv_text(self) -> str:
+        """`layers` as CSV, below a line "# not simulated: ..." where something is not."""
+        return csv_head(self.not_simulated_line) + str(self.layers.to_csv(index=False))
+
     def to_csv(self, path: str | Path) -> None:
-        """Write `layers` as CSV, whole or not at all."""
-        with written_whole(Path(path)) as temporary:
-            self.layers.to_csv(temporary, index=False)
+        """Write `csv_text`, whole or not at all."""
+        write_text(Path(path), self.csv_text())
 
     def to_dict(self) -> dict[str, Any]:
         """Totals, configuration and layers as plain values."""
@@ -236,6 +263,8 @@ class Report:
             "seconds": self.seconds, "batch": self.batch, "warmup_bytes": self.warmup_bytes,
             "energy_accounting": self.accounting.sentence, "figures": self.figures_line,
             "extrapolated": dict(self.extrapolated), "activation_storage": self.activation_storage,
+            **not_simulated_fields(self.not_simulated, self.not_simulated_share),
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
             "configuration": dict(self.hardware), "layers": self.rows,
         }  # fmt: skip
 
@@ -258,13 +287,7 @@ class Report:
 
     def to_timeline(self, path: str | Path | None = None) -> str:
         """Chrome-trace JSON for Perfetto: a process a layer, a thread a track, DRAM bandwidth as a counter; µs."""
-        events: list[dict[str, Any]] = []
-        start = 0
-        for pid, layer in enumerate(self.results):
-            cycles = layer.result.cycles
-            events += layer_events(pid, layer.name, layer.result.spans, start, cycles, self.clock_mhz)
-            start += cycles
-        text = json.dumps({"displayTimeUnit": "ns", "traceEvents": events})
+        text = timeline_text(self.results, self.clock_mhz, self.not_simulated_line)
         if path is not None:
             write_text(Path(path), text + "\n")
         return text
@@ -272,4 +295,5 @@ class Report:
     def _repr_html_(self) -> str:
         totals = f"{self.cycles:,} cycles, {self.energy_pj / 1e6:,.3f} µJ, {self.dram_bytes:,} B of DRAM traffic"
         head = f"<p>{self.workload} on {self.name}: {totals}</p>"
+        head += "".join(f"<p>{escape(line)}</p>" for line in (self.not_simulated_line, *self.remarks) if line)
         return head + str(self.layers[SHOWN].to_html(index=False))

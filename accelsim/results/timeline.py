@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.simulation import Span
+from ..engine.engine_run import Span
+from .layer import ReportedLayer
 
 BINS = 64  # of a layer's time, for the bandwidth curve
 
@@ -28,6 +30,18 @@ def bandwidth_gbps(spans: Sequence[Span], cycles: int, clock_mhz: float, bins: i
             moved += span.size_bytes * inside / inside.sum() if inside.sum() else 0
     seconds = np.diff(edges) / (clock_mhz * 1e6)
     return np.divide(moved / 1e9, seconds, out=np.zeros(bins), where=seconds > 0)
+
+
+def timeline_text(layers: Sequence[ReportedLayer], clock_mhz: float, not_simulated: str = "") -> str:
+    """All layers one after another as the text of a Chrome trace, with what is not simulated as `otherData`."""
+    events: list[dict[str, Any]] = []
+    start = 0
+    for pid, layer in enumerate(layers):
+        cycles = layer.result.cycles
+        events += layer_events(pid, layer.name, layer.result.spans, start, cycles, clock_mhz)
+        start += cycles
+    left_out = {"otherData": {"not_simulated": not_simulated}} if not_simulated else {}
+    return json.dumps({"displayTimeUnit": "ns", "traceEvents": events, **left_out})
 
 
 def layer_events(

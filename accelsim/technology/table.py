@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
-from math import ceil
+from math import ceil, log
 
 from ..files import parse_yaml
+from ..trace.float_format import FloatFormat, float_format
 from .cost import Cost
 from .scaling import Scaling
 
+ACCUMULATORS = {16: 11, 32: 24}  # bits of a sum: of its significand, in FP16 and FP32
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -88,6 +90,11 @@ class EnergyTable:
     scales: Mapping[str, float] = field(default_factory=dict)
     node_of_user_nm: float = 45.0
     rows: SramRows = SramRows()
+    float_format: FloatFormat | None = None
+
+    def of_format(self, name: str | None) -> EnergyTable:
+        """The table whose MACs are of this floating-point format; of integers where it is None."""
+        return self if name is None else replace(self, float_format=float_format(name))
 
     def cost(self, name: str) -> Cost:
         """A figure as it stands in the table."""
@@ -100,11 +107,30 @@ class EnergyTable:
         return self.cost(f"{name}_8_{unit}") * (units / base_units)
 
     def add(self, bits: int, unit: str = "pj") -> Cost:
-        """An integer add of `bits` bits, in pJ or µm² (`um2`): 1 full adder a bit. A comparison is a subtraction."""
+        """An integer add of `bits` bits, in pJ or µm² (`um2`): 1 full adder a bit. A comparison is a subtraction.
+
+        With a `float_format` a floating-point add of so many bits: FP16 and FP32 where they are 16 and 32.
+        """
+        if self.float_format is not None:
+            return self._float("add", unit, ACCUMULATORS.get(bits, max(1, bits - self.float_format.exponent_bits)))
         return self._by_width("add", unit, bits, 8, bits)
 
+    def _float(self, name: str, unit: str, significand_bits: int) -> Cost:
+        """The table's figure for 11 (FP16) and 24 (FP32) bits of significand, else the power law through both.
+
+        Assumption: a unit of any format costs what its significand does, as the two that were measured.
+        """
+        figures = {bits: f"{name}_{kind}_{unit}" for kind, bits in (("fp16", 11), ("fp32", 24))}
+        if significand_bits in figures:
+            return self.cost(figures[significand_bits])
+        exponent = log(self.figures[figures[24]] / self.figures[figures[11]]) / log(24 / 11)
+        share = (significand_bits / 11) ** exponent
+        return Cost(self.figures[figures[11]] * share, f"{figures[11]} × ({significand_bits} / 11)^{exponent:.4g}")
+
     def multiply(self, weight_bits: int, activation_bits: int, unit: str = "pj") -> Cost:
-        """An integer multiply, in pJ or µm² (`um2`): one full adder a pair of bits."""
+        """An integer multiply, in pJ or µm² (`um2`): one full adder a pair of bits; or one of the `float_format`."""
+        if self.float_format is not None:
+            return self._float("mult", unit, self.float_format.significand_bits)
         width = weight_bits if weight_bits == activation_bits else 0
         return self._by_width("mult", unit, width, 64, weight_bits * activation_bits)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import TraceError
 from .conv import ConvGeometry
-from .number_format import NumberFormat
+from .number_format import NumberFormat, in_float
 from .operand import ArrayOperand, Pattern, PatternOperand, StoredOperand, integer_array
 from .shape import Shape, dense_sizes, gemm_sizes, plane_shape, positive
 
@@ -37,6 +37,9 @@ def checked_fields(given: Fields) -> dict[str, Any]:
         "M": sizes.M, "N": sizes.N, "K": sizes.K,
         "weight_bits": int(number_format.weight_bits), "activation_bits": int(number_format.activation_bits),
         "filter_bits": number_format.filter_bits, "number_format": number_format,
+        "weight_signed": bool(number_format.weight_signed), "activation_signed": bool(number_format.activation_signed),
+        "activation_zero_point": int(number_format.activation_zero_point),
+        "codebook_bits": number_format.codebook_bits, "float_format": number_format.float_format,
         "kind": kind or ("conv" if conv else "linear"), "repeat": positive(given["repeat"], name, "repeat"),
         "dense_shape": dense_sizes(given["dense_shape"], sizes, name), "dense_groups": given["dense_groups"] or groups,
         "operation": _operation(given["operation"], name), "pruned": _pruned(given["pruned"], name),
@@ -103,11 +106,20 @@ def _check_ifmap(shape: tuple[int, ...], expected: tuple[int, ...], name: str) -
 
 
 def _number_format(given: Fields, rows: int) -> NumberFormat:
-    """Weights have, where nobody says it, as many bits as the widest of the `rows` filters, or 8."""
+    """Weights have, where nobody says it, as many bits as the widest of the `rows` filters, or 8.
+
+    A floating-point format, fp32 where none is named, says all itself.
+    """
+    if given["weight_coding"] == "float":
+        return in_float(given["float_format"] or "fp32")
     widths, bits = _filter_widths(given["filter_bits"], rows, given["name"]), given["weight_bits"]
     if bits is None:
         bits = 8 if widths is None else max(widths)
-    return NumberFormat(bits, given["activation_bits"], given["weight_coding"], given["codebook_bits"], widths)
+    codes = given["weight_signed"], given["activation_signed"], given["activation_zero_point"]
+    return NumberFormat(
+        bits, given["activation_bits"], given["weight_coding"], given["codebook_bits"], widths, *codes,
+        given["float_format"],
+    )  # fmt: skip
 
 
 def _filter_widths(given: Any, rows: int, name: str) -> tuple[int, ...] | None:
@@ -131,7 +143,8 @@ def _weight_in_format(
         return None
     if number_format.filter_bits is not None:
         raise TraceError(f"filter_bits of {name!r} come with random weights; integers or none are expected")
-    return weight.fitted(groups * sizes.N, sizes.K, number_format.weight_bits, number_format.weight_coding)
+    bits, coding, signed = number_format.weight_bits, number_format.weight_coding, number_format.weight_signed
+    return weight.fitted(groups * sizes.N, sizes.K, bits, coding, signed=signed)
 
 
 def _activation_in_format(
@@ -152,7 +165,10 @@ def _activation_in_format(
     rows, columns = (sizes.M, groups * sizes.K) if conv is None else plane_shape(conv, groups)
     if isinstance(activation, PatternOperand) and activation.rows == rows:
         steps = 1
-    return activation.fitted(steps * rows, columns, number_format.activation_bits, "uniform")
+    return activation.fitted(
+        steps * rows, columns, number_format.activation_bits, "uniform", signed=number_format.activation_signed,
+        zero_point=number_format.activation_zero_point,
+    )  # fmt: skip
 
 
 def _check_attention(values: Fields, name: str) -> None:

@@ -38,10 +38,14 @@ class GemmTrace:
     (groups·N,), are the bits of each filter where they differ; `weight_bits`, by default the most of them (without
     them 8), is what an array runs, stores and fetches every filter at that makes no use of them. `operation` is what
     the network was trained for: `mac`, x · w summed; `l1`, −|x − w| summed, AdderNet's layers; `any` binds it to no
-    array, and the one that runs it decides. `pruned` says whether somebody pruned the layer: True unless an importer, a
-    checkpoint or a quantizer knows that nobody did, in which case the zeros that rounding left count as weights in α;
-    whoever prunes such a layer by hand says `pruned=True`. Raises TraceError where shapes, values or bits contradict
-    each other, and where a layer that nobody pruned has fewer weights than its dense shape.
+    array, and the one that runs it decides. Operands are two's complement, one bit being −1 and +1; one that is not
+    `weight_signed` or `activation_signed` is from 0 to 2^bits − 1. Activations are held less `activation_zero_point`,
+    so that zero and padding are 0; what hardware carries is `raw_tile`. Of `weight_coding` "float" both operands are in
+    `float_format` (fp32 where none is named), which says their bits: a format that costs and computes nothing. `pruned`
+    says whether somebody pruned the layer: True unless an importer, a checkpoint or a quantizer knows that nobody did,
+    in which case the zeros that rounding left count as weights in α; whoever prunes such a layer by hand says
+    `pruned=True`. Raises TraceError where shapes, values or bits contradict each other, and where a layer that nobody
+    pruned has fewer weights than its dense shape.
 
     >>> layer = GemmTrace("fc", weight=[[1, 0, -1]], activation=[[3, 4, 5], [6, 7, 8]], weight_bits=2)
     >>> layer.shape, layer.macs, layer.weight_bits
@@ -69,6 +73,10 @@ class GemmTrace:
     dense_groups: int
     operation: str
     pruned: bool
+    weight_signed: bool
+    activation_signed: bool
+    activation_zero_point: int
+    float_format: str | None
 
     def __init__(
         self,
@@ -92,6 +100,10 @@ class GemmTrace:
         dense_groups: int | None = None,
         operation: str = "any",
         pruned: bool = True,
+        weight_signed: bool = True,
+        activation_signed: bool = True,
+        activation_zero_point: int = 0,
+        float_format: str | None = None,
         weight_operand: Given = None,
         activation_operand: Given = None,
     ) -> None:
@@ -104,7 +116,8 @@ class GemmTrace:
             weight_bits=weight_bits, activation_bits=activation_bits, weight_coding=weight_coding,
             codebook_bits=codebook_bits, filter_bits=filter_bits, kind=kind, conv=conv, repeat=repeat,
             dense_shape=dense_shape, dense_groups=dense_groups, operation=operation,
-            pruned=pruned,
+            pruned=pruned, weight_signed=weight_signed, activation_signed=activation_signed,
+            activation_zero_point=activation_zero_point, float_format=float_format,
         )  # fmt: skip
         self.__post_init__()
 
@@ -183,12 +196,13 @@ class GemmTrace:
 
         Weights of a density below 1 or of an N:M pattern are pruned ones, unless `pruned` says otherwise.
         """
-        full = self.weight_coding == "binary" or self.weight_bits == 1
+        number_format = self.number_format
+        full = self.weight_coding == "binary" or number_format.bipolar_weights
         if pruned is None:
             pruned = self.pruned or (not full and weight_density < 1) or ":" in distribution
         operands: dict[str, Any] = {
             "weight": Pattern(1.0 if full else weight_density, 2 * seed, distribution),
-            "activation": Pattern(1.0 if self.activation_bits == 1 else activation_density, 2 * seed + 1),
+            "activation": Pattern(1.0 if number_format.bipolar_activations else activation_density, 2 * seed + 1),
         }
         return replace(self, pruned=pruned, **operands)
 
@@ -209,9 +223,7 @@ class GemmTrace:
     @cached_property
     def number_format(self) -> NumberFormat:
         """How the integers stand in bits."""
-        return NumberFormat(
-            self.weight_bits, self.activation_bits, self.weight_coding, self.codebook_bits, self.filter_bits
-        )
+        return NumberFormat(**{name: getattr(self, name) for name in _FORMAT_FIELDS})
 
     @property
     def macs(self) -> int:
@@ -275,6 +287,11 @@ class GemmTrace:
             raise TraceError(f"trace {self.name!r} is a shape; its activations have no values")
         source = self.activation_operand if self.conv is None else self._im2col
         return source.tile(m0, m1, k0, k1)
+
+    def raw_tile(self, m0: int, m1: int, k0: int, k1: int) -> Ints:
+        """`activation_tile` as memory and arrays carry it: the zero point added, which is what padding holds then."""
+        tile = self.activation_tile(m0, m1, k0, k1)
+        return tile.astype(np.int64) + self.activation_zero_point if self.activation_zero_point else tile
 
     @cached_property
     def _im2col(self) -> Im2colOperand:
@@ -375,4 +392,5 @@ class GemmTrace:
         )
 
 
+_FORMAT_FIELDS = tuple(field.name for field in fields(NumberFormat))
 _FIELDS = tuple(field.name for field in fields(GemmTrace))

@@ -22,6 +22,17 @@ def smallest_dtype(bits: int) -> np.dtype[np.signedinteger]:
     )
 
 
+def code_range(bits: int, signed: bool) -> Pair:
+    """Two's complement, one bit being −1 and +1; or unsigned, from 0 to 2^bits − 1.
+
+    >>> code_range(2, True), code_range(1, True), code_range(2, False)
+    ((-2, 1), (-1, 1), (0, 3))
+    """
+    if not signed:
+        return 0, 2**bits - 1
+    return (-1, 1) if bits == 1 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
 def integer_array(values: object, what: str, ndim: int) -> Ints:
     """`values` as an integer array with `ndim` axes, none of them empty; TraceError says what is wrong."""
     array = np.asarray(values)
@@ -133,9 +144,11 @@ class Pattern:
         if self.distribution not in {"bernoulli", "blocked"}:
             self.group()
 
-    def fitted(self, rows: int, columns: int, bits: int, coding: str) -> PatternOperand:
+    def fitted(
+        self, rows: int, columns: int, bits: int, coding: str, *, signed: bool = True, zero_point: int = 0
+    ) -> PatternOperand:
         """The pattern as an operand, (rows, columns), of this number format."""
-        return PatternOperand(rows, columns, bits, coding, self)
+        return PatternOperand(rows, columns, bits, coding, self, signed, zero_point)
 
     def group(self) -> tuple[int, int]:
         """(n, m) of an n:m distribution; TraceError where it is none."""
@@ -170,10 +183,13 @@ class PatternOperand:
     bits: int
     coding: str
     pattern: Pattern
+    signed: bool = True
+    zero_point: int = 0
 
-    def __reduce__(self) -> tuple[type[PatternOperand], tuple[int, int, int, str, Pattern]]:
+    def __reduce__(self) -> tuple[type[PatternOperand], tuple[int, int, int, str, Pattern, bool, int]]:
         """Pickled and copied as the pattern that it is; its integers are drawn again."""
-        return PatternOperand, (self.rows, self.columns, self.bits, self.coding, self.pattern)
+        own = self.rows, self.columns, self.bits, self.coding, self.pattern, self.signed, self.zero_point
+        return PatternOperand, own
 
     @cached_property
     def _values(self) -> Ints:
@@ -183,23 +199,32 @@ class PatternOperand:
         values[mask] = self._nonzeros(int(mask.sum()), rng)
         return read_only(values)
 
-    def fitted(self, rows: int, columns: int, bits: int, coding: str) -> PatternOperand:
+    def fitted(
+        self, rows: int, columns: int, bits: int, coding: str, *, signed: bool = True, zero_point: int = 0
+    ) -> PatternOperand:
         """The same pattern in another size or format: this very operand, its integers with it, where nothing changes.
 
         >>> operand = PatternOperand(4, 8, 8, "uniform", Pattern(0.5))
         >>> operand.fitted(4, 8, 8, "uniform") is operand, operand.fitted(4, 8, 2, "ternary").bits
         (True, 2)
         """
-        if (self.rows, self.columns, self.bits, self.coding) == (rows, columns, bits, coding):
+        own = self.rows, self.columns, self.bits, self.coding, self.signed, self.zero_point
+        if own == (rows, columns, bits, coding, signed, zero_point):
             return self
-        return PatternOperand(rows, columns, bits, coding, self.pattern)
+        return PatternOperand(rows, columns, bits, coding, self.pattern, signed, zero_point)
 
     @property
     def storage_bits(self) -> int:
         """Bits of two's complement that hold every value."""
-        return 2 ** (self.bits - 1) if self.coding == "pow2" else max(2, self.bits)
+        if self.coding == "pow2":
+            return int(2 ** (self.bits - 1))
+        return max(2, self.bits) if self.signed and not self.zero_point else self.bits + 1
 
     def _nonzeros(self, count: int, rng: np.random.Generator) -> Ints:
+        if not self.signed or self.zero_point:
+            low, high = (bound - self.zero_point for bound in code_range(self.bits, self.signed))
+            drawn = rng.integers(low, high, count)  # from 0 up they stand for one more
+            return drawn + (drawn >= 0)
         sign = rng.integers(0, 2, count) * 2 - 1
         if self.bits == 1 or self.coding in {"binary", "ternary"}:
             return sign

@@ -36,6 +36,7 @@ _ELEMENTWISE = {
     "abs": 1, "neg": 1, "sqrt": TABLE, "exp": TABLE, "log": TABLE, "reciprocal": TABLE, "erf": TABLE,
     "sigmoid": TABLE, "tanh": TABLE, "gelu": TABLE, "silu": TABLE, "elu": TABLE, "selu": TABLE, "softplus": TABLE,
     "mish": TABLE, "scale": 1, "bias": 1, "batch_norm": 2, "quantize": 3,
+    "zero_point": 1, "requantize": 3,  # take z · ΣW off a sum; multiply it, shift it and clip it
 }  # fmt: skip
 _OF_SEVERAL = {
     "add": 1, "sub": 1, "mul": 1, "div": TABLE + 1, "max": 1, "min": 1, "pow": 2 * TABLE + 1, "where": 1, "concat": 1,

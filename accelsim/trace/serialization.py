@@ -2,7 +2,8 @@
 
 Workload files, checkpoints and the shipped shapes are made of it. A workload file or a checkpoint says every field; a
 shipped shape only those that differ from the usual (`brief`). A field that the reader does not find takes the default
-of GemmTrace where the kind of file lets it be left out; `pruned` is one that files of earlier versions do not have.
+of GemmTrace where the kind of file lets it be left out; `pruned` is one that files of earlier versions do not have, and
+signs and zero points of operands are written where they are not the usual.
 """
 
 from __future__ import annotations
@@ -34,7 +35,14 @@ _CONV_PAIRS = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}  # with th
 _USUAL = {
     "groups": 1, "repeat": 1, "weight_bits": 8, "activation_bits": 8, "weight_coding": "uniform",
     "codebook_bits": None, "conv": None, "weight": None, "activation": None, "pruned": True,
+    "weight_signed": True, "activation_signed": True, "activation_zero_point": 0, "float_format": None,
 }  # fmt: skip
+_UNUSUAL = (
+    "weight_signed",
+    "activation_signed",
+    "activation_zero_point",
+    "float_format",
+)  # written where they are not the usual
 _USUAL_CONV = {"batch": 1, "stride": 1, "padding": 0, "dilation": 1, "columns": False}
 
 
@@ -62,6 +70,7 @@ def describe(trace: GemmTrace, prefix: str, arrays: Arrays) -> Record:
         record["steps"] = trace.repeat
     if trace.operation != "any":
         record["operation"] = trace.operation
+    record |= {key: getattr(trace, key) for key in _UNUSUAL if getattr(trace, key) != _USUAL[key]}
     for key, operand in (("weight", trace.weight_operand), ("activation", trace.activation_operand)):
         record[key] = _describe_operand(operand, prefix + key, arrays)
     return record
@@ -80,7 +89,9 @@ def _describe_operand(operand: StoredOperand | None, key: str, arrays: Arrays) -
     if isinstance(operand, PatternOperand):
         pattern = operand.pattern
         values: Record = {"density": pattern.density, "seed": pattern.seed, "distribution": pattern.distribution}
-        return values | {"bits": operand.bits, "coding": operand.coding}
+        values |= {"bits": operand.bits, "coding": operand.coding}
+        values |= {} if operand.signed else {"signed": False}
+        return values | ({"zero_point": operand.zero_point} if operand.zero_point else {})
     arrays[key] = np.ascontiguousarray(operand.whole())
     return _ARRAY
 
@@ -151,6 +162,10 @@ def _bits(reader: RecordReader, key: str) -> int:
     return reader.whole(key, 1, 32)
 
 
+def _zero_point(reader: RecordReader, key: str) -> int:
+    return reader.whole(key, -(2**31), 2**32)
+
+
 def _widths(reader: RecordReader, key: str) -> tuple[int, ...]:
     """Bits of every filter; GemmTrace says whether they are as many as the filters."""
     values = reader.value(key)
@@ -160,11 +175,12 @@ def _widths(reader: RecordReader, key: str) -> tuple[int, ...]:
 _READ: dict[str, Callable[[RecordReader, str], Any]] = {
     **dict.fromkeys(("M", "N", "K", "groups", "repeat", "dense_groups"), _size),
     **dict.fromkeys(("weight_bits", "activation_bits"), _bits),
-    **dict.fromkeys(("weight_coding", "kind"), RecordReader.text),
+    **dict.fromkeys(("weight_coding", "kind", "float_format"), RecordReader.text),
     **dict.fromkeys(("conv", "weight", "activation", "operation"), RecordReader.value),
     "codebook_bits": lambda reader, key: None if reader.value(key) is None else _bits(reader, key),
     "filter_bits": _widths,
-    "pruned": RecordReader.flag,
+    **dict.fromkeys(("pruned", "weight_signed", "activation_signed"), RecordReader.flag),
+    "activation_zero_point": _zero_point,
     "dense_shape": lambda reader, key: reader.wholes(key, 3, 1),
 }  # how each field is read; operands and convolutions, which have parts, come after
 
@@ -217,7 +233,9 @@ def _restore_operand(
         return ArrayOperand(integer_array(values, f"{key} of {reader.record['name']!r}", 2))
     part = reader.part(key)
     pattern = Pattern(part.fraction("density"), part.whole("seed", 0), part.text("distribution"))
-    return PatternOperand(*shape, part.whole("bits", 1, 32), part.text("coding"), pattern)
+    signed = part.flag("signed") if "signed" in part.record else True
+    zero_point = _zero_point(part, "zero_point") if "zero_point" in part.record else 0
+    return PatternOperand(*shape, part.whole("bits", 1, 32), part.text("coding"), pattern, signed, zero_point)
 
 
 def _take(arrays: Arrays, key: str, where: str) -> NDArray[Any]:

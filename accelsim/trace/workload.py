@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,13 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, TraceError, suggestion
 from ..files import read_bytes, written_whole
 from ..validation import is_integer
+from .coverage import not_simulated_line, not_simulated_share
+from .float_format import float_format
 from .gemm import GemmTrace
 from .graph import checked_graph, graph_from_record
+from .not_simulated import NotSimulated, not_simulated_from_records, not_simulated_records
 from .operator import Operator, operator_from_record
+from .remarks import remarks_on
 from .serialization import Arrays, describe, restore
 from .shape import SIZE_LIMIT
 
@@ -38,9 +42,10 @@ class Workload:
     `provenance` says where they come from; it holds what JSON holds. `operators` are the network's work that is no
     GEMM, each after a trace or an operator listed before it. `graph` says of each trace and operator which others'
     outputs it reads, "" being the network's input, and under "" what the network returns; where it does not speak of
-    all of them, who reads whom is inferred from sizes. Sequences are kept as tuples, and `dataclasses.replace` makes
-    another workload with some of the five changed. Raises TraceError where there is no trace, where two have the
-    same name (reports match layers by name), or where an operator's `after` is neither.
+    all of them, who reads whom is inferred from sizes. `not_simulated` names the matrix work that is in none of them.
+    Sequences are kept as tuples, and `dataclasses.replace` makes another workload with some of the six changed. Raises
+    TraceError where there is no trace, where two have the same name (reports match layers by name), or where an
+    operator's `after` is neither.
 
     >>> network = Workload("net", [GemmTrace("fc1", M=1, N=8, K=4), GemmTrace("fc2", M=1, N=2, K=8)])
     >>> len(network), network["fc2"].K, network.macs
@@ -52,9 +57,11 @@ class Workload:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     operators: Sequence[Operator] = ()
     graph: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    not_simulated: tuple[NotSimulated, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, own in (("traces", tuple), ("provenance", dict), ("operators", tuple)):
+        kinds = (("traces", tuple), ("provenance", dict), ("operators", tuple), ("not_simulated", tuple))
+        for name, own in kinds:
             object.__setattr__(self, name, own(getattr(self, name) or ()))
         if not self.traces:
             raise TraceError(f"workload {self.name!r} has no traces; at least one is expected")
@@ -65,7 +72,8 @@ class Workload:
     def __repr__(self) -> str:
         """One line: a network has many traces, and `manifest` has all that they hold."""
         sizes = f"{len(self.traces)} traces, {len(self.operators)} operators, {self.macs:,} MACs"
-        return f"Workload({self.name!r}: {sizes})"
+        left_out = f"; {self.not_simulated_line}" if self.not_simulated else ""
+        return f"Workload({self.name!r}: {sizes}{left_out})"
 
     def __len__(self) -> int:
         return len(self.traces)
@@ -85,6 +93,16 @@ class Workload:
         return sum(trace.macs for trace in self.traces)
 
     @property
+    def not_simulated_line(self) -> str:
+        """What of the network its traces and operators leave out, and its share of the MACs; "" where nothing is."""
+        return not_simulated_line(self.not_simulated, not_simulated_share(self.not_simulated, self.macs))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A line each on what its provenance says that a reader of its numbers should know; often none."""
+        return remarks_on(self.provenance)
+
+    @property
     def batch(self) -> int:
         """How many inputs one run takes: the batch of its first convolution, else `batch` in its provenance, else 1.
 
@@ -97,6 +115,20 @@ class Workload:
         stated = self.provenance.get("batch", 1)
         return stated if is_integer(stated, 1, SIZE_LIMIT) else 1
 
+    def in_float(self, name: str) -> Workload:
+        """The same network in a floating-point format: fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, or e<bits>m<bits>.
+
+        Integers stand for what is zero alone. Raises TraceError for a format that is not known.
+
+        >>> network = Workload("net", [GemmTrace("fc", M=1, N=8, K=4)]).in_float("bf16")
+        >>> network["fc"].weight_coding, network["fc"].weight_bits, network.name
+        ('float', 16, 'net')
+        """
+        bits = float_format(name).bits
+        traces = [replace(trace, weight_coding="float", float_format=name) for trace in self.traces]
+        operators = [replace(operator, activation_bits=bits) for operator in self.operators]
+        return replace(self, traces=traces, operators=operators)
+
     def manifest(self) -> tuple[dict[str, Any], Arrays]:
         """All but the integers as a JSON object, and the integers by name; `from_manifest` takes both back."""
         arrays: Arrays = {}
@@ -104,7 +136,8 @@ class Workload:
         head = {"format": FORMAT, "version": VERSION, "name": self.name, "provenance": dict(self.provenance)}
         operators = {"operators": [operator.to_record() for operator in self.operators]} if self.operators else {}
         graph = {"graph": {reader: list(sources) for reader, sources in self.graph.items()}} if self.graph else {}
-        return {**head, "layers": layers, **operators, **graph}, arrays
+        left_out = {"not_simulated": not_simulated_records(self.not_simulated)} if self.not_simulated else {}
+        return {**head, "layers": layers, **operators, **graph, **left_out}, arrays
 
     @classmethod
     def from_manifest(cls, manifest: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Workload:
@@ -119,12 +152,13 @@ class Workload:
             raise FileFormatError(f"{where}: operators is {repr(others)[:60]}; a list is expected")
         operators = [operator_from_record(entry, f"{where}: operator {i}") for i, entry in enumerate(others)]
         graph = graph_from_record(manifest.get("graph", {}), where)  # nor have those that know none
+        left_out = not_simulated_from_records(manifest.get("not_simulated", []), where)
         left = dict(arrays)
         traces = [restore(entry, f"{i}.", left, f"{where}: layer {i}") for i, entry in enumerate(layers)]
         if left:
             raise FileFormatError(f"{where} holds an array {min(left)!r} that belongs to no layer")
         try:
-            return cls(name, traces, provenance, operators, graph)
+            return cls(name, traces, provenance, operators, graph, left_out)
         except TraceError as error:
             raise FileFormatError(f"{where}: {error}") from error
 

@@ -1,34 +1,39 @@
 """What a saved network is, and how it is read: two files, no torch, nothing executed.
 
 A checkpoint folder holds `manifest.json` and `model.safetensors`. The manifest lists the layers in the order in which
-they run, each as the record of its trace (accelsim.trace.serialization) with its scales; the tensors are
-`<layer>.weight` and `<layer>.activation`, and where there are any `<layer>.columns`, `<layer>.inputs` and
-`<layer>.bias`. Manifests of version 1, with another record of a layer, are read too (compress.checkpoint.version1).
-Where manifests of either version do not say which layers were pruned, compress.checkpoint.pruned works it out.
+they run, each as the record of its trace (accelsim.trace.serialization) with its scales, the operators between them,
+the graph of who reads whom, and what is in neither; the tensors are `<layer>.weight` and `<layer>.activation`, and
+where there are any `<layer>.columns`, `<layer>.inputs` and `<layer>.bias`. Manifests of version 2, which have layers
+alone, are read too, and so are those of version 1, with another record of a layer (compress.checkpoint.version1).
+Where manifests of these do not say which layers were pruned, compress.checkpoint.pruned works it out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from accelsim.errors import FileFormatError, MissingFileError
+from accelsim.errors import FileFormatError, MissingFileError, TraceError
 from accelsim.files import read_bytes, read_json
 from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.graph import graph_from_record
+from accelsim.trace.not_simulated import NotSimulated, not_simulated_from_records
+from accelsim.trace.operator import Operator, operator_from_record
 from accelsim.trace.reader import RecordReader
 from accelsim.trace.serialization import restore
-from accelsim.validation import is_number
+from accelsim.trace.workload import Workload
+from accelsim.validation import is_number, is_whole
 
 from .pruned import pruned_by, smaller
 from .version1 import check_columns, modern
 
 MANIFEST, TENSORS = "manifest.json", "model.safetensors"
-FORMAT, VERSION = "accelsim-checkpoint", 2
+FORMAT, VERSION = "accelsim-checkpoint", 3
 TENSORS_LIMIT_BYTES = 2**33
 
 
@@ -37,7 +42,8 @@ class SavedLayer:
     """A layer of a checkpoint: its trace, and what turns the trace's integers back into the network's numbers.
 
     trace: the layer as the hardware sees it: its integers, their format, and the shape that it had uncompressed.
-    weight_scale: weight ≈ integers · scale, one number or one a filter (groups·N,).
+    weight_scale: weight ≈ integers · scale, one number or one a filter (groups·N,); of a product of two activations
+        (kind attention) that of the second. Batch norms behind the layer are in neither.
     activation_scale: the same for the layer's input.
     bias: float32 (groups·N,) or None.
     inputs: int64 (K,), which inputs of a linear layer the trace's columns are, where not all are left; else None.
@@ -64,18 +70,30 @@ class SavedLayer:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A saved network: its layers in the order in which they run, and what is known about it."""
+    """A saved network: its layers in the order in which they run, and what is known about it.
+
+    operators, graph, not_simulated: as a Workload has them; empty where an older version knew layers alone.
+    not_lowered: operations without matrix work that are no operator, and where they are.
+    """
 
     name: str
     layers: tuple[SavedLayer, ...]
     accuracy: float | None
     method: str | None
     provenance: Mapping[str, Any]
+    operators: tuple[Operator, ...] = ()
+    graph: Mapping[str, Any] = field(default_factory=dict)
+    not_simulated: tuple[NotSimulated, ...] = ()
+    not_lowered: tuple[str, ...] = ()
 
     @property
     def traces(self) -> tuple[GemmTrace, ...]:
         """The layers as the hardware sees them."""
         return tuple(layer.trace for layer in self.layers)
+
+    def workload(self, provenance: Mapping[str, Any]) -> Workload:
+        """All of it as the simulator takes it, with this provenance."""
+        return Workload(self.name, self.traces, provenance, self.operators, self.graph, self.not_simulated)
 
 
 def read(folder: str | Path) -> Checkpoint:
@@ -93,8 +111,8 @@ def read(folder: str | Path) -> Checkpoint:
     if not isinstance(manifest, dict):
         raise FileFormatError(f"{where}: {MANIFEST} holds a {type(manifest).__name__}; an object is expected")
     version = manifest.get("version")
-    if manifest.get("format") != FORMAT or version not in (1, VERSION):
-        raise FileFormatError(f"{where}: {MANIFEST} is not of format {FORMAT!r}, version 1 or {VERSION}")
+    if manifest.get("format") != FORMAT or not is_whole(version, 1, VERSION):
+        raise FileFormatError(f"{where}: {MANIFEST} is not of format {FORMAT!r}, version 1 to {VERSION}")
     tensors = _tensors(content, manifest.get("tensors_sha256"), where)
     layers = _field(manifest, "layers", list, where)
     if not layers:
@@ -104,7 +122,26 @@ def read(folder: str | Path) -> Checkpoint:
     saved = tuple(_layer(entry, version, tensors, pruned, f"{where}: layer {i}") for i, entry in enumerate(layers))
     if len({layer.name for layer in saved}) != len(saved):
         raise FileFormatError(f"{where}: two layers have the same name")
-    return Checkpoint(folder.resolve().name, saved, *facts)
+    checkpoint = Checkpoint(folder.resolve().name, saved, *facts, **(_between(manifest, where) if version > 2 else {}))
+    try:
+        checkpoint.workload({})
+    except TraceError as error:
+        raise FileFormatError(f"{where}: {error}") from error
+    return checkpoint
+
+
+def _between(manifest: dict[str, Any], where: str) -> dict[str, Any]:
+    """What a manifest says beside its layers."""
+    operators = _field(manifest, "operators", list, where)
+    told = _field(manifest, "not_lowered", list, where)
+    if not all(isinstance(text, str) for text in told):
+        raise FileFormatError(f"{where}: not_lowered is {told!r:.60}; a list of texts is expected")
+    return {
+        "operators": tuple(operator_from_record(one, f"{where}: operator {i}") for i, one in enumerate(operators)),
+        "graph": graph_from_record(_field(manifest, "graph", dict, where), where),
+        "not_simulated": not_simulated_from_records(manifest.get("not_simulated"), where),
+        "not_lowered": tuple(told),
+    }
 
 
 def _facts(manifest: dict[str, Any], where: str) -> tuple[float | None, str | None, dict[str, Any]]:
@@ -138,8 +175,7 @@ def _layer(
     """One layer from its manifest entry and its tensors, checked; `pruned` tells what it does not say."""
     name = RecordReader(record, where).text("name")
     reader = RecordReader(record, f"{where} ({name!r:.60})")
-    prefix = f"{name}."
-    arrays = {key.removeprefix(prefix): array for key, array in tensors.items() if key.startswith(prefix)}
+    arrays = {own: array for (layer, _, own), array in _parts(tensors) if layer == name}
     if version == 1:
         record, arrays = modern(reader, arrays)
     trace = restore(record, "", arrays, where, whole=version > 1)
@@ -156,6 +192,11 @@ def _layer(
     return SavedLayer(
         trace, scale, _positive(reader.value("activation_scale"), "activation_scale", reader), bias, inputs
     )
+
+
+def _parts(tensors: dict[str, np.ndarray]) -> Iterator[tuple[tuple[str, str, str], np.ndarray]]:
+    """Each tensor with its name as (layer, ".", what it is of the layer)."""
+    return ((key.rpartition("."), tensor) for key, tensor in tensors.items())
 
 
 def _check_inputs(inputs: np.ndarray, trace: GemmTrace, where: str) -> None:

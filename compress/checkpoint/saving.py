@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +16,24 @@ import numpy as np
 import torch
 from torch import nn
 
-from accelsim.errors import CompressionError, OutputError, TraceError
+from accelsim.errors import AccelSimError, CompressionError, OutputError
 from accelsim.files import make_folder, require_writable, written_whole
-from accelsim.trace.conv import ConvGeometry
-from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.not_simulated import not_simulated_records
 from accelsim.trace.serialization import describe
 
 from ..base import Compressor
 from ..graph.shrinking import shrink
 from ..layers import layers_with_zeros, weight_shapes
-from ..quantizers.codes import ActivationCode, LayerCode, smallest_integers
-from ..quantizers.integer import IntegerLayer, IntegerNetwork, calibrate_activations, input_codes, weight_codes
+from ..plain import plain_copy
+from ..quantizers.codes import ActivationCode
+from ..quantizers.integer import calibrate_activations, input_codes, weight_codes
+from ..tracing.memory import buffers_kept, fresh
+from ..tracing.wrappers import unwrapped
 from .format import FORMAT, MANIFEST, TENSORS, VERSION, SavedLayer
+from .integers import Uncompressed
+from .network import SavedNetwork, saved_network
 
-
-@dataclass(frozen=True)
-class _Run:
-    """What one layer did on the example: its integer input and the rows of its GEMM."""
-
-    ifmap: np.ndarray
-    rows: int
+PARTIAL = ("refuse", "allow")
 
 
 def save(
@@ -46,26 +42,32 @@ def save(
     *,
     method: Compressor | None = None,
     accuracy: float | None = None,
-    example_input: torch.Tensor | None = None,
+    example_input: torch.Tensor | tuple[Any, ...] | None = None,
     activations: Mapping[str, ActivationCode] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    partial: str = "refuse",
 ) -> Path:
     """Write `model` to `folder` as `manifest.json` and `model.safetensors`, and return the folder.
 
-    Weights become the method's integers, 8-bit ones where it only prunes (or is None). `activations` are the codes of
-    the layers' inputs (`calibrate_activations`), calibrated on `example_input` where not given, and the method's own
-    where it fixes them. The example (default: the method's own) runs through the integer network, and each layer's
-    integer input is saved with it. Where the method prunes whole filters, channels and columns, those are removed.
-    Layers that the example does not reach are left out. `provenance` is anything that JSON holds.
+    All that the network does with the example is saved: every convolution, matrix product, recurrent layer and
+    attention as a layer with its integers, all else as an operator of the vector unit, and who reads whom. A layer's
+    weight is what it computes with, masks and parametrizations worked in. Weights become the method's integers, 8-bit
+    ones where it only prunes (or is None). `activations` are the codes of the layers' inputs
+    (`calibrate_activations`), calibrated on `example_input` where not given, and the method's own where it fixes them.
+    The example (a tensor, or a tuple of all arguments; default: the method's own) runs through the integer network, and
+    each layer's integer input is saved with it. Where the method prunes whole filters, channels and columns, those are
+    removed. What the example does not reach is left out. `provenance` is anything that JSON holds.
 
-    Raises CompressionError for a model or an accuracy that cannot be saved, OutputError where the folder cannot be.
+    Matrix work that has no lowering is refused, or with `partial` "allow" left out and recorded in the checkpoint's
+    `not_simulated`. Raises CompressionError for a model or an accuracy that cannot be saved, OutputError where the
+    folder cannot be.
 
     >>> from compress.checkpoint.format import read
-    >>> model = nn.Sequential(nn.Linear(4, 2))
+    >>> model = nn.Sequential(nn.Linear(4, 2), nn.ReLU())
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     saved = read(save(folder, model, example_input=torch.rand(1, 4), accuracy=0.97))
-    >>> saved.accuracy, [layer.trace.weight.dtype.name for layer in saved.layers]
-    (0.97, ['int8'])
+    >>> saved.accuracy, [layer.trace.weight.dtype.name for layer in saved.layers], [o.op for o in saved.operators]
+    (0.97, ['int8'], ['relu'])
     """
     folder = Path(folder)
     require_writable(folder)
@@ -74,82 +76,63 @@ def save(
         raise CompressionError("save needs an example_input, or a method that was created with one")
     if accuracy is not None and not 0 <= accuracy <= 1:
         raise CompressionError(f"accuracy is {accuracy}; a fraction from 0 to 1 is expected")
-    removed = method is not None and method.columns_removed
-    finished = shrink(model, example) if removed else model
-    codes = weight_codes(finished, method)
-    inputs = input_codes(activations or calibrate_activations(finished, [example]), method)
-    runs = _runs(finished, codes, inputs, example)
-    dense = method.dense_shapes if method is not None else weight_shapes(finished)
-    pruned = method.pruned_layers(finished) if method is not None else layers_with_zeros(finished)
+    if partial not in PARTIAL:
+        raise CompressionError(f"partial is {partial!r:.60}; 'refuse' or 'allow' is expected")
+    if method is None and activations is None:
+        model = unwrapped(model)  # names of a method's, or of given codes, are those of the model as it was handed over
+    inputs = tuple(_as_float(one) for one in (example if isinstance(example, tuple) else (example,)))
+    network = _finished_network(model, inputs, method, activations, partial)
     tensors: dict[str, np.ndarray] = {}
-    layers = []
-    for name, (layer, run) in runs.items():
-        saved = _saved(name, layer, codes[name], run, dense[name], removed, name in pruned)
-        layers.append(_described(saved, tensors))
-    facts = {"accuracy": accuracy, "method": type(method).__name__ if method is not None else None}
-    _write(folder, {**facts, "provenance": dict(provenance or {}), "layers": layers}, tensors)
+    content = {
+        "accuracy": accuracy,
+        "method": type(method).__name__ if method is not None else None,
+        "provenance": dict(provenance or {}),
+        "layers": [_described(layer, tensors) for layer in network.layers],
+        "operators": [operator.to_record() for operator in network.operators],
+        "graph": {reader: list(sources) for reader, sources in network.graph.items()},
+        "not_simulated": not_simulated_records(network.not_simulated),
+        "not_lowered": list(network.not_lowered),
+    }
+    _write(folder, content, tensors)
     return folder
 
 
-def _runs(
+def _finished_network(
     model: nn.Module,
-    codes: Mapping[str, LayerCode],
-    activations: Mapping[str, ActivationCode],
-    example: torch.Tensor,
-) -> dict[str, tuple[IntegerLayer, _Run]]:
-    """Run the example on integers; each reached layer with what it did, in the order in which they ran."""
-    network = IntegerNetwork(model, codes, activations)
-    recorded: dict[str, tuple[IntegerLayer, _Run]] = {}
-
-    def hook(name: str, layer: IntegerLayer, output: torch.Tensor) -> None:
-        if name in recorded:
-            raise CompressionError(f"layer {name!r} runs more than once on an input; such a network cannot be saved")
-        assert layer.ifmap is not None
-        ints = layer.ifmap if isinstance(layer.source, nn.Conv2d) else layer.ifmap.flatten(0, -2)
-        rows = output.numel() // len(layer.ints)
-        recorded[name] = layer, _Run(smallest_integers(ints.cpu().numpy()), rows)
-
-    for name, layer in network.layers.items():
-        layer.register_forward_hook(lambda module, _, output, name=name: hook(name, module, output))
-    with torch.no_grad():
-        network(example)
-    if not recorded:
-        raise CompressionError("the example reached no conv or linear layer; there is nothing to save")
-    return recorded
+    example: tuple[Any, ...],
+    method: Compressor | None,
+    activations: Mapping[str, ActivationCode] | None,
+    partial: str,
+) -> SavedNetwork:
+    """What is saved of the model: without the filters, channels and columns that its method removed."""
+    removed = method is not None and method.columns_removed
+    plain = plain_copy(model)
+    finished = shrink(plain, example) if removed else plain
+    own = method.codes(finished) if method is not None else {}
+    codes = {**own, **weight_codes(finished, method)}
+    inputs = input_codes(activations or _calibrated(finished, example), method)
+    shapes = method.dense_shapes if method is not None else weight_shapes(finished)
+    pruned = method.pruned_layers(finished) if method is not None else layers_with_zeros(finished)
+    before = Uncompressed(shapes, pruned)
+    return saved_network(finished, example, codes, inputs, before, removed=removed, partial=partial)
 
 
-def _saved(
-    name: str, integer: IntegerLayer, code: LayerCode, run: _Run, dense: tuple[int, ...], removed: bool, pruned: bool
-) -> SavedLayer:
-    """What is saved of one layer, or CompressionError; `removed`: columns that are zero in every filter go.
-
-    A layer that is smaller than it was is a `pruned` one whatever its method says.
-    """
-    layer = integer.source
-    groups = getattr(layer, "groups", 1)
-    ints = smallest_integers(code.ints)
-    weight, columns = ints.reshape(len(ints), -1), None
-    used = np.count_nonzero(weight, axis=0) > 0
-    if removed and groups == 1 and not used.all():
-        used[0] |= not used.any()
-        columns = np.flatnonzero(used).astype(np.int64)
-        weight = np.ascontiguousarray(weight[:, used])
-    fields: dict[str, Any] = {
-        "weight": weight, "groups": groups, "weight_bits": code.bits, "activation_bits": integer.activation.bits,
-        "weight_coding": code.coding, "filter_bits": code.filter_bits, "operation": code.operation,
-        "dense_shape": (run.rows, dense[0] // groups, int(np.prod(dense[1:]))),
-        "pruned": pruned or weight.size < math.prod(dense),
-    }  # fmt: skip
-    bias = None if layer.bias is None else layer.bias.detach().cpu().float().numpy()
-    conv = _geometry(layer, run.ifmap, columns) if isinstance(layer, nn.Conv2d) else None
-    ifmap, inputs = run.ifmap, None
-    if conv is None and columns is not None:
-        ifmap, inputs = ifmap[:, columns], columns
+def _calibrated(model: nn.Module, example: tuple[Any, ...]) -> dict[str, ActivationCode]:
+    """The codes of the layers' inputs on the example; CompressionError where the model does not run on it."""
     try:
-        trace = GemmTrace(name, activation=ifmap, conv=conv, **fields)
-    except TraceError as error:
-        raise CompressionError(f"layer {name!r} cannot be saved: {error}") from error
-    return SavedLayer(trace, code.scale, integer.activation.scale, bias, inputs)
+        with buffers_kept(model):
+            return calibrate_activations(model, [(fresh(example), None)])
+    except AccelSimError:
+        raise
+    except Exception as error:  # whatever a user's model raises
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CompressionError(f"the model does not run on the example input: {reason}") from error
+
+
+def _as_float(given: Any) -> Any:
+    """Inputs of half precision as float32, which is what the plain model computes in."""
+    halves = torch.float16, torch.bfloat16
+    return given.float() if isinstance(given, torch.Tensor) and given.dtype in halves else given
 
 
 def _described(layer: SavedLayer, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -163,34 +146,6 @@ def _described(layer: SavedLayer, tensors: dict[str, np.ndarray]) -> dict[str, A
         "activation_scale": layer.activation_scale,
     }
     return {**describe(layer.trace, prefix, tensors), **scales}
-
-
-def _geometry(layer: nn.Conv2d, ifmap: np.ndarray, columns: np.ndarray | None) -> ConvGeometry:
-    if layer.padding_mode != "zeros":
-        raise CompressionError(f"padding mode {layer.padding_mode!r} cannot be saved; only zeros can")
-    batch, channels, height, width = ifmap.shape
-    rows, cols = layer.kernel_size
-    return ConvGeometry(
-        batch, channels // layer.groups, height, width, (rows, cols), _pair(layer.stride), _padding(layer),
-        _pair(layer.dilation), None if columns is None else tuple(columns.tolist()),
-    )  # fmt: skip
-
-
-def _pair(sizes: tuple[int, ...]) -> tuple[int, int]:
-    rows, columns = sizes
-    return rows, columns
-
-
-def _padding(layer: nn.Conv2d) -> tuple[int, int]:
-    """The zeros on each side, (rows, columns); "same" and "valid" as numbers."""
-    if not isinstance(layer.padding, str):
-        return _pair(layer.padding)
-    if layer.padding == "valid":
-        return 0, 0
-    spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-    if any(total % 2 for total in spread):
-        raise CompressionError(f"padding 'same' of a {layer.kernel_size} kernel is uneven; it cannot be saved")
-    return _pair(tuple(total // 2 for total in spread))
 
 
 def _write(folder: Path, facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:

@@ -18,6 +18,7 @@ from accelsim.errors import CompressionError
 from accelsim.validation import is_whole
 
 from ..importance.magnitude import largest, squared_norms
+from .fine_grained import FineGrained
 
 _ROUNDS = 20  # alternations of a combination; each keeps at least as much as the one before
 
@@ -113,12 +114,12 @@ class Channels(Constraint):
     part: ClassVar[str] = "channel"
 
     def energies(self, weight: torch.Tensor) -> torch.Tensor:
-        """‖W[:, c]‖² as (1, C, 1, 1)."""
-        if weight.ndim != 4:
+        """‖W[:, c]‖² as (1, C, 1, 1), with as many dimensions as the weight."""
+        if weight.ndim < 3:
             raise CompressionError(
                 f"Channels needs a conv weight (N, C, R, S); this one is {tuple(weight.shape)}; use Columns"
             )
-        return squared_norms(weight, (0, 2, 3))
+        return squared_norms(weight, (0, *range(2, weight.ndim)))
 
 
 @dataclass(frozen=True)
@@ -180,4 +181,4 @@ class Combined:
         return weight * self.mask(weight)
 
 
-Projectable = Constraint | Combined
+Projectable = Constraint | Combined | FineGrained

@@ -9,12 +9,12 @@ from torch import nn
 
 from accelsim.errors import CompressionError
 
-from ..layers import Layer, require_layers, weighted_layers
+from ..layers import Weight, require_layers, weights
 from .constraints import Constraint, Projectable
 
 Share = int | float  # a count of parts, or a share strictly between 0 and 1
 Keep = Share | Mapping[str, Share]  # the same for all layers that fit, or the layers that take part with their own
-Fits = Callable[[Layer], bool]
+Fits = Callable[[Weight], bool]
 Some = TypeVar("Some", bound=Projectable)
 
 
@@ -29,11 +29,11 @@ def targets(
     if isinstance(keep, Mapping):
         require_layers(model, keep)
         return {name: kind(share) for name, share in keep.items()}
-    known = weighted_layers(model)
+    known = weights(model)
     return require_some({name: kind(keep) for name, layer in known.items() if fits(layer)}, known)
 
 
-def require_some(chosen: dict[str, Some], known: Mapping[str, Layer]) -> dict[str, Some]:
+def require_some(chosen: dict[str, Some], known: Mapping[str, Weight]) -> dict[str, Some]:
     """CompressionError where the model has nothing for a method."""
     if not chosen:
         raise CompressionError(

@@ -1,180 +1,164 @@
-"""Where a layer's output channels go: the chain of channel-wise operations from a layer to the layers that read it."""
+"""Who reads whom in a network: one run on an example, every function of torch followed channel by channel."""
 
 from __future__ import annotations
 
-import operator
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from torch import fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
-from torch.nn import functional
+from torch import nn
 
-from ..layers import Layer
+from accelsim.errors import CompressionError
 
-BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+from ..layers import weights
+from . import arithmetic, attention, movement, reading, recurrence
+from .extents import Extent
+from .network import Network
+from .tracing import Follower, FunctionCall, Handler, NotFollowedError, tensors_in, words
 
-# Operations that work on each channel alone and turn a channel of zeros into zeros.
-_MODULES = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Hardtanh, nn.Hardswish, nn.SiLU, nn.GELU, nn.Tanh, nn.Identity, nn.Dropout,
-    nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d,
-)  # fmt: skip
-_FUNCTIONS = (
-    functional.relu, functional.relu6, functional.max_pool2d, functional.avg_pool2d, functional.adaptive_avg_pool2d,
-    functional.dropout, functional.leaky_relu, functional.silu, functional.gelu, torch.relu, torch.tanh,
-)  # fmt: skip
-_METHODS = ("relu", "tanh", "contiguous")
-_VIEWS = ("view", "reshape", torch.reshape)
-_RESHAPES = (*_VIEWS, "flatten", torch.flatten)
+_READS_NUMBERS = words("""
+item tolist numpy __bool__ __float__ __int__ __index__ __array__ is_nonzero equal allclose
+__contains__""")
+_WRITES = words("__setitem__ copy scatter scatter_add index_add index_copy index_put index_fill masked_scatter put")
 
 
-@dataclass
-class Consumer:
-    """A layer that reads the channels; each channel is `features` of its inputs, past the batch norms `norms`."""
+def follow(model: nn.Module, example_input: torch.Tensor | tuple[Any, ...]) -> Network:
+    """Run the model once in evaluation mode and follow its channels; the model is left as it was.
 
-    layer: str
-    features: int
-    norms: tuple[str, ...]
+    Raises CompressionError where it does not run, or decides by the numbers of a tensor which way it goes.
+    """
+    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
+    follower = Follower(model, _HANDLERS, unknown)
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        seen = [_seen(follower, leaf) for leaf in inputs]
+        with torch.no_grad(), follower.hooked(), follower:
+            result = model(*seen)
+    except NotFollowedError as error:
+        raise CompressionError(f"{type(model).__name__} cannot be followed: {error}") from error
+    except Exception as error:  # the model's own code runs here
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CompressionError(f"{type(model).__name__} cannot be followed on the example: {reason}") from error
+    finally:
+        for module, was in training.items():  # a user may have set some of them apart
+            module.training = was
+    return _finished(follower, result)
+
+
+def _seen(follower: Follower, leaf: Any) -> Any:
+    """An input with values of no unit, as a tensor of its own."""
+    return follower.set_all(leaf.detach().view_as(leaf)) if isinstance(leaf, torch.Tensor) else leaf
+
+
+def _finished(follower: Follower, result: Any) -> Network:
+    network = follower.network
+    outputs = tensors_in(_plain(result))
+    follower.read(outputs)
+    for tensor in outputs:
+        follower.fix(follower.values(tensor), "it is the network's output")
+    network.output = tuple(outputs)
+    ran = {name for name, _ in network.writers()}
+    shared = {id(weight.weight) for name, weight in weights(follower.model).items() if name in ran}
+    for name, weight in weights(follower.model).items():
+        if name not in ran and name not in network.unfollowed:
+            near = follower.module_reason(weight.module)
+            if near or id(weight.weight) not in shared:
+                network.unfollowed[name] = near or "it did not run on the example"
+    return network
+
+
+def _plain(result: Any) -> Any:
+    """What a model returns, as lists and dicts: some return objects of their own."""
+    if isinstance(result, torch.Tensor | tuple | list | dict) or result is None:
+        return result
+    return list(vars(result).values()) if hasattr(result, "__dict__") else result
+
+
+def unknown(follower: Follower, call: FunctionCall) -> Any:
+    """A function that is not followed: what it reads is fixed, and named."""
+    if call.name in _WRITES:
+        return _written(follower, call)
+    results = tensors_in(call.result)
+    if results:
+        for tensor in call.tensors:
+            weight = follower.weight(tensor)
+            if weight is not None:
+                follower.network.unfollowed[weight.name] = f"{call.name.strip('_.')} is not followed"
+            if id(tensor) in call.before:
+                follower.fix(follower.values(tensor, call), f"{call.name.strip('_.')} is not followed")
+        follower.set_all(call.result)
+    return call.result
+
+
+def _written(follower: Follower, call: FunctionCall) -> Any:
+    for tensor in call.tensors:
+        follower.fix(follower.values(tensor, call), f"{call.name.strip('_')} writes to places that the code fixes")
+    if call.tensors:
+        follower.set_all(call.tensors[0])
+    return follower.set_all(call.result)
+
+
+def _reads_numbers(follower: Follower, call: FunctionCall) -> Any:
+    if follower.depends and call.tensors:
+        raise NotFollowedError(f"it decides by the numbers of a tensor ({call.name.strip('_')})")
+    return call.result
+
+
+def _shape(follower: Follower, call: FunctionCall) -> Any:
+    """Sizes that say where they come from."""
+    tensor = call.tensors[0]
+    if id(tensor) not in call.before:
+        return call.result
+    values = follower.values(tensor, call)
+    if isinstance(call.result, torch.Size):
+        return torch.Size([_extent(follower, values, d, n) for d, n in enumerate(call.result)])
+    dim = call.argument(1, "dim")
+    return _extent(follower, values, None if dim is None else int(dim) % tensor.ndim, call.result)
+
+
+def _extent(follower: Follower, values: torch.Tensor, dim: int | None, size: int) -> Extent:
+    extent = Extent(size)
+    if any(d == dim or dim is None for d in follower.dims(values)):
+        extent.used = partial(follower.fix, values, "the code computes a number from how many there are")
+        extent.units = np.unique(follower.unit_map(values))
+    return extent
+
+
+def _handlers() -> dict[str, Handler]:
+    table: dict[str, Handler] = dict.fromkeys(_READS_NUMBERS, _reads_numbers)
+    table |= dict.fromkeys(["size", ".shape", "numel", "nelement"], _shape)
+    for room in (arithmetic, movement, reading, recurrence, attention):
+        table |= room.handlers()
+    return table
+
+
+_HANDLERS = _handlers()
 
 
 @dataclass
 class Flow:
-    """One producing layer, the batch norms behind it and all the layers that read it."""
+    """One producing layer, the norms behind it and all the layers that read it."""
 
     producer: str
-    norms: set[str] = field(default_factory=set)
-    consumers: list[Consumer] = field(default_factory=list)
-
-
-_ONE_TRACE = Lock()  # two at a time would each put back the other's replacement of Module.__call__
-
-
-class _Leaves(fx.Tracer):
-    """Traces into the user's own modules only; torch's, and parametrized ones of theirs, stay whole.
-
-    torch.fx traces by replacing the call of every module of the process, so that models which run in other threads
-    meanwhile come by here: they are called as ever.
-    """
-
-    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        if not any(m is known for known in self.root.modules()):
-            return forward(*args, **kwargs)
-        return super().call_module(m, forward, args, kwargs)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, (Layer, BatchNorm, *_MODULES)) or super().is_leaf_module(m, module_qualified_name)
+    norms: set[str]
+    consumers: list[str]
 
 
 def flows(model: nn.Module, example_input: torch.Tensor) -> list[Flow]:
-    """The flow of each layer whose output reaches only conv and linear layers, through channel-wise operations.
+    """The flow of each layer of whose outputs some may leave; the others are in `groups(...).fixed`, with the reason.
 
-    Layers of which anything else uses the output (an addition, a concatenation, the result of the network) are left
-    out, as are layers with groups and those that run more than once. Empty where torch.fx cannot trace the model.
+    Raises CompressionError where the model cannot be followed.
     """
-    graph = _traced(model, example_input)
-    if graph is None:
-        return []
-    modules = dict(model.named_modules())
-    calls = [node.target for node in graph.nodes if node.op == "call_module"]
-    once = {target for target in calls if calls.count(target) == 1}
-    followed = []
-    for node in graph.nodes:
-        if node.op == "call_module" and node.target in once and _plain(modules[node.target]):
-            flow = Flow(node.target)
-            if _follow(node, 1, (), flow, modules, once) and flow.consumers:
-                followed.append(flow)
-    return followed
-
-
-def _traced(model: nn.Module, example_input: torch.Tensor) -> fx.Graph | None:
-    """The model's graph with a shape on each node, or None. A refusal to trace can be any exception of the model's."""
-    training = {module: module.training for module in model.modules()}
-    try:
-        with _ONE_TRACE:
-            graph = _Leaves().trace(model.eval())
-        with torch.no_grad():
-            ShapeProp(fx.GraphModule(model, graph)).propagate(example_input)
-    except Exception:  # the model's own code runs here; whatever stops it, such a model is left alone
-        return None
-    finally:
-        for module, was in training.items():  # a user may have set some of them apart
-            module.training = was
-    return graph
-
-
-def _plain(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
-
-
-def _follow(
-    node: fx.Node, features: int, norms: tuple[str, ...], flow: Flow, modules: dict[str, nn.Module], once: set[Any]
-) -> bool:
-    """Add what reads `node` to the flow; False where something other than the operations above reads it."""
-    for user in node.users:
-        module = modules.get(str(user.target)) if user.op == "call_module" else None
-        if module is not None and user.target not in once and not isinstance(module, _MODULES):
-            return False
-        if isinstance(module, Layer):
-            if not _plain(module) or (isinstance(module, nn.Linear) and len(_shape(node)) != 2):
-                return False
-            flow.consumers.append(Consumer(str(user.target), features, norms))
-        elif isinstance(module, BatchNorm):
-            if features != 1:
-                return False
-            flow.norms.add(str(user.target))
-            if not _follow(user, features, (*norms, str(user.target)), flow, modules, once):
-                return False
-        elif _flattens(user, module):
-            if not _follow(user, features * _size(node), norms, flow, modules, once):
-                return False
-        elif _is_batch_size(user):
-            continue
-        elif not (_channelwise(user, module) and _follow(user, features, norms, flow, modules, once)):
-            return False
-    return bool(node.users)
-
-
-def _shape(node: fx.Node) -> torch.Size:
-    shape: torch.Size = node.meta["tensor_meta"].shape
-    return shape
-
-
-def _size(node: fx.Node) -> int:
-    """How many positions a channel of the node has."""
-    return int(torch.Size(_shape(node)[2:]).numel())
-
-
-def _channelwise(node: fx.Node, module: nn.Module | None) -> bool:
-    if node.op == "call_module":
-        return isinstance(module, _MODULES)
-    known = _FUNCTIONS if node.op == "call_function" else _METHODS if node.op == "call_method" else ()
-    return node.target in known
-
-
-def _flattens(node: fx.Node, module: nn.Module | None) -> bool:
-    """Is the result (B, C · positions)? A flatten, or a view or reshape with the batch's size first."""
-    if not (isinstance(module, nn.Flatten) or node.target in _RESHAPES):
-        return False
-    source = node.args[0]
-    if not isinstance(source, fx.Node) or len(_shape(node)) != 2:
-        return False
-    return _shape(node)[0] == _shape(source)[0] and _follows_batch(node)
-
-
-def _follows_batch(node: fx.Node) -> bool:
-    """No fixed feature count in a view: it must still fit when channels leave."""
-    if node.target not in _VIEWS:
-        return True
-    sizes: Any = node.args[1:] if len(node.args) > 2 else node.args[1]
-    return isinstance(sizes, tuple | list) and sizes[-1] == -1
-
-
-def _is_batch_size(node: fx.Node) -> bool:
-    """x.size(0) or x.shape[0]: knows nothing of the channels."""
-    if node.op == "call_method" and node.target == "size":
-        return node.args[1:] == (0,)
-    if node.op == "call_function" and node.target is getattr and node.args[1] == "shape":
-        return all(u.target is operator.getitem and u.args[1] == 0 for u in node.users)
-    return False
+    network = follow(model, example_input)
+    fixed = network.units.reasons()
+    result: dict[str, Flow] = {}
+    for name, units in network.writers():
+        own = set(units.tolist()) - fixed.keys() - {0}
+        if own:
+            norms = {norm for norm, at in network.norms.items() if own & set(network.units.roots(at).tolist())}
+            readers = [reader for reader, at in network.readers() if own & set(at.tolist())]
+            result.setdefault(name, Flow(name, norms, list(dict.fromkeys(readers))))
+    return list(result.values())

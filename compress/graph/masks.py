@@ -6,7 +6,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
+
+from ..layers import Weight
+from ..plain import refresh, remove_parametrizations, weight_hooks
 
 
 class Mask(nn.Module):
@@ -32,6 +35,18 @@ def hold_zeros(module: nn.Module, name: str, keep: torch.Tensor) -> None:
         masks[0].keep.mul_(keep)
     else:
         parametrize.register_parametrization(module, name, Mask(keep, getattr(module, name).dtype))
+        refresh(module)
+
+
+def hold_weight_zeros(weight: Weight, keep: torch.Tensor) -> None:
+    """Hold a weight at 0 wherever `keep`, in its parameter's shape, is False."""
+    hold_zeros(weight.module, weight.parameter, keep)
+
+
+def hold_bias_zeros(weight: Weight, keep: torch.Tensor) -> None:
+    """Hold the bias of a weight's outputs at 0 wherever `keep` is False."""
+    assert weight.bias_parameter is not None
+    hold_zeros(weight.module, weight.bias_parameter, keep)
 
 
 def original(module: nn.Module, name: str) -> torch.Tensor:
@@ -49,9 +64,31 @@ def _masks(module: nn.Module, name: str) -> list[Mask]:
     return [m for m in chain if isinstance(m, Mask)]
 
 
+def plain_names(model: nn.Module) -> set[str]:
+    """The names of all parameters and buffers as they are once the masks are released."""
+    names = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    names |= {name for name, _ in model.named_buffers(remove_duplicate=False)}
+    for owner, module in model.named_modules():
+        for own, rules in getattr(module, "parametrizations", {}).items():
+            if all(isinstance(rule, Mask) for rule in rules):
+                names.add(f"{owner}.{own}".removeprefix("."))
+    return names
+
+
 def release(model: nn.Module) -> None:
     """Write the masked values into plain parameters and drop every mask: the original state_dict keys return."""
     for module in model.modules():
         for name in list(getattr(module, "parametrizations", {})):
             if _masks(module, name):
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+                remove_parametrizations(module, name)
+
+
+def masked_layers(model: nn.Module) -> frozenset[str]:
+    """The modules, by name, under masks of `torch.nn.utils.prune` or of a pruner that is still at work."""
+    return frozenset(name for name, module in model.named_modules() if _is_masked(module))
+
+
+def _is_masked(module: nn.Module) -> bool:
+    if any(isinstance(hook, prune.BasePruningMethod) for hook, _ in weight_hooks(module)):
+        return True
+    return any(_masks(module, name) for name in getattr(module, "parametrizations", {}))

@@ -1,34 +1,43 @@
-"""Pruned filters and channels taken out for good: the model becomes smaller and computes the same."""
+"""Pruned filters, channels, heads and units taken out for good: the model becomes smaller and computes the same."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from ..layers import Layer, layer, weighted_layers
-from .follow import BatchNorm, Consumer, Flow, flows
-from .masks import release
+from accelsim.errors import CompressionError
+
+from ..layers import weights
+from ..plain import trained_copy
+from .cutting import cut
+from .effects import Cell, Product, Recurrent
+from .follow import follow
+from .masks import plain_names
+from .network import Network
+from .numbers import Numbers, Tensors, dead_filters
+from .resizing import resize
+
+_CLOSE = 1e-3  # of the largest output: what float sums in another order may differ by
 
 
-@dataclass
-class Tensors:
-    """A layer's weight and bias, its own or others in their place."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
+class NotShrunkWarning(UserWarning):
+    """Part of a network could not be followed, so that what is pruned there stays in place as zeros."""
 
 
-def shrink(model: nn.Module, example_input: torch.Tensor) -> nn.Module:
+def shrink(model: nn.Module, example_input: torch.Tensor | tuple[Any, ...]) -> nn.Module:
     """A smaller copy of `model` that computes the same; `model` itself stays as it is.
 
-    A filter goes when its output is 0 everywhere (weights and bias 0, batch norm shift 0) or when no layer that reads
-    it has a weight on it; its channel then leaves those layers too (001 §VI, "the channels that die with them"). Only
-    chains of elementwise operations, pooling, batch norm and flatten between conv and linear layers are followed
-    (torch.fx); behind anything else the model is left alone. A layer keeps at least one filter.
+    A channel goes when it is 0 everywhere (weights and bias 0, batch norm shift 0) or when no layer that reads it has
+    a weight on it; it then leaves all layers of its group (001 §VI, "the channels that die with them"), as do the heads
+    of an attention layer and the units of a recurrent one. A layer keeps at least one. The smaller model has been
+    compared with the given one on the example. Warns, with `NotShrunkWarning`, where the model or one of its layers
+    cannot be followed: `groups` says why.
 
     >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
     >>> _ = nn.init.zeros_(model[2].weight[:, :3])  # no layer reads the first three filters
@@ -36,43 +45,57 @@ def shrink(model: nn.Module, example_input: torch.Tensor) -> nn.Module:
     >>> smaller[0].weight.shape, smaller[2].weight.shape
     (torch.Size([1, 8]), torch.Size([2, 1]))
     """
-    smaller = copy.deepcopy(model)
-    release(smaller)
-    while sum(_shrink_one(smaller, flow) for flow in flows(smaller, example_input)):  # every flow, until none changes
-        pass
-    return smaller
+    smaller = trained_copy(model)
+    try:
+        network = follow(smaller, example_input)
+    except CompressionError as error:
+        warnings.warn(f"nothing was removed: {error}", NotShrunkWarning, stacklevel=2)
+        return smaller
+    network.fix_missing(plain_names(smaller))
+    if network.unfollowed:
+        listed = "; ".join(f"{name} ({reason})" for name, reason in network.unfollowed.items())
+        warnings.warn(f"nothing was removed of {listed}", NotShrunkWarning, stacklevel=2)
+    gone = network.removable(Numbers(smaller))
+    if not gone.any():
+        return smaller
+    result = copy.deepcopy(smaller)
+    cut(result, network, gone)
+    return result if _same(network, result, example_input) else _shrunk_by_group(smaller, network, gone, example_input)
 
 
-@torch.no_grad()
-def dead_filters(module: Layer | Tensors) -> torch.Tensor:
-    """bool (N,): the filter's weights and its bias are all 0."""
-    dead = ~module.weight.flatten(1).any(dim=1)
-    return dead if module.bias is None else dead & (module.bias == 0)
+def _shrunk_by_group(model: nn.Module, network: Network, gone: np.ndarray, example_input: Any) -> nn.Module:
+    """The model without those groups' units that can leave it; the others are named in a warning."""
+    accepted, result, staying = np.zeros_like(gone), model, []
+    for group in network.members():
+        own = np.zeros_like(gone)
+        own[group] = gone[group]
+        if own.any():
+            trial = copy.deepcopy(model)
+            cut(trial, network, accepted | own)
+            if _same(network, trial, example_input):
+                accepted, result = accepted | own, trial
+            else:
+                staying += [name for name, units in network.writers() if np.isin(units, group).any()]
+    names = ", ".join(dict.fromkeys(staying))
+    reason = "without it the model does not run, or computes something else"
+    warnings.warn(f"nothing was removed of {names}: {reason}", NotShrunkWarning, stacklevel=3)
+    return result
 
 
-@torch.no_grad()
-def _shrink_one(model: nn.Module, flow: Flow) -> bool:
-    """Remove what is dead in one flow; True where anything went."""
-    producer = layer(model, flow.producer)
-    dead = dead_filters(producer)
-    removable = torch.ones_like(dead)
-    for consumer in flow.consumers:
-        silent = dead & _stays_zero(model, consumer, dead)
-        removable &= silent | _unread(layer(model, consumer.layer), consumer.features)
-    if bool(removable.all()):
-        removable[0] = False
-    if not bool(removable.any()):
+def _same(network: Network, smaller: nn.Module, example_input: Any) -> bool:
+    """Does the smaller network compute the same on the example?"""
+    try:
+        after = follow(smaller, example_input).output
+    except CompressionError:
         return False
-    _keep(model, flow, (~removable).nonzero().flatten())
-    return True
+    return all(b.shape == a.shape and _equal(b, a) for b, a in zip(network.output, after, strict=True))
 
 
-def _stays_zero(model: nn.Module, consumer: Consumer, like: torch.Tensor) -> torch.Tensor:
-    """bool (N,): a channel of zeros still is one behind the batch norms on the way to this consumer."""
-    zero = torch.ones_like(like, dtype=torch.bool)
-    for name in consumer.norms:
-        zero &= _image_of_zero(model.get_submodule(name)) == 0
-    return zero
+def _equal(before: torch.Tensor, now: torch.Tensor) -> bool:
+    if not before.is_floating_point():
+        return bool((before == now).all())
+    largest = float(before[before.isfinite()].abs().max()) if bool(before.isfinite().any()) else 0.0
+    return torch.allclose(now, before, rtol=_CLOSE, atol=_CLOSE * largest, equal_nan=True)
 
 
 @torch.no_grad()
@@ -82,101 +105,69 @@ def clear(model: nn.Module, example_input: torch.Tensor) -> None:
     The model computes the same with fewer weights: non-structured pruning leaves some that lead nowhere. Followed as
     far as `shrink` follows.
     """
-    own = {name: Tensors(module.weight, module.bias) for name, module in weighted_layers(model).items()}
-    all_flows = flows(model, example_input)
-    while clear_silent(model, own, all_flows) or clear_unread(model, own, all_flows):
+    own = {name: Tensors(weight.weight, weight.bias) for name, weight in weights(model).items()}
+    try:
+        network = follow(model, example_input)
+    except CompressionError as error:
+        warnings.warn(f"nothing was cleared: {error}", NotShrunkWarning, stacklevel=2)
+        return
+    while clear_silent(model, own, network) or clear_unread(model, own, network):
         pass
 
 
 @torch.no_grad()
-def clear_silent(model: nn.Module, layers: Mapping[str, Tensors], all_flows: Iterable[Flow]) -> bool:
-    """Set to 0, in `layers`, weights on outputs that are 0; whether there were any. The model is only read."""
-    cleared = False
-    for flow in all_flows:
-        dead = dead_filters(layers[flow.producer])
-        for consumer in flow.consumers:
-            silent = (dead & _stays_zero(model, consumer, dead)).repeat_interleave(consumer.features)
-            cleared |= bool(layers[consumer.layer].weight[:, silent].any())
-            layers[consumer.layer].weight[:, silent] = 0
+def clear_silent(model: nn.Module, layers: Mapping[str, Tensors], network: Network) -> bool:
+    """Set to 0, in `layers`, weights on values that are 0; whether there were any. The model is only read."""
+    numbers = Numbers(model, layers)
+    zero, cleared = network.zeros(numbers), False
+    for effect in network.effects:
+        if isinstance(effect, Product):
+            cleared |= _clear(numbers, effect.layer, effect.silent(zero, numbers))
+        elif isinstance(effect, Recurrent):
+            rows = effect.gates * len(effect.outputs)
+            for name, read in zip(effect.layers, (effect.inputs, effect.outputs), strict=True):
+                cleared |= _clear(numbers, name, np.broadcast_to(zero[read], (rows, len(read))))
     return cleared
 
 
 @torch.no_grad()
-def clear_unread(model: nn.Module, layers: Mapping[str, Tensors], all_flows: Iterable[Flow]) -> bool:
+def clear_unread(model: nn.Module, layers: Mapping[str, Tensors], network: Network) -> bool:
     """Set to 0, in `layers`, filters that no layer reads, with their biases; whether there were any."""
-    cleared = False
-    for flow in (flow for flow in all_flows if flow.consumers):
-        producer = layers[flow.producer]
-        readers = [_unread(layers[consumer.layer], consumer.features) for consumer in flow.consumers]
-        unread = torch.stack(readers).all(dim=0)
-        cleared |= bool(producer.weight[unread].any())
-        producer.weight[unread] = 0
-        if producer.bias is not None:
-            producer.bias[unread] = 0
+    numbers = Numbers(model, layers)
+    live, cleared = network.lives(network.zeros(numbers), numbers, through=False), False
+    shared = _live_rows(network, live)
+    for name, rows in shared.items():
+        tensors = layers[name]
+        cleared |= _clear(numbers, name, np.broadcast_to(~rows[:, None], numbers.used(name).shape))
+        if tensors.bias is not None and len(tensors.bias) == len(rows):
+            tensors.bias[torch.from_numpy(~rows).to(tensors.bias.device)] = 0
     return cleared
 
 
-def _image_of_zero(norm: nn.Module) -> torch.Tensor:
-    """What a batch norm makes of 0 in inference: bias − mean · weight / √(variance + ε), by channel; NaN if unknown."""
-    assert isinstance(norm, BatchNorm)
-    if norm.running_mean is None or norm.running_var is None:
-        return torch.full((norm.num_features,), torch.nan)
-    scale = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
-    return (0 if norm.bias is None else norm.bias) - norm.running_mean * scale
+def _live_rows(network: Network, live: np.ndarray) -> dict[str, np.ndarray]:
+    """bool (N,) a layer: the filter is read where the layer runs, once or several times."""
+    rows: dict[str, np.ndarray] = {}
+    for effect in network.effects:
+        if isinstance(effect, Product) and effect.inputs is not None:
+            rows[effect.layer] = rows.get(effect.layer, False) | live[effect.outputs]
+        elif isinstance(effect, Recurrent | Cell):
+            for name in effect.layers:
+                rows[name] = rows.get(name, False) | np.tile(live[effect.outputs], effect.gates)
+    return rows
 
 
-def _unread(consumer: Layer | Tensors, features: int) -> torch.Tensor:
-    """bool (N,): the consumer has no weight on the channel."""
-    used = consumer.weight.flatten(2).any(dim=2) if consumer.weight.ndim > 2 else consumer.weight != 0
-    return ~used.any(dim=0).view(-1, features).any(dim=1)
+def _clear(numbers: Numbers, name: str, parts: np.ndarray) -> bool:
+    """Set to 0 the weights (N, C/groups) of these filters on these inputs; whether there were any."""
+    if not (numbers.used(name) & parts).any():
+        return False
+    weight = numbers.weights[name]
+    tensor = numbers.tensors(name).weight
+    mask = torch.from_numpy(parts.copy()).to(tensor.device)
+    shape = weight.oriented(tensor).shape
+    full = mask.view(*mask.shape, *[1] * (len(shape) - 2)).expand(shape)
+    tensor.masked_fill_(weight.restored(full), 0)
+    numbers.forget(name)
+    return True
 
 
-def _keep(model: nn.Module, flow: Flow, channels: torch.Tensor) -> None:
-    """Cut the producer, its batch norms and its consumers to the channels at these positions."""
-    _take(layer(model, flow.producer), channels, 0)
-    for name in flow.norms:
-        _take_norm(model.get_submodule(name), channels)
-    for consumer in flow.consumers:
-        inputs = (channels[:, None] * consumer.features + torch.arange(consumer.features)).flatten()
-        _take(layer(model, consumer.layer), inputs, 1)
-
-
-def _take(module: Layer, channels: torch.Tensor, dim: int) -> None:
-    """Keep these filters (dim 0, bias too) or these inputs (dim 1) of a layer."""
-    module.weight = nn.Parameter(module.weight.index_select(dim, channels))
-    if dim == 0 and module.bias is not None:
-        module.bias = nn.Parameter(module.bias[channels])
-    names = ("out_channels", "in_channels") if isinstance(module, nn.Conv2d) else ("out_features", "in_features")
-    setattr(module, names[dim], len(channels))
-
-
-def resize(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Give the model's layers and batch norms the shapes of a shrunk model's `state`, whose values are yet to come."""
-    for name, module in model.named_modules():
-        for own, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
-            wanted = state.get(f"{name}.{own}".removeprefix("."))
-            if wanted is not None and wanted.shape != tensor.shape:
-                empty = torch.empty_like(wanted)
-                setattr(module, own, nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty)
-        _describe(module)
-
-
-def _describe(module: nn.Module) -> None:
-    """A layer's own words for its sizes, after its weight's shape."""
-    if isinstance(module, nn.Conv2d):
-        module.out_channels, module.in_channels = len(module.weight), module.weight.shape[1] * module.groups
-    elif isinstance(module, nn.Linear):
-        module.out_features, module.in_features = module.weight.shape
-    elif isinstance(module, BatchNorm) and module.running_mean is not None:
-        module.num_features = len(module.running_mean)
-
-
-def _take_norm(norm: nn.Module, channels: torch.Tensor) -> None:
-    assert isinstance(norm, BatchNorm)
-    for name in ("weight", "bias"):
-        if getattr(norm, name) is not None:
-            setattr(norm, name, nn.Parameter(getattr(norm, name)[channels]))
-    for name in ("running_mean", "running_var"):
-        if getattr(norm, name) is not None:
-            setattr(norm, name, getattr(norm, name)[channels])
-    norm.num_features = len(channels)
+__all__ = ["NotShrunkWarning", "Tensors", "clear", "clear_silent", "clear_unread", "dead_filters", "resize", "shrink"]

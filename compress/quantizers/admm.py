@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number
@@ -14,7 +13,7 @@ from accelsim.validation import is_number
 from ..base import Compressor
 from ..graph.masks import release
 from ..graph.zeros import hold_dead_filters, hold_pruned
-from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from ..layers import layer, make_plain, require_finite, require_layers, weights
 from ..regularizers.admm import AdmmRegularizer
 from .codes import LayerCode
 from .levels import Binary, Levels, LevelSet, Ternary
@@ -70,7 +69,7 @@ class ADMMQuantizer(Compressor):
         _check_levels(model, levels, epsilon)
         self.levels, self.epsilon = dict(levels), epsilon
         self.steps, self.intervals = 0, dict[str, float]()
-        hold_dead_filters(model, weighted_layers(model), example_input)
+        hold_dead_filters(model, weights(model), example_input)
         hold_pruned(model, levels)
         self.admm = AdmmRegularizer(
             model,
@@ -109,7 +108,7 @@ class ADMMQuantizer(Compressor):
             module = layer(self.model, name)
             on_levels = OnLevels(levels, module.weight, self.epsilon)
             self.intervals[name] = on_levels.interval
-            parametrize.register_parametrization(module, "weight", on_levels)
+            module.constrain(on_levels)
 
     def finalize(self) -> nn.Module:
         """The model with plain weights on their levels and its original state_dict keys."""
@@ -137,7 +136,7 @@ def admm_levels(
     `bits` is one number for all layers or a mapping of the layers that take part to theirs, from 2 to 8. For the rest
     see `ADMMQuantizer`.
     """
-    chosen = bits if isinstance(bits, Mapping) else dict.fromkeys(weighted_layers(model), bits)
+    chosen = bits if isinstance(bits, Mapping) else dict.fromkeys(weights(model), bits)
     return ADMMQuantizer(
         model,
         {name: Levels(of_layer) for name, of_layer in chosen.items()},
@@ -189,7 +188,7 @@ def _one_set(
     rho: float,
     steps_per_iteration: int,
 ) -> ADMMQuantizer:
-    names = list(weighted_layers(model)) if layers is None else list(layers)
+    names = list(weights(model)) if layers is None else list(layers)
     return ADMMQuantizer(
         model,
         dict.fromkeys(names, levels),

@@ -89,7 +89,7 @@ class BitSearch:
 
 def at_bits(code: ActivationCode, bits: int) -> ActivationCode:
     """The same range in the steps of another number of bits."""
-    return ActivationCode(code.scale * code.largest / ActivationCode(1.0, bits).largest, bits)
+    return replace(code, scale=code.scale * code.largest / replace(code, bits=bits).largest, bits=bits)
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,24 +35,46 @@ class LayerCode:
 
 @dataclass(frozen=True)
 class ActivationCode:
-    """How a layer's input becomes integers: round(x / scale), clipped to two's complement of `bits`; 0 stays 0.
+    """How a layer's input becomes integers: round(x / scale), clipped to the codes of `bits`; 0 stays 0.
 
-    One bit is a sign: +1 where x > 0, else −1, and x ≈ sign · scale.
+    Those are two's complement, or where it is not `signed`, as behind a ReLU, all from 0 to 2^bits − 1. One signed bit
+    is a sign: +1 where x > 0, else −1, and x ≈ sign · scale.
+
+    >>> ActivationCode(1.0).largest, ActivationCode(1.0, signed=False).largest
+    (127, 255)
     """
 
     scale: float
     bits: int = 8
+    signed: bool = True
 
     @property
     def largest(self) -> int:
-        """The largest integer, 127 at 8 bits and 1 at one bit."""
-        return max(1, (1 << (self.bits - 1)) - 1)
+        """The largest integer: 127 at 8 bits, 255 unsigned, and 1 at one bit."""
+        return max(1, (1 << (self.bits - self.signed)) - 1)
+
+    @property
+    def least(self) -> int:
+        """The least integer: −128 at 8 bits, 0 unsigned, and −1 at one bit."""
+        if not self.signed:
+            return 0
+        return -1 if self.bits == 1 else -self.largest - 1
 
 
-def smallest_integers(values: np.ndarray) -> np.ndarray:
-    """The same integers in the smallest signed dtype that holds them."""
+def activation_code(least: float, most: float, bits: int) -> ActivationCode:
+    """The code of inputs from `least` to `most`: unsigned where none is negative, scale = max|x| / largest (0: 1).
+
+    >>> activation_code(0.0, 51.0, 8), activation_code(-1.0, 127.0, 8)
+    (ActivationCode(scale=0.2, bits=8, signed=False), ActivationCode(scale=1.0, bits=8, signed=True))
+    """
+    code, largest = ActivationCode(1.0, bits, signed=least < 0), max(-least, most)
+    return replace(code, scale=largest / code.largest) if largest else code
+
+
+def smallest_integers(values: np.ndarray, *, signed: bool = True) -> np.ndarray:
+    """The same integers in the smallest dtype that holds them: an unsigned one of codes that are not `signed`."""
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    for dtype in (np.int8, np.int16, np.int32):
+    for dtype in (np.int8, np.int16, np.int32) if signed else (np.uint8, np.uint16, np.uint32):
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
             return values.astype(dtype)
     return values.astype(np.int64)

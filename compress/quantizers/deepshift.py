@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from ..base import Compressor
-from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from ..layers import layer, make_plain, require_finite, require_layers, weights
 from .codes import LayerCode
 from .pow2 import PowersOfTwo, exponents, pow2_code
 from .straight_through import straight_through
@@ -47,10 +46,10 @@ class DeepShiftQ(Compressor):
         super().__init__(model, example_input)
         exponents(bits)
         self.bits = bits
-        self.layers = list(weighted_layers(model)) if layers is None else list(layers)
+        self.layers = list(weights(model)) if layers is None else list(layers)
         require_layers(model, self.layers)
         for name in self.layers:
-            parametrize.register_parametrization(layer(model, name), "weight", Shifted(bits))
+            layer(model, name).constrain(Shifted(bits))
 
     def harden(self) -> None:
         """Nothing changes: the constraint has held in every forward pass; CompressionError where weights are NaN."""

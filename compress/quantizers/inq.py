@@ -7,13 +7,12 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_whole
 
 from ..base import Compressor
-from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from ..layers import layer, make_plain, require_finite, require_layers, weights
 from .codes import LayerCode
 from .pow2 import PowersOfTwo, pow2_code
 
@@ -58,16 +57,16 @@ class IncrementalQuantizer(Compressor):
     ) -> None:
         super().__init__(model, example_input)
         _check_settings(portions, steps_per_portion)
-        self.layers = list(weighted_layers(model)) if layers is None else list(layers)
+        self.layers = list(weights(model)) if layers is None else list(layers)
         require_layers(model, self.layers)
         self.bits, self.portions, self.steps_per_portion = bits, tuple(portions), steps_per_portion
         self.steps, self.hardened = 0, False
-        weights = {name: layer(model, name).weight.detach() for name in self.layers}
-        self.grids = {name: PowersOfTwo.of(weight, bits, f"layer {name!r}") for name, weight in weights.items()}
-        self._parts = {name: Fixed(weight) for name, weight in weights.items()}
+        real = {name: layer(model, name).weight.detach() for name in self.layers}
+        self.grids = {name: PowersOfTwo.of(weight, bits, f"layer {name!r}") for name, weight in real.items()}
+        self._parts = {name: Fixed(weight) for name, weight in real.items()}
         self._zeros = {name: _zeros_to_keep(part) for name, part in self._parts.items()}
         for name, part in self._parts.items():
-            parametrize.register_parametrization(layer(model, name), "weight", part)
+            layer(model, name).constrain(part)
         self._fix(self.portions[0])
 
     def step(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,44 +11,52 @@ from torch import nn
 from torch.nn import functional
 
 from ..base import Batch, Compressor
-from ..layers import Layer, weighted_layers
-from .codes import ActivationCode, LayerCode, largest_magnitude, max_abs
+from ..layers import Layer, weighted_layers, weights
+from ..plain import copy_of
+from .codes import ActivationCode, LayerCode, activation_code, largest_magnitude, max_abs
 
 
 def weight_codes(model: nn.Module, method: Compressor | None = None, bits: int = 8) -> dict[str, LayerCode]:
-    """The integers of every conv and linear layer: the method's own where it quantizes, else max-abs at `bits`."""
+    """The integers of every weight: the method's own where it quantizes, else max-abs at `bits`."""
     own = dict(method.codes(model)) if method is not None else {}
-    layers = weighted_layers(model).items()
+    layers = weights(model).items()
     return {n: own[n] if n in own else max_abs(layer.weight.detach().cpu().numpy(), bits, n) for n, layer in layers}
 
 
 def calibrate_activations(
-    model: nn.Module, batches: Iterable[Batch | torch.Tensor], bits: int = 8
+    model: nn.Module, batches: Iterable[Batch | torch.Tensor | tuple[tuple[Any, ...], Any]], bits: int = 8
 ) -> dict[str, ActivationCode]:
-    """The code of each conv and linear layer's input, symmetric: scale = max|x| over `batches` / (2^(bits-1) - 1).
+    """The code of each conv and linear layer's input, of zero point 0: scale = max|x| over `batches` / largest code.
 
-    Batches are inputs or (input, target) pairs. Layers that never ran are left out.
+    An input that is never negative over the batches, as behind a ReLU, has unsigned codes up to 2^bits − 1. Batches
+    are inputs or (input, target) pairs; a model of several inputs takes a tuple of them as input. Layers that never
+    ran are left out.
     """
-    largest: dict[str, float] = {}
+    ranges: dict[str, tuple[float, float]] = {}
 
     def watch(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            seen = largest_magnitude(inputs[0].detach().cpu().numpy(), f"the input of layer {name!r}")
-            largest[name] = max(largest.get(name, 0.0), seen)
+        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], keywords: dict[str, torch.Tensor]) -> None:
+            given = (*inputs, *keywords.values())[0].detach().cpu()
+            values = (given if given.element_size() > 2 else given.float()).numpy()  # numpy has no bfloat16
+            largest_magnitude(values, f"the input of layer {name!r}")  # refuses what is not finite
+            least, most = ranges.get(name, (0.0, 0.0))
+            ranges[name] = float(values.min(initial=least)), float(values.max(initial=most))
 
         return hook
 
-    hooks = [layer.register_forward_pre_hook(watch(name)) for name, layer in weighted_layers(model).items()]
+    layers = weighted_layers(model).items()
+    hooks = [layer.register_forward_pre_hook(watch(name), with_kwargs=True) for name, layer in layers]
     training = model.training
     try:
         with torch.no_grad():
             for batch in batches:
-                model.eval()(batch if isinstance(batch, torch.Tensor) else batch[0])
+                given = batch if isinstance(batch, torch.Tensor) else batch[0]
+                model.eval()(*(given if isinstance(given, tuple) else (given,)))
     finally:
         model.train(training)
         for hook in hooks:
             hook.remove()
-    return {name: ActivationCode(seen / (2 ** (bits - 1) - 1) if seen else 1.0, bits) for name, seen in largest.items()}
+    return {name: activation_code(*seen, bits) for name, seen in ranges.items()}
 
 
 def input_codes(
@@ -61,9 +68,16 @@ def input_codes(
 
 def to_integers(values: torch.Tensor, code: ActivationCode) -> torch.Tensor:
     """A layer's input as the integers of its code, float64."""
-    if code.bits == 1:
+    if code.bits == 1 and code.signed:
         return torch.where(values > 0, 1.0, -1.0).double()
-    return (values.double() / code.scale).round().clamp(-code.largest - 1, code.largest)
+    return (values.double() / code.scale).round().clamp(code.least, code.largest)
+
+
+def runs_as_written(layer: Layer) -> bool:
+    """Whether a layer computes what torch's of its kind does with its weight; a subclass may do something else."""
+    kind = nn.Linear if isinstance(layer, nn.Linear) else nn.Conv2d
+    own = (getattr(type(layer), name, None) for name in ("forward", "_conv_forward"))
+    return tuple(own) == tuple(getattr(kind, name, None) for name in ("forward", "_conv_forward"))
 
 
 class IntegerLayer(nn.Module):
@@ -71,12 +85,13 @@ class IntegerLayer(nn.Module):
 
     The integers are held as float64, whose 53 bits no sum of 8- or 16-bit products reaches; the bias is rounded to the
     accumulator's scale (weight scale · activation scale), as integer-only inference does (003 §4.1 Eq 17-20). `ifmap`
-    holds the last input's integers.
+    holds the last input's integers, those that a padding mode but zeros adds included. What it lacks itself, it has
+    from the layer that it stands for.
     """
 
     ints: torch.Tensor
     scale: torch.Tensor
-    bias: torch.Tensor
+    offset: torch.Tensor
 
     def __init__(self, layer: Layer, code: LayerCode, activation: ActivationCode) -> None:
         super().__init__()
@@ -85,7 +100,7 @@ class IntegerLayer(nn.Module):
         bias = np.zeros(len(code.ints)) if layer.bias is None else layer.bias.detach().cpu().double().numpy()
         self.register_buffer("ints", torch.from_numpy(code.ints.astype(np.float64)))
         self.register_buffer("scale", torch.from_numpy(scale))
-        self.register_buffer("bias", torch.from_numpy(np.rint(bias / scale)))
+        self.register_buffer("offset", torch.from_numpy(np.rint(bias / scale)))
         self.ifmap: torch.Tensor | None = None
 
     @property
@@ -93,32 +108,55 @@ class IntegerLayer(nn.Module):
         """The layer that this one stands for."""
         return self._source[0]
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The layer's output in real numbers, from exact integer sums; inputs float64."""
-        self.ifmap = to_integers(inputs.detach(), self.activation)
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if "_source" not in vars(self):
+                raise
+            return getattr(self._source[0], name)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """The layer's output in real numbers of the input's type, from exact integer sums."""
+        self.ifmap = to_integers(input.detach(), self.activation)
         layer = self.source
         if isinstance(layer, nn.Linear):
-            return functional.linear(self.ifmap, self.ints, self.bias) * self.scale
+            return (functional.linear(self.ifmap, self.ints, self.offset) * self.scale).to(input.dtype)
+        padding = layer.padding
+        if layer.padding_mode != "zeros":
+            self.ifmap = functional.pad(self.ifmap, layer._reversed_padding_repeated_twice, layer.padding_mode)
+            padding = (0, 0)
         sums = functional.conv2d(
-            self.ifmap, self.ints, self.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+            self.ifmap, self.ints, self.offset, layer.stride, padding, layer.dilation, layer.groups
         )
-        return sums * self.scale.view(1, -1, 1, 1)
+        return (sums * self.scale.view(-1, 1, 1)).to(input.dtype)
 
 
 class IntegerNetwork(nn.Module):
-    """A copy of a model whose conv and linear layers are `IntegerLayer`s; everything between stays real (float64).
+    """A copy of a model whose conv and linear layers are `IntegerLayer`s; everything between stays real.
 
-    Layers without an activation code, which the calibration did not reach, stay as they are.
+    That is in float64, or in the model's own type where `double` is False. Layers without an activation code, which the
+    calibration did not reach, and subclasses that compute something else stay as they are.
     """
 
     def __init__(
-        self, model: nn.Module, weights: Mapping[str, LayerCode], activations: Mapping[str, ActivationCode]
+        self,
+        model: nn.Module,
+        weights: Mapping[str, LayerCode],
+        activations: Mapping[str, ActivationCode],
+        *,
+        double: bool = True,
     ) -> None:
         super().__init__()
-        self.network = copy.deepcopy(model).eval().double()
-        known = {name: layer for name, layer in weighted_layers(self.network).items() if name in activations}
+        copied = copy_of(model).eval()
+        self.double_inputs, self.network = double, copied.double() if double else copied
+        known = {
+            name: layer
+            for name, layer in weighted_layers(self.network).items()
+            if name in activations and runs_as_written(layer)
+        }
         integer = {layer: IntegerLayer(layer, weights[name], activations[name]) for name, layer in known.items()}
-        for parent in list(self.network.modules()):
+        for parent in list(self.modules()):
             for own, child in list(parent._modules.items()):  # named_children() shows a shared layer once
                 if child in integer:
                     setattr(parent, own, integer[child])
@@ -126,12 +164,16 @@ class IntegerNetwork(nn.Module):
     @property
     def layers(self) -> dict[str, IntegerLayer]:
         """The integer layers by their names in the model."""
-        return {n.removeprefix("network."): m for n, m in self.named_modules() if isinstance(m, IntegerLayer)}
+        layers = {name: module for name, module in self.named_modules() if isinstance(module, IntegerLayer)}
+        return {name.removeprefix("network").removeprefix("."): module for name, module in layers.items()}
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The network's output, float64."""
-        result: torch.Tensor = self.network(inputs.double())
-        return result
+    def forward(self, *inputs: Any) -> Any:
+        """The network's output; real inputs are taken in the network's type."""
+        return self.network(*(self._taken(given) for given in inputs))
+
+    def _taken(self, given: Any) -> Any:
+        real = isinstance(given, torch.Tensor) and given.is_floating_point()
+        return given.double() if real and self.double_inputs else given
 
 
 def integer_network(
@@ -143,10 +185,13 @@ def integer_network(
 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch: int = 250) -> float:
-    """The fraction of images whose largest output is at their label, in [0, 1]."""
+    """The fraction of images, or words, whose largest output is at their label, in [0, 1].
+
+    Outputs are (B, classes), or (B, T, classes) for labels (B, T).
+    """
     training = model.training
     model.eval()
     parts = zip(torch.split(images, batch), torch.split(labels, batch), strict=True)
-    right = sum(int((model(x).argmax(dim=1) == y).sum()) for x, y in parts)
+    right = sum(int((model(x).argmax(dim=-1) == y).sum()) for x, y in parts)
     model.train(training)
-    return right / len(labels)
+    return right / labels.numel()

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 from accelsim.validation import is_number, is_whole
@@ -18,7 +17,7 @@ from accelsim.validation import is_number, is_whole
 from ..base import Batch, Compressor
 from ..graph.masks import release
 from ..graph.zeros import hold_dead_filters, hold_pruned
-from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from ..layers import layer, make_plain, require_finite, require_layers, weights
 from .bit_search import BitRange, BitSearch, at_bits, layer_macs
 from .codes import ActivationCode, LayerCode, max_abs, smallest_integers
 from .integer import calibrate_activations
@@ -68,11 +67,11 @@ class MixedPrecision(Compressor):
     ) -> None:
         super().__init__(model, example_input)
         self.allowed, self.tolerance = _allowed(fewest_bits, most_bits), _checked_tolerance(tolerance)
-        self.layers = list(weighted_layers(model)) if layers is None else list(layers)
+        self.layers = list(weights(model)) if layers is None else list(layers)
         require_layers(model, self.layers)
         self.bits = dict.fromkeys(self.layers, self.allowed.widest)
         self.activations, self.scales = dict[str, ActivationCode](), dict[str, float]()
-        hold_dead_filters(model, weighted_layers(model), example_input)
+        hold_dead_filters(model, weights(model), example_input)
         hold_pruned(model, self.layers)
 
     @property
@@ -100,9 +99,7 @@ class MixedPrecision(Compressor):
         require_finite(self.model, self.layers, "at the end of training")
         for name, code in self.codes(self.model).items():
             self.scales[name] = float(code.scale)
-            parametrize.register_parametrization(
-                layer(self.model, name), "weight", Rounded(self.scales[name], self.bits[name].weight)
-            )
+            layer(self.model, name).constrain(Rounded(self.scales[name], self.bits[name].weight))
 
     def finalize(self) -> nn.Module:
         """The model with plain weights, each its integer times its layer's scale, and its original state_dict keys."""

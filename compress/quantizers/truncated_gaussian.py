@@ -8,14 +8,13 @@ from statistics import NormalDist
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 
 from ..granularity.constraints import Unstructured
 from ..granularity.targets import Keep, targets
 from ..graph.zeros import hold_dead_filters
-from ..layers import layer, make_plain, require_finite, weighted_layers
+from ..layers import layer, make_plain, require_finite, weights
 from ..schedules.pruner import Pruner
 from .codes import LayerCode
 from .levels import Ternary
@@ -80,7 +79,7 @@ class PrunedTernary(Pruner):
 
     def __init__(self, model: nn.Module, example_input: torch.Tensor | None = None, *, keep: Keep = 0.5) -> None:
         chosen = targets(model, Unstructured, keep)
-        hold_dead_filters(model, weighted_layers(model), example_input)
+        hold_dead_filters(model, weights(model), example_input)
         super().__init__(model, chosen, example_input)
         self.prune({n: c for n, c in self.constraints.items() if bool(self.layers[n].weight.all())})
         self.quantizers: dict[str, TruncatedGaussian] = {}
@@ -88,7 +87,7 @@ class PrunedTernary(Pruner):
             if not bool(module.weight.any()):
                 raise CompressionError(f"layer {name!r} holds zeros only; train it before it becomes ternary")
             self.quantizers[name] = TruncatedGaussian(module.weight)
-            parametrize.register_parametrization(module, "weight", self.quantizers[name])
+            module.constrain(self.quantizers[name])
 
     def step(self) -> None:
         """Keep the thresholds within the tails."""
@@ -110,5 +109,5 @@ class PrunedTernary(Pruner):
 
     def codes(self, model: nn.Module) -> Mapping[str, LayerCode]:
         """−1, 0 and 1, with S as scale."""
-        weights = {name: layer(model, name).weight.detach() for name in self.constraints}
-        return {name: Ternary().code(weight, float(weight.abs().max())) for name, weight in weights.items()}
+        ternary = {name: layer(model, name).weight.detach() for name in self.constraints}
+        return {name: Ternary().code(weight, float(weight.abs().max())) for name, weight in ternary.items()}

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from accelsim.errors import CompressionError
 
 from ..base import Compressor
-from ..layers import layer, make_plain, require_finite, require_layers, weighted_layers
+from ..graph.masks import original
+from ..layers import Weight, layer, make_plain, require_finite, weights
 from .codes import ActivationCode, LayerCode
 from .straight_through import binary_sign
 
@@ -66,23 +66,24 @@ class XnorNet(Compressor):
         self, model: nn.Module, example_input: torch.Tensor | None = None, *, layers: Iterable[str] | None = None
     ) -> None:
         super().__init__(model, example_input)
-        self.layers = list(weighted_layers(model))[1:-1] if layers is None else list(layers)
-        require_layers(model, self.layers)
+        fitting = [name for name, weight in weights(model).items() if _has_inputs(model, weight)]
+        self.layers = fitting[1:-1] if layers is None else list(layers)
+        _check_fits(model, self.layers)
         if not self.layers:
             raise CompressionError("the model has no layer between its first and its last; name the binary `layers`")
         self.inputs = {name: BinaryInput() for name in self.layers}
         for name, binary in self.inputs.items():
             module = layer(model, name)
-            parametrize.register_parametrization(module, "weight", BinaryWeight())
-            module.register_forward_pre_hook(binary)
+            module.constrain(BinaryWeight())
+            module.module.register_forward_pre_hook(binary)
 
     @torch.no_grad()
     def step(self) -> None:
         """Clamp the real weights to [−1, 1], beyond which no gradient would reach them (003 §4.2.5)."""
         for name in self.layers:
             module = layer(self.model, name)
-            if parametrize.is_parametrized(module, "weight"):
-                module.parametrizations.weight.original.clamp_(-1, 1)  # type: ignore[union-attr, operator]  # torch types it as a tensor
+            if module.constrained:
+                original(module.module, module.parameter).clamp_(-1, 1)
 
     def harden(self) -> None:
         """Freeze the scales of the inputs; CompressionError where a filter is all 0 and has no sign, or NaN."""
@@ -106,6 +107,20 @@ class XnorNet(Compressor):
     def activation_codes(self) -> Mapping[str, ActivationCode]:
         """Signs, with the scale β of each layer's input."""
         return {name: ActivationCode(binary.scale, bits=1) for name, binary in self.inputs.items()}
+
+
+def _has_inputs(model: nn.Module, weight: Weight) -> bool:
+    """Is it a conv or linear layer that takes its input by a call of its own? An attention's output layer is not."""
+    attention = weight.name.rpartition(".")[0]
+    inner = attention != weight.name and isinstance(model.get_submodule(attention), nn.MultiheadAttention)
+    return weight.kind in ("conv", "transposed", "linear") and not inner
+
+
+def _check_fits(model: nn.Module, names: list[str]) -> None:
+    """UnknownNameError, or CompressionError for a layer of another kind."""
+    for name in names:
+        if not _has_inputs(model, layer(model, name)):
+            raise CompressionError(f"layer {name!r} is no conv or linear layer with one input; it cannot be binary")
 
 
 def _binary_code(weight: torch.Tensor) -> LayerCode:

@@ -9,17 +9,18 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from accelsim.errors import AccelSimError, CompressionError
 
 from ..base import Batch, Compressor
 from ..granularity.entries import constraints_of, fitted
-from ..layers import weight_shapes, weighted_layers
+from ..layers import weight_shapes, weights
 from ..quantizers.admm import ADMMQuantizer
 from ..quantizers.levels import Levels
 from ..registry import create
 from ..schedules.admm import ADMMPruner
-from ..training.fit import fit
+from ..training.fit import Criterion, fit
 from .recipe import Recipe
 from .stage import RECIPE_SEED, Stage
 
@@ -53,6 +54,7 @@ def run_stages(
     batches_of: BatchesOf,
     example_input: torch.Tensor,
     epoch_done: EpochDone = lambda what: None,
+    criterion: Criterion = functional.cross_entropy,
 ) -> tuple[nn.Module, Compressor]:
     """The finished model and the last stage's method, which knows how `compress.save` stores it.
 
@@ -62,7 +64,7 @@ def run_stages(
     removed = False
     for place, stage in enumerate(recipe.stages):
         model, method = run_stage(
-            stage, model, batches_of(stage_seed(recipe.seed, place, stage)), example_input, epoch_done
+            stage, model, batches_of(stage_seed(recipe.seed, place, stage)), example_input, epoch_done, criterion
         )
         removed = method.columns_removed = method.columns_removed or removed
     return model, method
@@ -81,6 +83,7 @@ def run_stage(
     batches: Batches,
     example_input: torch.Tensor,
     epoch_done: EpochDone = lambda what: None,
+    criterion: Criterion = functional.cross_entropy,
 ) -> tuple[nn.Module, Compressor]:
     """One stage through the methods' loop: the finished model and its method.
 
@@ -99,6 +102,7 @@ def run_stage(
                 method=method,
                 learning_rate=learning_rate,
                 final_rate=final_rate,
+                criterion=criterion,
                 on_epoch=lambda epoch, loss: epoch_done(f"{stage.method}, {what}"),
             )
         except CompressionError as error:
@@ -146,7 +150,7 @@ def _by_layer(stage: Stage, model: nn.Module, example_input: torch.Tensor, steps
     if stage.method == "admm" and stage.keep is not None and stage.bits is None:
         return ADMMPruner(model, constraints_of(stage.keep), **settings)
     if stage.method == "admm_levels" and stage.bits is not None and stage.keep is None:
-        of = stage.bits if isinstance(stage.bits, Mapping) else dict.fromkeys(weighted_layers(model), stage.bits)
+        of = stage.bits if isinstance(stage.bits, Mapping) else dict.fromkeys(weights(model), stage.bits)
         return ADMMQuantizer(model, {name: Levels(bits) for name, bits in of.items()}, **settings)
     raise CompressionError(
         f"method {stage.method!r} takes neither keep nor bits of a stage; admm takes keep, admm_levels takes bits"

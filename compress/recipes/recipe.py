@@ -28,7 +28,9 @@ class Recipe:
     `model` is the only one it is for, or None. `start` is the recipe whose network gives its weights, wherever names
     and shapes are equal, to this one's before the training; None: they are drawn by the seed. `few_digits` takes 3,000
     digits to train on in place of 8,000. Batches have `batch` images, `pretrain_batch` (None: as many) before the first
-    stage. `augmentation` holds fields of `workloads.datasets.Warp`, its defaults where a field is missing.
+    stage. `augmentation` holds fields of `workloads.datasets.Warp`, its defaults where a field is missing, and of
+    `CropFlip`. `dataset` has the `name` of one of `workloads.datasets` and its settings, a `folder` for one; empty: the
+    bundled digits. `criterion` has the `name` of one of torch's losses and its settings; empty: cross entropy.
 
     >>> recipe = parse_recipe({"method": "inq", "settings": {"bits": 4}, "epochs": 3, "seed": 1}, "mine")
     >>> [(stage.method, stage.all_epochs) for stage in recipe.stages], recipe.epochs
@@ -44,8 +46,10 @@ class Recipe:
     pretrain_learning_rate: float = 1e-3
     pretrain_batch: int | None = None
     batch: int = BATCH
-    augmentation: Mapping[str, float] = field(default_factory=dict)
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    criterion: Mapping[str, Any] = field(default_factory=dict)
     search: Search | None = None
 
     @property
@@ -155,4 +159,6 @@ _RECIPE_KEYS: Mapping[str, values.Check] = {
     "batch": values.batch,
     "augmentation": augmentation,
     "seed": values.seed,
+    "dataset": values.named,
+    "criterion": values.named,
 }

@@ -35,7 +35,7 @@ class Stage:
     learning_rate: float = 1e-3
     final_rate: float = 0.01
     retrain_learning_rate: float | None = None
-    augmentation: Mapping[str, float] | None = None
+    augmentation: Mapping[str, Any] | None = None
     batch: int | None = None
     seed: int | Literal["recipe"] | None = None
 
@@ -54,11 +54,20 @@ def parse_stage(entry: Any, where: str) -> Stage:
     return Stage(**checked)
 
 
-def augmentation(value: Any, where: str) -> dict[str, float]:
-    """Numbers of at least 0; `Warp` knows how far each may go."""
-    entries = values.mapping(value, where, "a mapping of degrees, scale, shear, shift and elastic")
-    values.require_known(entries, ("degrees", "scale", "shear", "shift", "elastic"), where)
-    return {key: values.number(entry, -1e-9, 180, f"{where}: {key}") for key, entry in entries.items()}
+WARP = ("degrees", "scale", "shear", "shift", "elastic")
+
+
+def augmentation(value: Any, where: str) -> dict[str, Any]:
+    """Numbers of at least 0, of which `Warp` knows how far each may go; `crop` in pixels, and `flip`."""
+    entries = values.mapping(value, where, "a mapping of degrees, scale, shear, shift, elastic, crop and flip")
+    values.require_known(entries, (*WARP, "crop", "flip"), where)
+    return {key: _augmentation_field(key, entry, f"{where}: {key}") for key, entry in entries.items()}
+
+
+def _augmentation_field(key: str, value: Any, where: str) -> Any:
+    if key == "flip":
+        return values.flag(value, where)
+    return values.integer(value, 0, 1024, where) if key == "crop" else values.number(value, -1e-9, 180, where)
 
 
 def _method(value: Any, where: str) -> str:

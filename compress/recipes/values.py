@@ -42,6 +42,15 @@ def text(value: Any, where: str) -> str:
     return value
 
 
+def named(value: Any, where: str) -> dict[str, Any]:
+    """A name alone, or a mapping of `name` and settings."""
+    if isinstance(value, str):
+        return {"name": text(value, where)}
+    entries = mapping(value, where, "a name, or a mapping with a name,")
+    text(entries.get("name"), f"{where}: name")
+    return entries
+
+
 def settings(value: Any, where: str) -> dict[str, Any]:
     """What goes to a method by keyword."""
     return mapping(value, where, "a mapping of the method's settings")

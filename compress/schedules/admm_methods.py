@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from ..granularity.constraints import Channels, Columns, Combined, Filters, Projectable, Unstructured
 from ..granularity.targets import Keep, require_some, targets
-from ..layers import Layer, weighted_layers
+from ..layers import Weight, weights
 from .admm import ADMMPruner
 
 
@@ -40,8 +41,8 @@ def admm_filter(
 
     `keep` is the share of the filters of every layer but the last, or a mapping of layers to theirs.
     """
-    last = list(weighted_layers(model).values())[-1:]
-    chosen = targets(model, Filters, keep, lambda layer: layer not in last and len(layer.weight) > 1)
+    last = [name for name, layer in weights(model).items() if _has_filters(layer)][-1:]
+    chosen = targets(model, Filters, keep, lambda layer: layer.name not in last and _has_filters(layer))
     return _pruner(model, chosen, rho, steps_per_iteration, example_input)
 
 
@@ -57,7 +58,7 @@ def admm_channel(
 
     `keep` is the share of each conv layer's input channels, where it has several, or a mapping of layers to theirs.
     """
-    chosen = targets(model, Channels, keep, lambda layer: layer.weight.ndim == 4 and layer.weight.shape[1] > 1)
+    chosen = targets(model, Channels, keep, lambda layer: _is_conv(layer) and layer.shape[1] > 1)
     return _pruner(model, chosen, rho, steps_per_iteration, example_input)
 
 
@@ -86,15 +87,26 @@ def admm_combined(
     steps_per_iteration: int = 100,
 ) -> ADMMPruner:
     """Columns and filters of each conv layer, and with them their dead channels (001 §IV-A, §VI Fig 8)."""
-    known = weighted_layers(model)
+    known = weights(model)
     chosen: dict[str, Projectable] = {
         name: Combined(Columns(columns), Filters(filters)) for name, layer in known.items() if _has_columns(layer)
     }
     return _pruner(model, require_some(chosen, known), rho, steps_per_iteration, example_input)
 
 
-def _has_columns(layer: Layer) -> bool:
-    return isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.weight[0].numel() > 1 and len(layer.weight) > 1
+def _is_conv(layer: Weight) -> bool:
+    return layer.kind in ("conv", "transposed")
+
+
+def _has_filters(layer: Weight) -> bool:
+    """Whole filters are a conv or linear layer's; those of a depthwise convolution go with its inputs."""
+    depthwise = layer.groups > 1 and layer.shape[1] == 1
+    return (_is_conv(layer) or layer.kind == "linear") and layer.shape[0] > 1 and not depthwise
+
+
+def _has_columns(layer: Weight) -> bool:
+    filters, *inputs = layer.shape
+    return _is_conv(layer) and layer.groups == 1 and math.prod(inputs) > 1 and filters > 1
 
 
 def _pruner(

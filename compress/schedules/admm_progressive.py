@@ -170,7 +170,7 @@ def _rates_of(model: nn.Module, keep: Keep) -> dict[str, float]:
     """Weights before by after of each layer that takes part; CompressionError for an impossible `keep`."""
     constraints = targets(model, Unstructured, keep)
     check_constraints(model, constraints)
-    shapes = {name: layer(model, name).weight.shape for name in constraints}
+    shapes = {name: layer(model, name).shape for name in constraints}
     return {name: shapes[name].numel() / c.count(shapes[name]) for name, c in constraints.items()}
 
 
@@ -186,9 +186,7 @@ def _check_rounds(model: nn.Module, rounds: Sequence[Mapping[str, Projectable]])
             raise CompressionError(f"round {number} names {sorted(constraints)}; the last one {sorted(rounds[-1])}")
     for number, (before, after) in enumerate(pairwise(rounds), start=2):
         for name in before:
-            _check_tighter(
-                before[name], after[name], layer(model, name).weight.shape, f"round {number}: layer {name!r}"
-            )
+            _check_tighter(before[name], after[name], layer(model, name).shape, f"round {number}: layer {name!r}")
 
 
 def _check_tighter(before: Projectable, after: Projectable, shape: Sequence[int], where: str) -> None:

@@ -54,7 +54,7 @@ class IterativeMagnitude(Pruner):
         """What stays after round `turn`, from 1: (kept share)^(turn / rounds) of each layer's parts."""
         constraints = {}
         for name, constraint in self.final.items():
-            shape = layer(self.model, name).weight.shape
+            shape = layer(self.model, name).shape
             parts, last = constraint.parts(shape), constraint.count(shape)
             constraints[name] = replace(
                 constraint, keep=max(last, round(parts * (last / parts) ** (turn / self.rounds)))

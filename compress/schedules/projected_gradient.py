@@ -48,7 +48,8 @@ class ProjectedGradient(Pruner):
         require_finite(self.model, self.constraints, f"after step {self.steps}")
         for name, constraint in self.constraints.items():
             module = self.layers[name]
-            original(module, "weight").copy_(constraint.project(module.weight))
+            projected = module.restored(constraint.project(module.oriented(module.weight)))
+            original(module.module, module.parameter).copy_(projected)
 
 
 def projected_gradient(

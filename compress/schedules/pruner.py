@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -12,9 +13,11 @@ from accelsim.errors import CompressionError
 
 from ..base import Compressor
 from ..granularity.constraints import Projectable
-from ..graph.follow import Flow, flows
-from ..graph.masks import hold_zeros, release
+from ..graph.follow import follow
+from ..graph.masks import hold_weight_zeros, release
+from ..graph.network import Network
 from ..graph.reachability import reachable_masks
+from ..graph.shrinking import NotShrunkWarning
 from ..graph.zeros import hold_pruned, hold_removed_biases, silence_norms
 from ..layers import layer, require_finite, require_layers
 
@@ -44,9 +47,15 @@ class Pruner(Compressor):
         hold_pruned(model, constraints)
 
     @cached_property
-    def flows(self) -> list[Flow]:
-        """Where the layers' outputs go, followed once; none without an `example_input`."""
-        return [] if self.example_input is None else flows(self.model, self.example_input)
+    def network(self) -> Network | None:
+        """Who reads whom, followed once; None without an `example_input`, and with a warning where that fails."""
+        if self.example_input is None:
+            return None
+        try:
+            return follow(self.model, self.example_input)
+        except CompressionError as error:
+            warnings.warn(f"each layer is pruned on its own: {error}", NotShrunkWarning, stacklevel=2)
+            return None
 
     def penalty(self) -> torch.Tensor:
         """The method's `pull`, and 0 once hardened."""
@@ -61,7 +70,7 @@ class Pruner(Compressor):
         self, constraints: Mapping[str, Projectable], weights: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         """What these constraints leave of the weights, all layers together (see `reachable_masks`)."""
-        masks = reachable_masks(self.model, constraints, weights, self.flows)
+        masks = reachable_masks(self.model, constraints, weights, self.network)
         return {name: weights[name] * mask for name, mask in masks.items()}
 
     @torch.no_grad()
@@ -69,8 +78,8 @@ class Pruner(Compressor):
         """Project the weights on these constraints and hold the zeros, biases of whole filters included."""
         require_finite(self.model, constraints, f"after step {self.steps}")
         weights = {name: self.layers[name].weight for name in constraints}
-        for name, keep in reachable_masks(self.model, constraints, weights, self.flows).items():
-            hold_zeros(self.layers[name], "weight", keep)
+        for name, keep in reachable_masks(self.model, constraints, weights, self.network).items():
+            hold_weight_zeros(self.layers[name], keep)
             if self.columns_removed:
                 hold_removed_biases(self.layers[name], keep)
 
@@ -78,7 +87,7 @@ class Pruner(Compressor):
         """Prune to the constraints; from here the masks hold."""
         self.prune(self.constraints)
         if self.columns_removed:
-            silence_norms(self.model, self.example_input)
+            silence_norms(self.model, self.network)
         self.hardened = True
 
     def pruned_layers(self, model: nn.Module) -> frozenset[str]:
@@ -96,4 +105,4 @@ class Pruner(Compressor):
 def check_constraints(model: nn.Module, constraints: Mapping[str, Projectable]) -> None:
     """CompressionError, with the layer, where a constraint cannot hold for the shape of its weight."""
     for name, constraint in constraints.items():
-        constraint.check(layer(model, name).weight.shape, f"layer {name!r}")
+        constraint.check(layer(model, name).shape, f"layer {name!r}")

@@ -13,6 +13,7 @@ from torch.nn import functional
 from accelsim.errors import CompressionError
 
 from ..base import Batch, Compressor
+from ..turns import TURNS
 from .snapshot import Snapshot
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -100,7 +101,8 @@ def _step(
         torch.autograd.backward(loss, create_graph=method is not None and method.second_order)
         return loss
 
-    loss: Any = optimizer.step(closure)  # type: ignore[arg-type]  # torch types the closure as returning a float
+    with TURNS.step():
+        loss: Any = optimizer.step(closure)  # type: ignore[arg-type]  # torch types the closure as returning a float
     if method is not None:
         method.step()
     return float(loss.detach())

@@ -14,7 +14,8 @@ from accelsim.errors import OutputError
 from accelsim.files import require_writable, written_whole
 
 from .output import energy, print_table, ratio_text, size, waiting
-from .run import Settings, WorkloadName, parse_settings
+from .run import Batch, Bits, Density, Partial, Settings, WorkloadName, parse_settings
+from .sizes import Dimensions, parse_dimensions, tell_assumed
 
 if TYPE_CHECKING:
     from accelsim.analysis.comparison import Comparison
@@ -41,7 +42,7 @@ COSTS: tuple[Line, ...] = (
 
 Machines = Annotated[
     list[str],
-    typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML file; two at least."),
+    typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML or .cfg file; two."),
 ]
 
 
@@ -60,9 +61,12 @@ def compare(
         bool,
         typer.Option("--verify", help="Compute every output as the array does and compare; fills shapes at random."),
     ] = False,
-    density: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Random weights of this density in a zoo network.")
-    ] = None,
+    batch: Batch = 1,
+    density: Density = None,
+    weight_bits: Bits = None,
+    activation_bits: Bits = None,
+    dim: Dimensions = [],  # noqa: B006  # typer reads the default and hands over a list of its own
+    partial: Partial = False,
 ) -> None:
     """Simulate a workload on several machines, side by side, with PPR against the first and against dense baselines.
 
@@ -82,7 +86,18 @@ def compare(
     from workloads import open_workload
 
     machines = [accelsim.load_hardware(name, **parse_settings(settings)) for name in hw]
-    layers = open_workload(workload, density=density, values=verify)
+    layers = open_workload(
+        workload,
+        batch=batch,
+        density=density,
+        values=verify,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        dimensions=parse_dimensions(dim),
+        open_sizes="assume",
+        partial="allow" if partial else "refuse",
+    )
+    tell_assumed(layers.provenance)
     with waiting(f"simulating {layers.name} on {len(machines)} machines"):
         comparison = compare_machines(layers, machines, iso=iso, verify=verify)
     if out is not None:
@@ -109,7 +124,7 @@ def require_free(out: Path, places: Iterable[Path]) -> None:
 
 def write(comparison: Comparison, out: Path, places: Sequence[Path]) -> None:
     """The table and the reports, all or none."""
-    texts = {out / TABLE: comparison.to_frame().to_csv(index=False)}
+    texts = {out / TABLE: comparison.csv_text()}
     texts |= {path: side.report.to_json() + "\n" for path, side in zip(places, comparison.sides, strict=True)}
     with ExitStack() as stack:
         for path, text in texts.items():
@@ -127,7 +142,8 @@ def show(comparison: Comparison) -> None:
     baselines = dict.fromkeys(f"dense baseline {side.baseline}" for side in comparison.sides)
     reports = [side.report for side in comparison.sides]
     stored = [f"{one.name}: {text}" for one in reports for text in (one.activation_storage, one.steady_state) if text]
-    caption = "\n".join([*map(str, comparison.scalings), *baselines, *stored, legend])
+    left_out = [line for line in (comparison.not_simulated_line, *comparison.remarks) if line]
+    caption = "\n".join([*map(str, comparison.scalings), *baselines, *stored, *left_out, legend])
     typer.echo(comparison.accounting)
     print_table(
         f"{comparison.workload} on {len(comparison.sides)} machines", columns, table_rows(comparison), (), caption

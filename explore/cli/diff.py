@@ -11,6 +11,7 @@ import typer
 
 from accelsim.errors import FileFormatError
 from accelsim.files import read_json
+from accelsim.trace.coverage import not_simulated_line, read_not_simulated
 from accelsim.validation import is_number
 
 from .output import energy, print_table, size
@@ -62,6 +63,7 @@ def read_report(path: Path) -> dict[str, Any]:
     names: set[str] = set()
     for number, row in enumerate(layers):
         _check_layer(row, number, names, where)
+    read_not_simulated(content, where)
     return content
 
 
@@ -95,12 +97,19 @@ def difference(before: Content, after: Content) -> dict[str, Any]:
     """
     old, new = ({row["name"]: row for row in content["layers"]} for content in (before, after))
     return {
-        "before": {key: before[key] for key in ("workload", "hardware")},
-        "after": {key: after[key] for key in ("workload", "hardware")},
+        "before": _head(before),
+        "after": _head(after),
         "layers": [{"name": name, **_figures(old[name], new[name])} for name in old if name in new],
         "only_before": [name for name in old if name not in new],
         "only_after": [name for name in new if name not in old],
         "totals": _figures(_totals(before), _totals(after)),
+    }
+
+
+def _head(content: Content) -> dict[str, Any]:
+    """What a report is of, and what of that it does not simulate."""
+    return {key: content[key] for key in ("workload", "hardware")} | {
+        key: content[key] for key in ("not_simulated", "not_simulated_share") if content.get("not_simulated")
     }
 
 
@@ -129,7 +138,12 @@ def show(changes: Content) -> None:
         for key, where in (("only_before", "before"), ("only_after", "after"))
         if changes[key]
     ]
-    print_table(f"{before} -> {after}", columns, rows, "layer", "\n".join(alone))
+    left_out = [f"{key}: {line}" for key in ("before", "after") if (line := _left_out(changes[key]))]
+    print_table(f"{before} -> {after}", columns, rows, "layer", "\n".join([*alone, *left_out]))
+
+
+def _left_out(head: Content) -> str:
+    return not_simulated_line(*read_not_simulated(head, "report"))
 
 
 def _lines(name: str, figures: Content) -> list[tuple[str, ...]]:

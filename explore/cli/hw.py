@@ -76,7 +76,7 @@ def _show_energy(machine: Accelerator, weight_bits: int, activation_bits: int, a
 
 
 @app.command()
-def validate(file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file.")]) -> None:
+def validate(file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file, or a .cfg of SCALE-Sim.")]) -> None:
     """Check that a file describes a machine.
 
     \b

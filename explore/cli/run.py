@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from accelsim.errors import ConfigError, OutputError
 from accelsim.files import parse_yaml, require_writable, written_whole
 
 from .output import energy, print_table, size, waiting
+from .sizes import Dimensions, parse_dimensions, tell_assumed
 
 if TYPE_CHECKING:
     from accelsim.results.report import Report
@@ -21,15 +22,25 @@ REPORT, LAYERS = "report.json", "layers.csv"
 WorkloadName = Annotated[
     str,
     typer.Argument(
-        metavar="WORKLOAD", help="A zoo network, a saved .npz, a checkpoint folder, an .onnx model or a SCALE-Sim .csv."
+        metavar="WORKLOAD",
+        help="A zoo network, a saved .npz, a checkpoint folder, an .onnx model, a SCALE-Sim .csv, or the YAML of a "
+        "Timeloop problem or ZigZag workload.",
     ),
 ]
 HardwareName = Annotated[
-    str, typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML file.")
+    str,
+    typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, a YAML or a SCALE-Sim .cfg file."),
+]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Go on without matrix work that has no lowering, and name it in every output.")
 ]
 Settings = Annotated[
     list[str], typer.Option("--set", metavar="FIELD=VALUE", help="Change a hardware field; may be repeated.")
 ]
+
+Batch = Annotated[int, typer.Option(min=1, help="Inputs at once; what was saved with integers repeats its own.")]
+Density = Annotated[float | None, typer.Option(min=0, max=1, help="Random weights of this density.")]
+Bits = Annotated[int | None, typer.Option(min=1, max=32, metavar="BITS", help="In place of the workload's own.")]
 
 
 def run(
@@ -42,9 +53,17 @@ def run(
         bool,
         typer.Option("--verify", help="Compute every output as the array does and compare; fills shapes at random."),
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Inputs at once, for zoo networks and topologies.")] = 1,
-    density: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Random weights of this density in a zoo network.")
+    batch: Batch = 1,
+    density: Density = None,
+    weight_bits: Bits = None,
+    activation_bits: Bits = None,
+    dim: Dimensions = [],  # noqa: B006  # typer reads the default and hands over a list of its own
+    partial: Partial = False,
+    number_format: Annotated[
+        str | None,
+        typer.Option(
+            "--float", metavar="FORMAT", help="In fp32, fp16, bf16, fp8_e4m3, fp8_e5m2 or e<bits>m<bits>, for its cost."
+        ),
     ] = None,
 ) -> None:
     """Simulate a workload on a machine: cycles, stalls, energy and DRAM traffic by layer.
@@ -58,7 +77,19 @@ def run(
     from workloads import open_workload
 
     machine = accelsim.load_hardware(hw, **parse_settings(settings))
-    layers = open_workload(workload, batch=batch, density=density, values=verify)
+    layers = open_workload(
+        workload,
+        batch=batch,
+        density=density,
+        values=verify,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        dimensions=parse_dimensions(dim),
+        open_sizes="assume",
+        partial="allow" if partial else "refuse",
+    )
+    tell_assumed(layers.provenance)
+    layers = layers if number_format is None else layers.in_float(number_format)
     with waiting(f"simulating {layers.name} on {machine.name}"):
         report = accelsim.simulate(layers, machine, verify=verify)
     if out is not None:
@@ -67,17 +98,8 @@ def run(
         typer.echo(report.to_json())
     else:
         show(report)
-        for line in (*_fallback(report), *remarks(layers.provenance)):
+        for line in _fallback(report):
             typer.echo(line)
-
-
-def remarks(provenance: Mapping[str, Any]) -> list[str]:
-    """A line each on what of a network is not simulated and on what is assumed about its numbers; often none."""
-    left, assumed = provenance.get("not_lowered"), provenance.get("assumed")
-    lines = [f"not simulated: {', '.join(map(str, left))}"] if left else []
-    if isinstance(assumed, dict):
-        lines.append(f"assumed: {', '.join(f'{what} {value}' for what, value in assumed.items())}")
-    return lines
 
 
 def _fallback(report: Report) -> list[str]:
@@ -113,7 +135,7 @@ def write(report: Report, out: Path) -> None:
     """The report's two files, both or none."""
     with written_whole(out / REPORT) as totals, written_whole(out / LAYERS) as layers:
         totals.write_text(report.to_json() + "\n", encoding="utf-8")
-        report.layers.to_csv(layers, index=False)
+        layers.write_text(report.csv_text(), encoding="utf-8")
 
 
 def show(report: Report) -> None:
@@ -125,7 +147,7 @@ def show(report: Report) -> None:
         f"{report.area_um2 / 1e6:.3f} mm²\n{energy_line(report)}\n{report.accounting.sentence}\n{report.figures_line}\n"
         f"{report.activation_storage}"
     )
-    total += f"\n{report.steady_state}" if report.steady_state else ""
+    total += "".join(f"\n{line}" for line in (report.steady_state, report.not_simulated_line, *report.remarks) if line)
     print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), "layer", total)
 
 

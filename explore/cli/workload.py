@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from .output import print_table
-from .run import WorkloadName
+from .run import Batch, Bits, Density, Partial, WorkloadName
+from .sizes import Dimensions, parse_dimensions, tell_assumed
 
 if TYPE_CHECKING:
     from accelsim.trace.gemm import GemmTrace
@@ -32,7 +33,15 @@ def list_workloads() -> None:
 
 
 @app.command()
-def show(workload: WorkloadName) -> None:
+def show(
+    workload: WorkloadName,
+    batch: Batch = 1,
+    density: Density = None,
+    weight_bits: Bits = None,
+    activation_bits: Bits = None,
+    dim: Dimensions = [],  # noqa: B006  # typer reads the default and hands over a list of its own
+    partial: Partial = False,
+) -> None:
     """Show the layers of a workload as GEMMs.
 
     \b
@@ -40,11 +49,23 @@ def show(workload: WorkloadName) -> None:
     """
     from workloads import open_workload
 
-    layers = open_workload(workload)
-    rows = [(t.name, t.kind, t.M, t.N, t.K, t.groups, t.repeat, bits(t), density(t), f"{t.macs:,}") for t in layers]
+    layers = open_workload(
+        workload,
+        batch=batch,
+        density=density,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        dimensions=parse_dimensions(dim),
+        open_sizes="assume",
+        partial="allow" if partial else "refuse",
+    )
+    tell_assumed(layers.provenance)
+    rows = [(t.name, t.kind, t.M, t.N, t.K, t.groups, t.repeat, bits(t), share(t), f"{t.macs:,}") for t in layers]
     columns = ("layer", "kind", ">M", ">N", ">K", ">groups", ">repeat", ">bits W/A", ">density", ">MACs")
     source = layers.provenance.get("source", "unknown")
-    print_table(layers.name, columns, rows, "layer", f"{layers.macs:,} MACs in {len(layers)} layers; source: {source}")
+    caption = f"{layers.macs:,} MACs in {len(layers)} layers; source: {source}"
+    caption += "".join(f"\n{line}" for line in (layers.not_simulated_line, *layers.remarks) if line)
+    print_table(layers.name, columns, rows, "layer", caption)
 
 
 def weights(trace: GemmTrace) -> int:
@@ -57,7 +78,7 @@ def bits(trace: GemmTrace) -> str:
     return f"{trace.weight_bits}/{trace.activation_bits}"
 
 
-def density(trace: GemmTrace) -> str:
+def share(trace: GemmTrace) -> str:
     """Nonzero weights among all in percent; a random operand's own figure, and a dash for a shape."""
     import numpy as np
 

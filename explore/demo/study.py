@@ -18,6 +18,7 @@ from accelsim.files import make_folder, require_writable, write_json, write_text
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.loading import load_hardware
 from accelsim.results.report import ENERGY_PARTS, Report
+from accelsim.trace.coverage import csv_head
 
 from ..cli.output import energy, print_table, ratio_text, size
 from .networks import Trained, train_networks
@@ -97,8 +98,9 @@ def _write(out: Path, study: Study, storage: list[dict[str, Any]], sentence: str
         "storage": storage,
         "provenance": dict(study.provenance),
     }
+    layers = csv_head(*study.not_simulated_lines) + pd.DataFrame(study.layer_rows()).to_csv(index=False)
     write_json(out / "report.json", content)
-    write_text(out / "layers.csv", pd.DataFrame(study.layer_rows()).to_csv(index=False))
+    write_text(out / "layers.csv", layers)
     _timeline(study).to_timeline(out / "timeline.json")
     data = plots.StudyData.from_folder(out)
     plots.save_all(data, out)
@@ -149,6 +151,7 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
         "compute and energy: PPR of those alone; energy on chip, of DRAM access, and of DRAM standby, which PPR of "
         "energy leaves out or has in"
     )
+    caption = "\n".join([*study.not_simulated_lines, caption])
     print_table("Compression on hardware", columns, rows, "hardware", caption)
     console.print(f"\n{sentence}\n\nreport, tables and figures: {out}", soft_wrap=True, markup=False)
 

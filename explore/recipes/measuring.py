@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from compress.base import Compressor
-from compress.layers import layers_with_zeros, weight_shapes, weighted_layers
+from compress.layers import layers_with_zeros, weight_shapes, weights
 from compress.quantizers.codes import ActivationCode
 from compress.quantizers.integer import accuracy, calibrate_activations, input_codes, integer_network, weight_codes
-from workloads.datasets import Digits
+from workloads.datasets import Images
 
 CALIBRATION_IMAGES = 1000
 _CALIBRATION_BATCH = 100
@@ -60,8 +60,8 @@ class Measured:
         return rate(list(self.layers))
 
 
-def measure(model: nn.Module, method: Compressor | None, data: Digits) -> Measured:
-    """The network on integers: inputs calibrated on the first training digits, accuracy on the test digits."""
+def measure(model: nn.Module, method: Compressor | None, data: Images) -> Measured:
+    """The network on integers: inputs calibrated on the first training inputs, accuracy on those to test."""
     activations = calibrate_activations(model, torch.split(data.train_images[:CALIBRATION_IMAGES], _CALIBRATION_BATCH))
     integers = integer_network(model, activations, method)
     inputs = input_codes(activations, method)
@@ -73,18 +73,18 @@ def _layers(
     model: nn.Module, method: Compressor | None, inputs: Mapping[str, ActivationCode]
 ) -> tuple[CompressedLayer, ...]:
     """The uncompressed shapes are the method's, or the model's own where there is none."""
-    codes, layers = weight_codes(model, method), weighted_layers(model)
+    codes, layers = weight_codes(model, method), weights(model)
     shapes = weight_shapes(model) if method is None else method.dense_shapes
     pruned = layers_with_zeros(model) if method is None else method.pruned_layers(model)
     return tuple(
         CompressedLayer(
             name=name,
-            kind="conv" if isinstance(layers[name], nn.Conv2d) else "linear",
+            kind="conv" if layers[name].kind == "transposed" else layers[name].kind,
             weights_dense=math.prod(shapes[name]),
             weights_nonzero=int(np.count_nonzero(code.ints)),
             weight_coding=code.coding,
             weight_bits=code.bits,
-            activation_bits=inputs[name].bits,
+            activation_bits=inputs[name].bits if name in inputs else 8,  # as checkpoints have those that none says
             pruned=name in pruned or code.ints.size < math.prod(shapes[name]),
         )
         for name, code in codes.items()

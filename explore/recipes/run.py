@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from threading import Event
 from typing import Any
 
@@ -19,11 +19,12 @@ from compress.layers import weight_shapes
 from compress.recipes.engine import run_stage, stage_seed
 from compress.recipes.recipe import Recipe
 from compress.recipes.stage import Stage
-from compress.training.fit import fit
-from workloads.datasets import Batches, Warp, digits
+from compress.training.criteria import criterion
+from compress.training.fit import Criterion, fit
 from workloads.models import model as zoo_model
 from workloads.shapes import INPUTS
 
+from .data import Augment, augmentation_of, data_of
 from .measuring import Measured, measure
 from .step_store import StepFacts, StepStore, digest
 from .stopping import UntilStopped
@@ -47,10 +48,10 @@ class Outcome:
 
 
 class RecipeRun:
-    """The digits, the seeds and the finished steps of one recipe on one network of the zoo.
+    """The data, the seeds and the finished steps of one recipe on one network of the zoo.
 
     Once `stopped` is set, training ends with a CompressionError at its next batch. Raises ConfigError where the network
-    does not take digits.
+    does not take such inputs, or the criterion cannot compare its outputs with the targets.
     """
 
     def __init__(
@@ -63,14 +64,44 @@ class RecipeRun:
     ) -> None:
         self.name, self.recipe, self.store, self.done = name, recipe, store, 0
         self.progress, self.stopped = progress or (lambda stage, done, of: None), stopped or Event()
-        self.data, self.augment = digits(recipe.seed, recipe.few_digits), Warp(**recipe.augmentation)
+        self.data = data_of(recipe.dataset, INPUTS[name], recipe.seed, few=recipe.few_digits)
+        self.augment = augmentation_of(recipe.augmentation, self.data.name)
+        self.criterion = self._criterion()
         self.example = self.data.test_images[:EXAMPLE_IMAGES]
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.outcomes: dict[str, Outcome] = {}  # by key
         self.trained_here: list[str] = []  # keys of the steps that were in no store
         if INPUTS[name] != tuple(self.example.shape[1:]):
-            raise ConfigError(f"model {name!r} takes {INPUTS[name]}, not digits of (1, 28, 28); lenet5 does")
+            shape = tuple(self.example.shape[1:])
+            hint = "; lenet5 does" if self.data.name == "digits" else ""
+            raise ConfigError(f"model {name!r} takes {INPUTS[name]}, not {self.data.name} of {shape}{hint}")
+        if recipe.dataset or recipe.criterion:
+            self._require_loss()
         self.start = self._start()
+
+    def _criterion(self) -> Criterion:
+        """The recipe's loss; cross entropy where it names none."""
+        settings = {key: value for key, value in self.recipe.criterion.items() if key != "name"}
+        return criterion(self.recipe.criterion.get("name", "CrossEntropyLoss"), settings)
+
+    def _require_loss(self) -> None:
+        """ConfigError where the loss of a few inputs cannot be computed."""
+        name, labels = self.recipe.criterion.get("name", "CrossEntropyLoss"), self.data.test_labels
+        try:
+            with torch.no_grad():
+                outputs = self.fresh_model().eval()(self.example)
+                most = int(max(labels.max(), self.data.train_labels.max()))
+                if most >= outputs.shape[-1]:
+                    raise ConfigError(
+                        f"dataset {self.data.name!r} has {most + 1} classes; model {self.name!r} tells "
+                        f"{outputs.shape[-1]} apart"
+                    )
+                self.criterion(outputs, labels[: len(outputs)])
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(f"criterion {name!r} cannot compare the outputs of {self.name!r}: {reason}") from error
 
     def _start(self) -> RecipeRun | None:
         """The run whose network gives this one its weights; its steps and its epochs are this one's too."""
@@ -91,11 +122,10 @@ class RecipeRun:
             model = zoo_model(self.name)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's gap
 
-    def batches_of(self, seed: int, size: int, augment: Warp) -> UntilStopped:
-        """Batches of the training digits in the order of this seed."""
+    def batches_of(self, seed: int, size: int, augment: Augment | None) -> UntilStopped:
+        """Batches of the inputs to train on in the order of this seed."""
         generator = torch.Generator().manual_seed(seed)
-        batches = Batches(self.data.train_images, self.data.train_labels, generator, size, augment)
-        return UntilStopped(batches, self.stopped)
+        return UntilStopped(self.data.batches(generator, size, augment), self.stopped)
 
     def after(self, stages: Stages) -> Outcome:
         """The network after these stages: in memory, on disk, or trained from the one before the last of them."""
@@ -152,6 +182,7 @@ class RecipeRun:
             self.batches_of(recipe.seed, self.pretrain_batch, self.augment),
             epochs=recipe.pretrain_epochs,
             learning_rate=recipe.pretrain_learning_rate,
+            criterion=self.criterion,
             on_epoch=lambda epoch, loss: self._epoch_done("baseline"),
         )
         return model.cpu(), None, False
@@ -164,11 +195,13 @@ class RecipeRun:
         """
         model = copy.deepcopy(before.model).to(self.device)
         place, stage = len(stages) - 1, stages[-1]
-        augment = self.augment if stage.augmentation is None else Warp(**stage.augmentation)
+        own = stage.augmentation
+        augment = self.augment if own is None else augmentation_of(own, self.data.name)
         seed, size = stage_seed(self.recipe.seed, place, stage), stage.batch or self.recipe.batch
         batches = self.batches_of(seed, size, augment)
         try:
-            model, method = run_stage(stage, model, batches, self.example.to(self.device), self._epoch_done)
+            example = self.example.to(self.device)
+            model, method = run_stage(stage, model, batches, example, self._epoch_done, self.criterion)
         except CompressionError as error:
             raise CompressionError(f"stage {place + 1} of {self.recipe.name!r:.90}: {error}") from error
         method.columns_removed = method.columns_removed or before.facts.columns_removed
@@ -213,16 +246,21 @@ class RecipeRun:
             "model": self.name,
             "recipe": recipe.name,
             "seed": recipe.seed,
-            "train_digits": len(self.data.train_labels),
-            "test_digits": len(self.data.test_labels),
+            **self.data.facts,
             "pretrain_batch": self.pretrain_batch,
             "batch": recipe.batch,
-            "augmentation": asdict(self.augment),
+            "augmentation": _fields(self.augment),
+            **({"criterion": dict(recipe.criterion)} if recipe.criterion else {}),
             "pretrain_epochs": recipe.pretrain_epochs,
             "pretrain_learning_rate": recipe.pretrain_learning_rate,
             "stages": [_given(stage) for stage in stages],
             "torch": str(torch.__version__),
         }
+
+
+def _fields(augment: Augment | None) -> dict[str, Any]:
+    """What an augmentation is made with."""
+    return asdict(augment) if is_dataclass(augment) and not isinstance(augment, type) else {}
 
 
 def _given(stage: Stage) -> dict[str, Any]:

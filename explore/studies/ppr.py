@@ -16,7 +16,7 @@ from .ppr_conclusion import Pair, conclusion, conclusion_sentence, knob_sentence
 from .ppr_designs import DESIGNS
 from .ppr_findings import break_evens, finding
 from .ppr_knobs import knob_points
-from .ppr_pairs import PENDING, pair_points
+from .ppr_pairs import pair_points
 from .ppr_points import Measurable, measure, points
 from .ppr_pruned import pruned_points
 from .ppr_resident import resident_points
@@ -69,7 +69,6 @@ class PprStudy:
                  "energy_gain": p.energy_gain, "structured_wins": p.structured_wins}
                 for p in self.pairs
             ],
-            "pending_pairs": dict(PENDING),
             "same_accuracy_storage": same_accuracy_storage(),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }  # fmt: skip

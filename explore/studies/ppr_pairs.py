@@ -1,6 +1,6 @@
 """The published pairs at the same accuracy, each by its own network's layers, rates and bits.
 
-Nothing is taken from other layers, and no rate is interpolated: a pair whose network does not ship is pending.
+Nothing is taken from other layers, and no rate is interpolated.
 """
 
 from __future__ import annotations
@@ -33,16 +33,14 @@ class Network(NamedTuple):
 
 
 PAIRS: Mapping[str, Network] = {
+    "VIII AlexNet, ImageNet": Network("alexnet_caffe", "admm_nn_s"),
     "IX ResNet-18, ImageNet (1)": Network("resnet18", "admm_nn_s"),
     "IX ResNet-18, ImageNet (2)": Network("resnet18", "admm_nn_s_1pct"),
     "X MobileNet-V2, ImageNet": Network("mobilenet_v2", "admm_nn_s"),
+    "XI VGG-16, CIFAR-10": Network("vgg16_bn_cifar", "admm_nn_s_cifar10"),
+    "XII ResNet-18, CIFAR-10": Network("resnet18_cifar", "admm_nn_s_cifar10"),
+    "XIII MobileNet-V2, CIFAR-10": Network("mobilenet_v2_cifar", "admm_nn_s_cifar10"),
     "XIV LeNet-5, MNIST": Network("lenet5", "admm_nn_s"),
-}
-PENDING: Mapping[str, str] = {
-    "VIII AlexNet, ImageNet": "Caffe's AlexNet, with groups, does not ship",
-    "XI VGG-16, CIFAR-10": "the network for 32x32 images does not ship",
-    "XII ResNet-18, CIFAR-10": "the network for 32x32 images does not ship",
-    "XIII MobileNet-V2, CIFAR-10": "the network for 32x32 images does not ship",
 }
 
 
@@ -109,7 +107,8 @@ def smaller(layers: list[GemmTrace], rate: float, weight_bits: int) -> list[Gemm
     """The layers with the same share of filters, and of the channels that these make, removed from each.
 
     The share is the one at which all layers together have 1/rate of the weights, as near as whole filters allow; one
-    at least stays everywhere. The first layer keeps the image's channels; a depthwise layer loses groups.
+    at least stays everywhere. The first layer keeps the image's channels; a depthwise layer loses groups, and one of a
+    few groups as much of each.
     """
     target = sum(_weights(layer) for layer in layers) / rate
     low, high = 0.0, 1.0
@@ -122,18 +121,22 @@ def smaller(layers: list[GemmTrace], rate: float, weight_bits: int) -> list[Gemm
 
 
 def _scaled(layers: list[GemmTrace], share: float, weight_bits: int) -> list[GemmTrace]:
+    grain = max((layer.groups for layer in layers if not _is_depthwise(layer)), default=1)
+
     def fewer(number: int) -> int:
-        return max(1, round(number * share))
+        """As many of each group, so that what one layer makes is what the next one reads."""
+        return grain * max(1, round(number * share / grain))
 
     scaled = []
     for layer in layers:
         assert layer.conv is not None
         channels, groups, filters = layer.conv.channels, layer.groups, layer.N
-        if groups > 1:
+        if _is_depthwise(layer):
             groups = fewer(groups)
         else:
-            filters = fewer(filters)
-            channels = channels if channels <= IMAGE_CHANNELS and layer is layers[0] else fewer(channels)
+            filters = fewer(groups * filters) // groups
+            is_image = channels <= IMAGE_CHANNELS and layer is layers[0]
+            channels = channels if is_image else fewer(groups * channels) // groups
         scaled.append(
             GemmTrace(
                 layer.name, N=filters, groups=groups, conv=replace(layer.conv, channels=channels),
@@ -142,6 +145,10 @@ def _scaled(layers: list[GemmTrace], share: float, weight_bits: int) -> list[Gem
             )
         )  # fmt: skip
     return scaled
+
+
+def _is_depthwise(layer: GemmTrace) -> bool:
+    return layer.groups > 1 and layer.N == 1
 
 
 def _weights(layer: GemmTrace) -> int:

@@ -19,7 +19,7 @@ from .ppr_points import against_dense
 DENSE = "dense/best-16x16"
 ON_DENSE = "dense best"
 CHECKPOINTS = ("lenet5-conv-114x", "lenet5-conv-structured-88x", "lenet5-246x", "lenet5-348x")  # that ship
-PROFILES = {"alexnet": "admm_nn_s_nonstructured", "resnet18": "admm_nn_s_nonstructured"}
+PROFILES = {"alexnet_caffe": "admm_nn_s_nonstructured", "resnet18": "admm_nn_s_nonstructured"}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from .ppr_designs import BYTES_A_MAC, DESIGNS
 from .ppr_findings import break_evens, layer_set
 from .ppr_knobs import KNOBS
 from .ppr_layers import ACTIVATION_DENSITY, LAYERS, QUICK_LAYERS
-from .ppr_pairs import FORMS, PENDING
+from .ppr_pairs import FORMS
 from .ppr_points import SEEDS
 
 Row = Mapping[str, Any]
@@ -182,7 +182,7 @@ def _conclusion(study: PprStudy, comparison: str) -> str:
 
 
 def _pair_table(pairs: Sequence[Pair]) -> str:
-    """A line a pair and form, then the pairs that are pending."""
+    """A line a pair and form."""
     designs = list(dict.fromkeys(pair.design for pair in pairs))
     lines = []
     for name in dict.fromkeys(pair.name for pair in pairs):
@@ -191,7 +191,6 @@ def _pair_table(pairs: Sequence[Pair]) -> str:
             first = next(iter(of.values()))
             rates = f"{first.structured['alpha']:.3g}x / {first.sparse['alpha']:.3g}x = {100 * first.ratio:.0f} %"
             lines.append([name, form, rates, *(_verdict(of[design]) for design in designs)])
-    lines += [[name, "pending", why, *("–" for _ in designs)] for name, why in PENDING.items()]
     return _table(["pair", "structured", "structured / non-structured", *designs], lines)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import FileFormatError
 from accelsim.files import JSON_LIMIT_BYTES, read_json, read_text
+from accelsim.trace.coverage import read_not_simulated, without_head
 from accelsim.validation import is_number
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _check_runs(runs: object, where: str) -> None:
         for key in (*RATIOS, *ENERGIES):
             if run.get(key) is not None and not _is_count(run[key]):
                 raise _wrong(where, f"has runs[{number}].{key} {_short(run[key])}", "a number or null")
+        read_not_simulated(run, f"{where}: runs[{number}]")
         fallback = run.get("fallback_layers", [])
         if not isinstance(fallback, list) or not all(isinstance(name, str) for name in fallback):
             raise _wrong(where, f"has runs[{number}].fallback_layers {_short(fallback)}", "a list of names")
@@ -122,7 +124,7 @@ def _table(path: Path) -> pd.DataFrame:
     text = read_text(path, "layer table", JSON_LIMIT_BYTES)
     names = dict.fromkeys(LAYER_NAMES, str)
     try:
-        return pd.read_csv(io.StringIO(text), dtype=names, keep_default_na=False, na_values=[""])
+        return pd.read_csv(io.StringIO(without_head(text)), dtype=names, keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError) as error:
         first_line = str(error).strip().split("\n")[0][:200]
         raise FileFormatError(f"layer table {str(path)!r} is not valid CSV: {first_line}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import MissingFileError
+from accelsim.trace.coverage import not_simulated_line, read_not_simulated
 
 from .timeline import Timeline, read_timeline
 
@@ -87,6 +88,12 @@ class StudyData:
     def ratios(self) -> list[Row]:
         """The runs that have a pruning-to-performance ratio."""
         return [run for run in self.runs if run.get("ppr") is not None]
+
+    @property
+    def not_simulated_lines(self) -> list[str]:
+        """A line each network of which something is not simulated: the network, what it is, its share of the MACs."""
+        lines = ((run["network"], not_simulated_line(*read_not_simulated(run, "run"))) for run in self.runs)
+        return list(dict.fromkeys(f"{network}: {line}" for network, line in lines if line))
 
     @property
     def machines(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
 from accelsim.results.report import ENERGY_PARTS, Report
+from accelsim.trace.coverage import not_simulated_fields
 
 from .data import StudyData
 from .timeline import timeline_of
@@ -60,7 +61,8 @@ def _run_names(reports: Sequence[Report]) -> list[tuple[str, str]]:
 def _run(report: Report, network: str, hardware: str) -> dict[str, Any]:
     totals = {key: getattr(report, key) for key in TOTALS}
     return {"network": network, "hardware": hardware, **totals, "fallback_layers": report.fallback_layers,
-            "energy_accounting": report.accounting.sentence}  # fmt: skip
+            "energy_accounting": report.accounting.sentence,
+            **not_simulated_fields(report.not_simulated, report.not_simulated_share)}  # fmt: skip
 
 
 def _layers(reports: Sequence[Report], names: Sequence[tuple[str, str]]) -> pd.DataFrame:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from ..style import styled
+from .bars import footnote
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from ..data_files.data import StudyData
 
 Draw = Callable[..., "Figure"]
+LINE = 120  # characters of a note, so that it is no wider than a figure
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,28 @@ class Drawing:
         return self.draw(data, ax, **options)
 
 
+def _complete(draw: Draw) -> Draw:
+    """`draw`, with a line below the figure, or above the Axes that it was given, on what is not simulated."""
+
+    @wraps(draw)
+    def drawn(data: StudyData, ax: Axes | None = None, **options: Any) -> Figure:
+        result = draw(data, ax, **options)
+        lines = getattr(data, "not_simulated_lines", ())
+        text = "\n".join(part for line in lines for part in wrap(_short(line), LINE))
+        if text and ax is None:
+            footnote(result, "\n".join(filter(None, [result.get_supxlabel(), text])))
+        elif text and ax is not None:
+            ax.annotate(text, (1, 0), (0, -24), "axes fraction", "offset points", ha="right", va="top", fontsize=6)
+        return result
+
+    return drawn
+
+
+def _short(line: str) -> str:
+    """A line of many names without those in its middle; how much it is stands at its end."""
+    return line if len(line) <= 4 * LINE else f"{line[: 3 * LINE]} ... {line[-LINE:]}"
+
+
 def figure(caption: str, needs: str = "runs") -> Callable[[Draw], Drawing]:
     """Decorator: the function as a Drawing, in the style of all figures whatever matplotlib's own settings are."""
-    return lambda draw: Drawing(styled(draw), caption, needs)
+    return lambda draw: Drawing(styled(_complete(draw)), caption, needs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -51,11 +51,17 @@ def write_report(data: StudyData, path: str | Path) -> None:
 def page(data: StudyData) -> str:
     """The text of the page. Style, script and figures are inside, and its policy forbids it to fetch anything."""
     sections = {name: f'<div class="{name}">\n{section(data)}\n</div>' for name, section in SECTIONS.items()}
-    return document(TITLE, data.verdict, _extent(data), sections, WORDS)
+    return document(TITLE, data.verdict, _extent(data), sections, WORDS, data.not_simulated_lines)
 
 
-def document(title: str, verdict: str, extent: str, sections: Mapping[str, str], words: str) -> str:
-    """A whole page: what it found, its extent in a line, sections of HTML by name, and what its words mean."""
+def document(
+    title: str, verdict: str, extent: str, sections: Mapping[str, str], words: str, warnings: Sequence[str] = ()
+) -> str:
+    """A whole page: what it found, its extent in a line, sections of HTML by name, and what its words mean.
+
+    `warnings` stand below the verdict, a paragraph each: what is not simulated.
+    """
+    warned = "".join(f'<p class="verdict">{escape(warning)}</p>\n' for warning in warnings)
     links = "".join(f'<a href="#{name}">{name}</a>' for name in sections)
     body = "\n".join(
         f'<section id="{name}">\n<h2>{name.capitalize()}</h2>\n{content}\n</section>'
@@ -75,7 +81,7 @@ def document(title: str, verdict: str, extent: str, sections: Mapping[str, str],
 <header>
 <h1>{escape(title)}</h1>
 <p class="verdict">{escape(verdict)}</p>
-<p class="soft">{escape(extent)}</p>
+{warned}<p class="soft">{escape(extent)}</p>
 <nav aria-label="Sections">{links}</nav>
 </header>
 <main>

@@ -62,6 +62,18 @@ class TestProjectedGradient(PrunerConformance):
     name = "projected_gradient"
 
 
+class TestSimdBlocks(PrunerConformance):
+    name = "simd_blocks"
+
+
+class TestPatternKernel(PrunerConformance):
+    name = "pattern_kernel"
+
+
+class TestNm(PrunerConformance):
+    name = "n_m"
+
+
 class TestMixedPrecision(QuantizerConformance):
     name = "mixed_precision"
 

@@ -16,6 +16,8 @@ import compress
 def as_version1(folder: Path) -> Path:
     """Write the checkpoint in `folder` over in the form of version 1; inputs that are gone hold 0.
 
+    That version knew signed codes alone: unsigned ones become half of them, at twice the scale.
+
     A linear layer's columns are gone from its weight, but not from its ifmap.
     """
     saved = compress.read(folder)
@@ -34,7 +36,8 @@ def _entry(layer: Any, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
     entry = {
         "name": name, "kind": trace.kind, "weight_bits": trace.weight_bits, "weight_coding": trace.weight_coding,
         "operation": trace.operation, "weight_scale": np.asarray(layer.weight_scale).tolist(),
-        "activation_bits": trace.activation_bits, "activation_scale": layer.activation_scale,
+        "activation_bits": trace.activation_bits,
+        "activation_scale": layer.activation_scale * (2 - trace.activation_signed),
         "dense_shape": list(trace.dense_shape), "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1],
         "groups": trace.groups,
     }  # fmt: skip
@@ -50,11 +53,16 @@ def _entry(layer: Any, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
         inputs = trace.K if columns is None else int(columns[-1]) + 1
         ifmap = np.zeros((trace.M, inputs), trace.activation.dtype)
         ifmap[:, slice(None) if columns is None else columns] = trace.activation
+        ifmap = _signed(ifmap, trace)
         shape: tuple[int, ...] = (filters, inputs)
     else:
-        conv, ifmap = trace.conv, trace.ifmap
+        conv, ifmap = trace.conv, _signed(trace.ifmap, trace)
         shape = (filters, conv.channels, *conv.kernel)
         entry |= {key: list(getattr(conv, key)) for key in ("stride", "padding", "dilation")}
     weight = trace.weight if columns is not None else trace.weight.reshape(shape)
     tensors |= {f"{name}.weight": np.ascontiguousarray(weight), f"{name}.ifmap": np.ascontiguousarray(ifmap)}
     return {**entry, "weight_shape": list(shape)}
+
+
+def _signed(codes: np.ndarray, trace: Any) -> np.ndarray:
+    return codes if trace.activation_signed else (codes >> 1).astype(np.int8)

@@ -1,12 +1,14 @@
 """Simulations kept on disk by content."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import accelsim
 from accelsim import GemmTrace
 from accelsim.hardware.loading import load_hardware
+from accelsim.trace.not_simulated import NotSimulated
 from accelsim.trace.workload import Workload
 from explore import cache
 
@@ -30,6 +32,16 @@ def test_the_second_run_reads_what_the_first_wrote(folder, monkeypatch):
     monkeypatch.setattr(cache, "simulate", None)
     again = cache.simulate_cached(layers(), machine)
     assert again.to_json() == first.to_json()
+    assert len(list(folder.rglob("*.json"))) == 1
+
+
+def test_what_is_not_simulated_is_the_workloads_own_and_no_part_of_the_key(folder):
+    machine = load_hardware(OS)
+    first = cache.simulate_cached(layers(), machine)
+    part = NotSimulated("head", "Mystery", 7)
+    partial = cache.simulate_cached(replace(layers(), not_simulated=(part,)), machine)
+    assert (first.not_simulated, partial.not_simulated) == ((), (part,))
+    assert partial.rows == first.rows
     assert len(list(folder.rglob("*.json"))) == 1
 
 

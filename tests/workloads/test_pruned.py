@@ -8,6 +8,7 @@ import accelsim
 import workloads
 from tests.workloads import onnx_builders
 from workloads.models.trained import of_model
+from workloads.settings import Settings
 
 
 def said(network):
@@ -24,12 +25,12 @@ def test_networks_of_the_zoo_are_pruned_where_a_density_says_so():
 
 
 def test_layers_of_a_profile_are_pruned_where_it_prints_a_density():
-    network = workloads.load("alexnet", profile="admm_nn_s_nonstructured")
+    network = workloads.load("alexnet_caffe", profile="admm_nn_s_nonstructured")
     for trace in network.traces:
         assert trace.operation == "mac"
         assert trace.pruned == (trace.weight_operand.pattern.density < 1)
     assert any(trace.pruned for trace in network.traces)
-    columns = workloads.load("alexnet", profile="admm_nn_s_structured")
+    columns = workloads.load("alexnet_caffe", profile="admm_nn_s_structured")
     assert all(trace.pruned for trace in columns.traces if trace.K < trace.dense_shape.K)
 
 
@@ -51,7 +52,7 @@ def test_an_onnx_model_was_pruned_where_its_user_says_so(tmp_path, values):
 
 
 def test_weights_of_a_file_were_not_pruned():
-    network = of_model("lenet5", workloads.model("lenet5"), "here", 1, 0)
+    network = of_model("lenet5", workloads.model("lenet5"), "here", Settings())
     assert said(network) == UNPRUNED
     report = accelsim.simulate(network, "dense/os-16x16")
     assert report.layers["weights_nonzero"].sum() < report.layers["weights_dense"].sum()  # some round to 0

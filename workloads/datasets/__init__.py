@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .batches import Batches, Warp
+    from .batches import Batches, CropFlip, Warp
     from .bundled_digits import Digits, digits, read_digits, split
     from .cifar import cifar10, cifar100
     from .idx import mnist, read_idx
@@ -24,6 +24,7 @@ _HOMES = {  # name -> the module in this folder that defines it
     "Warp": "batches",
     "Batches": "batches",
     "Corpus": "tokens",
+    "CropFlip": "batches",
     "Digits": "bundled_digits",
     "ImageFolder": "image_folder",
     "Images": "images",
@@ -44,6 +45,7 @@ _HOMES = {  # name -> the module in this folder that defines it
 __all__ = [
     "Batches",
     "Corpus",
+    "CropFlip",
     "Digits",
     "ImageFolder",
     "Images",

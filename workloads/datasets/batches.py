@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelsim.errors import ConfigError
+from accelsim.validation import is_whole
 
 if TYPE_CHECKING:
     import torch
 
+CROP_LIMIT = 1024
 GRID_POINTS = 6  # a side: strokes of a digit bend, and do not tear
 
 
@@ -71,6 +73,41 @@ class Warp:
 
 
 @dataclass(frozen=True)
+class CropFlip:
+    """Images shifted by up to `crop` pixels each way, and mirrored half of the time where `flip`.
+
+    The usual augmentation of CIFAR: zeros around the image, a crop of its size, a horizontal flip (He et al.,
+    arXiv 1512.03385, section 4.2: 4 pixels on each side).
+    """
+
+    crop: int = 4
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        if not is_whole(self.crop, 0, CROP_LIMIT):
+            raise ConfigError(f"augmentation crop is {self.crop!r:.60}; an integer from 0 to {CROP_LIMIT} is expected")
+
+    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Each image (B, C, H, W) by an offset and a side of its own; what comes from outside is 0."""
+        import torch
+        from torch.nn import functional
+
+        count, channels, height, width = images.shape
+        around = functional.pad(images, (self.crop,) * 4)
+        top, left = torch.randint(2 * self.crop + 1, (2, count), generator=generator)
+        rows = top[:, None] + torch.arange(height)
+        columns = left[:, None] + torch.arange(width)
+        if self.flip:
+            mirrored = torch.rand(count, generator=generator) < 0.5
+            columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+        image, channel = torch.arange(count)[:, None, None, None], torch.arange(channels)[:, None, None]
+        return around[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+Augment = Callable[["torch.Tensor", "torch.Generator"], "torch.Tensor"]
+
+
+@dataclass(frozen=True)
 class Batches:
     """Shuffled batches of images and labels, new ones each time it is walked, all from one generator.
 
@@ -81,7 +118,7 @@ class Batches:
     labels: torch.Tensor
     generator: torch.Generator
     size: int = 64
-    augment: Warp | None = None
+    augment: Augment | None = None
 
     def __len__(self) -> int:
         return max(1, len(self.labels) // self.size)

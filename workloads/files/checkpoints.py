@@ -11,7 +11,8 @@ from compress.checkpoint.packed import read_packed
 
 
 def from_checkpoint(folder: str | Path) -> Workload:
-    """The saved layers with their integer weights and activations, the columns that are left, and the dense shapes.
+    """The saved layers with their integer weights and activations, the columns that are left, and the dense shapes;
+    the operators between them, who reads whom, and what the network does beyond (`not_simulated`).
 
     `folder` is a checkpoint's, or the .zip file that one was packed in (`compress.pack`). Raises MissingFileError where
     it or one of its files is not there, FileFormatError where they are broken.
@@ -25,9 +26,10 @@ def from_checkpoint(folder: str | Path) -> Workload:
     """
     packed = Path(folder).suffix.lower() == ".zip" and not Path(folder).is_dir()
     checkpoint = read_packed(folder) if packed else read(folder)
-    return Workload(checkpoint.name, checkpoint.traces, _provenance(checkpoint))
+    return checkpoint.workload(_provenance(checkpoint))
 
 
 def _provenance(checkpoint: Checkpoint) -> dict[str, Any]:
     facts = {"accuracy": checkpoint.accuracy, "method": checkpoint.method}
-    return {"source": "checkpoint", "checkpoint": checkpoint.name, **facts, **checkpoint.provenance}
+    told = {"not_lowered": list(checkpoint.not_lowered)} if checkpoint.not_lowered else {}
+    return {"source": "checkpoint", "checkpoint": checkpoint.name, **facts, **told, **checkpoint.provenance}

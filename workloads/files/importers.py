@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from accelsim.errors import MissingFileError
@@ -10,8 +12,10 @@ from accelsim.trace.workload import Workload
 from ..registry import Importer
 
 EXPECTED = (
-    "a network of the zoo, a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx or SCALE-Sim .csv file"
+    "a network of the zoo, a shipped checkpoint, a saved .npz, a checkpoint folder, an .onnx or SCALE-Sim .csv file, "
+    "or the .yaml of a Timeloop problem or ZigZag workload"
 )
+PEEK_BYTES = 2**16  # of a file, to see what it is
 
 
 class ScaleSimImporter(Importer):
@@ -19,12 +23,13 @@ class ScaleSimImporter(Importer):
 
     name = "scalesim"
     suffixes = (".csv",)
+    takes_partial = True
 
-    def load(self, path: Path, *, batch: int, values: bool) -> Workload:
+    def load(self, path: Path, *, batch: int, values: bool, partial: str = "refuse") -> Workload:
         """Shapes, whatever `values` asks for."""
         from .scalesim import from_scalesim_csv
 
-        return from_scalesim_csv(path, batch)
+        return from_scalesim_csv(path, batch, partial=partial)
 
 
 class OnnxImporter(Importer):
@@ -32,12 +37,24 @@ class OnnxImporter(Importer):
 
     name = "onnx"
     suffixes = (".onnx",)
+    takes_dimensions = True
+    takes_partial = True
 
-    def load(self, path: Path, *, batch: int, values: bool) -> Workload:
+    def load(
+        self,
+        path: Path,
+        *,
+        batch: int,
+        values: bool,
+        dimensions: Mapping[str, int] | None = None,
+        open_sizes: str = "refuse",
+        partial: str = "refuse",
+    ) -> Workload:
         """Shapes; with `values` the model's weights, quantized."""
         from ..onnx.importer import from_onnx
 
-        return from_onnx(path, batch=batch, values="weights" if values else None)
+        how = "weights" if values else None
+        return from_onnx(path, batch=batch, values=how, dimensions=dimensions, open_sizes=open_sizes, partial=partial)
 
 
 class CheckpointImporter(Importer):
@@ -70,6 +87,52 @@ class SavedImporter(Importer):
         """The workload as it was."""
         require_there(path)
         return Workload.load(path)
+
+
+class TimeloopImporter(Importer):
+    """A Timeloop problem."""
+
+    name = "timeloop"
+    suffixes = (".yaml", ".yml")
+    takes_batch = False
+
+    def opens(self, path: Path) -> bool:
+        """YAML files with a `problem`."""
+        return super().opens(path) and re.search(rb"^[\"']?problem[\"']?\s*:", beginning(path), re.M) is not None
+
+    def load(self, path: Path, *, batch: int, values: bool) -> Workload:
+        """Shapes, or random operands of the densities that the problem says."""
+        from .timeloop import from_timeloop
+
+        return from_timeloop(path)
+
+
+class ZigZagImporter(Importer):
+    """A ZigZag workload."""
+
+    name = "zigzag"
+    suffixes = (".yaml", ".yml")
+    takes_batch = False
+    takes_partial = True
+
+    def opens(self, path: Path) -> bool:
+        """YAML files whose layers have an `operator_type`."""
+        return super().opens(path) and re.search(rb"\boperator_type\b", beginning(path)) is not None
+
+    def load(self, path: Path, *, batch: int, values: bool, partial: str = "refuse") -> Workload:
+        """Shapes, whatever `values` asks for."""
+        from .zigzag import from_zigzag
+
+        return from_zigzag(path, partial=partial)
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file, none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(PEEK_BYTES)
+    except (OSError, ValueError):
+        return b""
 
 
 def exists(path: Path) -> bool:

@@ -2,110 +2,155 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from accelsim.errors import FileFormatError, TraceError
+from accelsim.errors import ConfigError, FileFormatError, TraceError
 from accelsim.files import read_text
 from accelsim.trace.conv import ConvGeometry
 from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.not_simulated import NotSimulated
+from accelsim.trace.operand import Pattern
 from accelsim.trace.workload import Workload
 
+from .topology_lines import CONV_COLUMNS, Line, Row, columns_of, is_layer, lines_of, row_of
+
 CSV_LIMIT_BYTES = 2**24
-NUMBER_LIMIT = 2**31
-CONV_COLUMNS = (
-    *("Layer name", "IFMAP Height", "IFMAP Width", "Filter Height", "Filter Width"),
-    *("Channels", "Num Filter", "Strides"),
-)
-GEMM_COLUMNS = ("Layer", "M", "N", "K")
+DEPTHWISE = "DP"  # in a layer's name
+PARTIAL = ("refuse", "allow")
+NUMBER = re.compile(
+    r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?\s*%?(\s*[:/x*]\s*[0-9]+)*", re.IGNORECASE
+)  # 0.5, 50%, 2/4 too
 
 
-def from_scalesim_csv(path: str | Path, batch: int = 1) -> Workload:
-    """The layers of a topology file with the columns of CONV_COLUMNS or GEMM_COLUMNS, for `batch` inputs.
+def from_scalesim_csv(path: str | Path, batch: int = 1, *, partial: str = "refuse") -> Workload:
+    """The layers of a topology file for `batch` inputs, read as SCALE-Sim 2 and 3 read it.
 
-    SCALE-Sim pads nothing and lets the last window overhang: the ofmap has ⌈(H − R + stride) / stride⌉ rows, and an
-    ifmap that ends before the last window does is taken as large as that window needs. A name that occurs again gets
-    "#2" and so on. Raises MissingFileError, or FileFormatError naming line and column.
+    The first line is a header, whatever it says; a layer's cells count by position: name, ifmap height and width,
+    filter height and width, channels, filters and stride of a convolution, or name, M, N and K. Commas separate them,
+    or tabs. A further cell "n:m" is the layer's sparsity: n of every m weights along K, drawn by seed; a ninth number
+    of a convolution is its horizontal stride. A convolution with "DP" in its name is depthwise: each channel by itself,
+    under as many filters as the row says. SCALE-Sim pads nothing and lets the last window overhang: the ofmap has
+    ⌈(H − R + stride) / stride⌉ rows, and an ifmap that ends before the last window does is taken as large as that
+    window needs. A name that occurs again gets "#2" and so on.
+
+    Columns of remarks, and of ones (a batch of 1; zeros of padding), are named in `provenance["columns_not_read"]`. A
+    column of further numbers, or a header that reads as a layer, is refused by name; with `partial` "allow" it is left
+    out and named in `not_simulated`. Source:
+    `topology_utils.py` of scalesim-project/scale-sim-v2 (versions 2 and 3). Raises MissingFileError, ConfigError for
+    another `partial`, or FileFormatError naming line and column.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "net.csv"
+    >>> _ = path.write_text("Layer, H, W, R, S, C, K, Stride, Sparsity,\\nconv_DP, 16, 16, 3, 3, 32, 1, 1, 1:2,\\n")
+    >>> layer = from_scalesim_csv(path)["conv_DP"]
+    >>> layer.shape, layer.groups, layer.pruned
+    (Shape(M=196, N=1, K=9), 32, True)
     """
+    if partial not in PARTIAL:
+        raise ConfigError(f"partial is {partial!r:.60}; 'refuse' or 'allow' is expected")
     path = Path(path)
     where = f"topology {str(path)!r}"
-    (_, header), *rows = _lines(read_text(path, "topology", CSV_LIMIT_BYTES), where)
-    columns = _columns(header, where)
+    header, lines = _parts(read_text(path, "topology", CSV_LIMIT_BYTES), where)
+    columns = columns_of(header, lines[0])
+    rows = [row_of(line, columns, header, f"{where} line {line.number}") for line in lines]
+    lost = (*_headless(header, columns, where), *_numbers_beyond(rows, lines, where))
+    if lost and partial == "refuse":
+        raise FileFormatError(lost[0][1])
     lower = _conv if columns is CONV_COLUMNS else _gemm
-    traces: list[GemmTrace] = []
-    names: dict[str, int] = {}
-    for line, cells in rows:
-        name, numbers = _row(cells, columns, f"{where} line {line}")
-        names[name] = names.get(name, 0) + 1
-        label = name if names[name] == 1 else f"{name}#{names[name]}"
-        traces.append(lower(label, numbers, batch, f"{where} line {line}"))
-    if not traces:
-        raise FileFormatError(f"{where} holds no layers below its header")
+    labels = _labels(rows)
+    traces = [
+        lower(replace(row, name=label), batch, seed, f"{where} line {line.number}")
+        for seed, (row, label, line) in enumerate(zip(rows, labels, lines, strict=True))
+    ]
+    facts = {"source": "scalesim", "file": path.name, "batch": batch, **_remarks(rows)}
     try:
-        return Workload(path.stem, traces, {"source": "scalesim", "file": path.name, "batch": batch})
+        return Workload(path.stem, traces, facts, not_simulated=tuple(record for record, _ in lost))
     except TraceError as error:
         raise FileFormatError(f"{where}: {error}") from error
 
 
-def _lines(text: str, where: str) -> list[tuple[int, list[str]]]:
-    """(line number, cells) of every line that holds anything, the empty cell behind a last comma dropped."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
-    lines = []
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                lines.append((reader.line_num, stripped[:-1] if stripped[-1] == "" else stripped))
-    except csv.Error as error:
-        raise FileFormatError(f"{where} line {reader.line_num}: not valid CSV: {error}") from error
+def _parts(text: str, where: str) -> tuple[Line, list[Line]]:
+    """The header and the lines of layers."""
+    lines = lines_of(text, where)
     if not lines:
         raise FileFormatError(f"{where} is empty; a header and at least one layer are expected")
-    return lines
+    header, *rest = lines
+    if not rest:
+        raise FileFormatError(f"{where} holds no layers below its header")
+    return header, rest
 
 
-def _columns(header: list[str], where: str) -> tuple[str, ...]:
-    """Which of the two forms a header announces."""
-    for columns in (CONV_COLUMNS, GEMM_COLUMNS):
-        if [_plain(cell) for cell in header] == [_plain(column) for column in columns]:
-            return columns
-    shown = ", ".join(header)[:80]
-    forms = " or ".join(repr(", ".join(columns)) for columns in (CONV_COLUMNS, GEMM_COLUMNS))
-    raise FileFormatError(f"{where} line 1: the header is {shown!r}; {forms} is expected")
+Lost = tuple[NotSimulated, str]  # a record, and the message that refuses it
 
 
-def _plain(cell: str) -> str:
-    """A column's name in lower case, without spaces, the word "name" and a plural's s."""
-    return re.sub(r"[^a-z]", "", cell.lower()).removesuffix("name").removesuffix("s")
+def _headless(header: Line, columns: Sequence[str], where: str) -> list[Lost]:
+    """A header that is a layer, which SCALE-Sim skips."""
+    if not is_layer(header):
+        return []
+    name = header.cells[0] or f"line {header.number}"
+    said = f"{where} line {header.number} reads as a layer, {name[:60]!r}; a header is expected, which is skipped"
+    return [(NotSimulated(name, "layer in the place of the header"), said)]
 
 
-def _row(cells: list[str], columns: tuple[str, ...], where: str) -> tuple[str, list[int]]:
-    """A layer's name and its numbers."""
-    if len(cells) != len(columns):
-        missing = f", column {columns[len(cells)]!r} is missing" if len(cells) < len(columns) else ""
-        raise FileFormatError(f"{where} has {len(cells)} columns{missing}; {len(columns)} are expected")
-    if not cells[0]:
-        raise FileFormatError(f"{where}: column {columns[0]!r} is empty; a name is expected")
-    pairs = zip(columns[1:], cells[1:], strict=True)
-    return cells[0], [_number(cell, f"{where}: column {column!r}") for column, cell in pairs]
+def _numbers_beyond(rows: Sequence[Row], lines: Sequence[Line], where: str) -> list[Lost]:
+    """Columns of numbers that no version of SCALE-Sim reads, by name, each once."""
+    lost: dict[str, Lost] = {}
+    for row, line in zip(rows, lines, strict=True):
+        for column, cell in row.more:
+            if _counts(column, cell) and column not in lost:
+                said = f"{where} line {line.number}: column {column!r} is {cell[:40]!r}, a number that is not read"
+                hint = "remove the column, or take the file without it by partial='allow'"
+                lost[column] = (NotSimulated(column, "column that is not read"), f"{said}; {hint}")
+    return list(lost.values())
 
 
-def _number(cell: str, where: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,10}", cell) or not 1 <= int(cell) <= NUMBER_LIMIT:
-        raise FileFormatError(f"{where} is {cell[:40]!r}; a whole number from 1 to {NUMBER_LIMIT} is expected")
-    return int(cell)
+def _remarks(rows: Sequence[Row]) -> dict[str, Any]:
+    """The columns of words and of ones, for the provenance; nothing where there are none."""
+    names = dict.fromkeys(column for row in rows for column, cell in row.more if not _counts(column, cell))
+    return {"columns_not_read": list(names)} if names else {}
 
 
-def _conv(name: str, numbers: list[int], batch: int, where: str) -> GemmTrace:
-    height, width, rows, columns, channels, filters, stride = numbers
+def _counts(column: str, cell: str) -> bool:
+    """Whether a cell may stand for work: a number, but 1, and but 0 where the column is one of padding."""
+    if NUMBER.fullmatch(cell) is None:
+        return False
+    neutral = {"0", "0:0"} if "pad" in column.lower() else {"1", "1.0", "100%"}
+    return cell not in neutral
+
+
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """Each layer's own name."""
+    taken = {row.name for row in rows}
+    count: dict[str, int] = {}
+    labels = []
+    for row in rows:
+        count[row.name] = count.get(row.name, 0) + 1
+        label = row.name
+        while count[row.name] > 1 and label in taken:
+            label = f"{row.name}#{count[row.name]}"
+            count[row.name] += label in taken
+        taken.add(label)
+        labels.append(label)
+    return labels
+
+
+def _conv(row: Row, batch: int, seed: int, where: str) -> GemmTrace:
+    height, width, rows, columns, channels, filters, stride = row.numbers
     for column, size, kernel in ((CONV_COLUMNS[3], height, rows), (CONV_COLUMNS[4], width, columns)):
         if kernel > size:
             raise FileFormatError(f"{where}: column {column!r} is {kernel}; at most the ifmap's {size} is expected")
-    sizes = [reached(height, rows, stride), reached(width, columns, stride)]
+    across = row.stride_width or stride
+    sizes = [reached(height, rows, stride), reached(width, columns, across)]
+    groups = channels if DEPTHWISE in row.name else 1
     try:
-        geometry = ConvGeometry(batch, channels, sizes[0], sizes[1], (rows, columns), (stride, stride))
-        return GemmTrace(name, N=filters, conv=geometry, operation="mac", pruned=False)
+        geometry = ConvGeometry(batch, channels // groups, sizes[0], sizes[1], (rows, columns), (stride, across))
+        return _sparse(
+            GemmTrace(row.name, N=filters, groups=groups, conv=geometry, operation="mac", pruned=False), row, seed
+        )
     except TraceError as error:
         raise FileFormatError(f"{where}: {error}") from error
 
@@ -116,9 +161,17 @@ def reached(size: int, kernel: int, stride: int) -> int:
     return kernel + (windows - 1) * stride
 
 
-def _gemm(name: str, numbers: list[int], batch: int, where: str) -> GemmTrace:
-    rows, filters, reduction = numbers
+def _gemm(row: Row, batch: int, seed: int, where: str) -> GemmTrace:
+    rows, filters, reduction = row.numbers
     try:
-        return GemmTrace(name, M=rows * batch, N=filters, K=reduction, operation="mac", pruned=False)
+        shape = GemmTrace(row.name, M=rows * batch, N=filters, K=reduction, operation="mac", pruned=False)
+        return _sparse(shape, row, seed)
     except TraceError as error:
         raise FileFormatError(f"{where}: {error}") from error
+
+
+def _sparse(trace: GemmTrace, row: Row, seed: int) -> GemmTrace:
+    """The layer with seeded random weights of its n:m, or as the shape that it is where n = m."""
+    n, m = row.sparsity
+    sparse: dict[str, Any] = {"weight": Pattern(1.0, 2 * seed, f"{n}:{m}"), "pruned": True}
+    return trace if n == m else replace(trace, **sparse)

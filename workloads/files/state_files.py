@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import FileFormatError, MissingFileError
 
+from .state_names import plain_state
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 SHOWN = 5  # keys in a message
 DROPPED = {"googlenet": ("aux1.", "aux2.")}  # network -> keys of parts that only training uses
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which trainers keep the state
 
 
 def load_state(model: nn.Module, path: str | Path, network: str) -> None:
     """Put the weights of a checkpoint file into a network, names and shapes as in torchvision's files.
 
-    A state within a trainer's checkpoint and the `module.` of data-parallel training are seen through. Raises
+    A state within a trainer's checkpoint, the `module.` of data-parallel training, the `_orig_mod.` of compiled models,
+    masks of `torch.nn.utils.prune` and weight and spectral norm are seen through (`plain_state`). Raises
     MissingFileError, or FileFormatError where the file holds no weights, or others than the network's: up to five keys
     that are missing, left over or of another shape are named.
     """
     where = f"weights {str(path)[:200]!r}"
-    state = _plain(read_state(path))
+    state = plain_state(read_state(path), model.state_dict().keys())
     dropped = DROPPED.get(network, ())
     state = {key: value for key, value in state.items() if not key.startswith(dropped or ("\0",))}
     try:
@@ -62,19 +64,6 @@ def read_state(path: str | Path) -> Mapping[str, Any]:
     if not isinstance(state, Mapping):
         raise FileFormatError(f"{where} holds a {type(state).__name__}; tensors by name are expected")
     return state
-
-
-def _plain(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The tensors by the network's own names, out of what a trainer wraps them in."""
-    import torch
-
-    for wrapper in WRAPPERS:
-        if isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
-    tensors = {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
-    if tensors and all(key.startswith("module.") for key in tensors):
-        return {key.removeprefix("module."): value for key, value in tensors.items()}
-    return tensors
 
 
 def _some(keys: list[str]) -> str:

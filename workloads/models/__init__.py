@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BUILDERS = {  # name -> the module in this folder and its function that makes the network
     "alexnet": "alexnet.build",
+    "alexnet_caffe": "alexnet.alexnet_caffe",
     "densenet121": "densenet.densenet121",
     "efficientnet_lite0": "efficientnet_lite.efficientnet_lite0",
     "googlenet": "googlenet.build",
@@ -25,14 +26,20 @@ _BUILDERS = {  # name -> the module in this folder and its function that makes t
     "lstm_speaker": "lstm_speaker.build",
     "mobilenet_v1": "mobilenet_v1.build",
     "mobilenet_v2": "mobilenet_v2.build",
+    "mobilenet_v2_cifar": "mobilenet_v2.mobilenet_v2_cifar",
+    "resnet101": "resnet.resnet101",
+    "resnet152": "resnet.resnet152",
     "resnet18": "resnet.resnet18",
+    "resnet18_cifar": "resnet.resnet18_cifar",
     "resnet34": "resnet.resnet34",
     "resnet50": "resnet.resnet50",
     "resnet56": "resnet_cifar.resnet56",
     "squeezenet1_0": "squeezenet.squeezenet1_0",
     "transformer_encoder": "transformer_encoder.build",
     "vgg16": "vgg.vgg16",
+    "vgg16_bn_cifar": "vgg.vgg16_bn_cifar",
     "vgg19": "vgg.vgg19",
+    "vgg19_bn_cifar": "vgg.vgg19_bn_cifar",
 }
 
 

@@ -1,4 +1,4 @@
-"""MobileNet-V2, width 1.0: inverted residuals with linear bottlenecks."""
+"""MobileNet-V2, width 1.0: inverted residuals with linear bottlenecks; for ImageNet and for CIFAR."""
 
 from __future__ import annotations
 
@@ -42,23 +42,25 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """Takes (B, 3, 224, 224), returns (B, 1000) logits. 3,504,872 parameters, 300,774,272 MACs an image.
 
-    Source: Sandler et al., arXiv 1801.04381, table 2, as in torchvision.
+    Source: Sandler et al., arXiv 1801.04381, table 2, as in torchvision. `small` is for CIFAR, (B, 3, 32, 32) to 10
+    classes: the first conv and the second stage keep the size, as usual there; 2,236,682 parameters, 87,976,448 MACs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, small: bool = False) -> None:
         super().__init__()
-        layers: list[nn.Module] = [conv(3, 32, 3, 2)]
+        layers: list[nn.Module] = [conv(3, 32, 3, 1 if small else 2)]
         inputs = 32
-        for expansion, filters, blocks, stride in STAGES:
+        for place, (expansion, filters, blocks, own) in enumerate(STAGES):
+            stride = 1 if small and place == 1 else own
             for i in range(blocks):
                 layers.append(InvertedResidual(inputs, filters, stride if i == 0 else 1, expansion))
                 inputs = filters
         self.features = nn.Sequential(*layers, conv(inputs, 1280, 1))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, 1000))
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, 10 if small else 1000))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 1000) of images (B, 3, 224, 224)."""
+        """Logits (B, classes) of images (B, 3, H, W)."""
         logits: torch.Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
         return logits
 
@@ -66,3 +68,8 @@ class MobileNetV2(nn.Module):
 def build() -> nn.Module:
     """A MobileNet-V2 with torch's default initial weights."""
     return MobileNetV2()
+
+
+def mobilenet_v2_cifar() -> nn.Module:
+    """A MobileNet-V2 for CIFAR with torch's default initial weights."""
+    return MobileNetV2(small=True)

@@ -1,4 +1,4 @@
-"""ResNet-18, -34 and -50 for ImageNet."""
+"""ResNet-18 to -152 for ImageNet, and ResNet-18 with a smaller first conv for CIFAR."""
 
 from __future__ import annotations
 
@@ -76,23 +76,27 @@ class ResNet(nn.Module):
     """`depths` counts the blocks of each stage. Takes (B, 3, 224, 224), returns (B, 1000) logits.
 
     ResNet-18: 11,689,512 parameters, 1,814,073,344 MACs an image; ResNet-34: 21,797,672 and 3,663,761,408;
-    ResNet-50: 25,557,032 and 4,089,184,256. Source: He et al., arXiv 1512.03385, table 1, as in torchvision.
+    ResNet-50: 25,557,032 and 4,089,184,256; ResNet-101: 44,549,160 and 7,801,405,440; ResNet-152: 60,192,808 and
+    11,513,626,624. Source: He et al., arXiv 1512.03385, table 1, as in torchvision. `small` is for CIFAR,
+    (B, 3, 32, 32) to 10 classes: a 3 x 3 conv that keeps the size and no pooling behind it; ResNet-18 then has
+    11,173,962 parameters and 555,422,720 MACs.
     """
 
-    def __init__(self, block: Kind, depths: Sequence[int]) -> None:
+    def __init__(self, block: Kind, depths: Sequence[int], *, small: bool = False) -> None:
         super().__init__()
-        self.conv1, self.bn1, self.relu = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU()
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        first = _conv(3, 64, 3) if small else _conv(3, 64, 7, 2)
+        self.conv1, self.bn1, self.relu = first, nn.BatchNorm2d(64), nn.ReLU()
+        self.maxpool: nn.Module = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
         wide = [width * block.expansion for width in WIDTHS]
         self.layer1 = _stage(block, 64, WIDTHS[0], depths[0], 1)
         self.layer2 = _stage(block, wide[0], WIDTHS[1], depths[1], 2)
         self.layer3 = _stage(block, wide[1], WIDTHS[2], depths[2], 2)
         self.layer4 = _stage(block, wide[2], WIDTHS[3], depths[3], 2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(wide[3], 1000)
+        self.fc = nn.Linear(wide[3], 10 if small else 1000)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 1000) of images (B, 3, 224, 224)."""
+        """Logits (B, classes) of images (B, 3, H, W)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         logits: torch.Tensor = self.fc(self.avgpool(x).flatten(1))
@@ -112,3 +116,18 @@ def resnet34() -> nn.Module:
 def resnet50() -> nn.Module:
     """A ResNet-50 with torch's default initial weights."""
     return ResNet(Bottleneck, (3, 4, 6, 3))
+
+
+def resnet101() -> nn.Module:
+    """A ResNet-101 with torch's default initial weights."""
+    return ResNet(Bottleneck, (3, 4, 23, 3))
+
+
+def resnet152() -> nn.Module:
+    """A ResNet-152 with torch's default initial weights."""
+    return ResNet(Bottleneck, (3, 8, 36, 3))
+
+
+def resnet18_cifar() -> nn.Module:
+    """A ResNet-18 for CIFAR with torch's default initial weights."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), small=True)

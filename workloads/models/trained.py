@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from accelsim.errors import ConfigError
 from accelsim.trace.workload import Workload
 
+from ..settings import Settings
 from ..shapes import INPUTS, WORD_IDS, example
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ DIGITS = (1, 28, 28)  # inputs of this shape are the bundled digits
 NOISE = "seeded noise in place of data"
 
 
-def from_state(name: str, path: str | Path, batch: int = 1, seed: int = 0) -> Workload:
-    """The network `name` with the weights of `path` in 8-bit integers, and the activations that its inputs make.
+def from_state(name: str, path: str | Path, settings: Settings) -> Workload:
+    """The network `name` with the weights of `path` in integers of 8 bits, or of those that are asked for.
+
+    The activations are those that its inputs make.
 
     Inputs are bundled test digits for networks of digits; others get seeded noise, which `provenance["assumed"]`
     says. Raises what `load_state` raises.
@@ -29,25 +32,27 @@ def from_state(name: str, path: str | Path, batch: int = 1, seed: int = 0) -> Wo
 
     network = model(name)
     load_state(network, path, name)
-    return of_model(name, network, str(path), batch, seed)
+    return of_model(name, network, str(path), settings)
 
 
-def from_package(name: str, batch: int = 1, seed: int = 0) -> Workload:
+def from_package(name: str, settings: Settings) -> Workload:
     """The same with the weights of an installed package. Raises what `pretrained_model` raises."""
     from .pretrained import pretrained_model, pretrained_origin
 
-    return of_model(name, pretrained_model(name), pretrained_origin(name), batch, seed)
+    return of_model(name, pretrained_model(name), pretrained_origin(name), settings)
 
 
-def of_model(name: str, network: nn.Module, origin: str, batch: int, seed: int) -> Workload:
+def of_model(name: str, network: nn.Module, origin: str, settings: Settings) -> Workload:
     """A network as it is, with the activations that its inputs make; `origin` says where its weights come from."""
     from ..torch.importer import from_torch
 
+    batch, seed = settings.batch, settings.seed
     inputs, assumed = inputs_of(name, batch, seed)
-    lowered = from_torch(network, inputs, name=name, values="activations")
+    bits = (settings.weight_bits or 8, settings.activation_bits or 8)
+    lowered = from_torch(network, inputs, name=name, values="activations", weight_bits=bits[0], activation_bits=bits[1])
     facts = {"source": "zoo", "model": name, "batch": batch, "weights": origin, "seed": seed}
     facts_of_all = {**lowered.provenance, **facts, **({"assumed": {"input": assumed}} if assumed else {})}
-    return Workload(name, lowered.traces, facts_of_all, lowered.operators, lowered.graph)
+    return Workload(name, lowered.traces, facts_of_all, lowered.operators, lowered.graph, lowered.not_simulated)
 
 
 def inputs_of(name: str, batch: int, seed: int) -> tuple[torch.Tensor, str]:

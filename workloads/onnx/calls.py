@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, NodeProto, TypeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, NodeProto, TypeProto
 
 from accelsim.errors import FileFormatError, MissingFileError, TraceError
+from compress.lowering.calls import Call, Value
 
-from ..lowering.calls import Call, Value
+from .builders import builder_of, is_free
+from .codes import note_code, same
+from .computing import computed
+from .contrib.shapes import contrib_types
+from .dimensions import OpenSizes
 from .files import Tensors, check_names, label, opsets, outer_names, read_model, short
 from .names import Names
-from .nodes import Node, code_of, less_zero_point
-from .operators import FREE, OPERATORS
-from .values import Known, computed, inferred, side, tensor_type
+from .nodes import Node, NodeCall
+from .values import Known, inferred, tensor_type
 
 Visit = Callable[[Call], None]
-ORT = "com.microsoft"  # the domain of ONNX Runtime's own operators
 OF_SHAPES = frozenset({"Shape", "Size", "RandomNormalLike", "RandomUniformLike", "EyeLike"})
-KEEPS_CODE = frozenset(
-    {"Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Slice", "Expand", "Dropout"}
-)
 NOT_COMPUTED = frozenset({"ImageDecoder", "RegexFullMatch", "StringNormalizer", "TfIdfVectorizer"})
-SAME_SHAPE = frozenset({"FastGelu", "QuickGelu", "Gelu", "QLinearSigmoid", "QLinearLeakyRelu", "QuantizeLinear",
-                        "DequantizeLinear"})  # fmt: skip
 
 
 class OnnxCalls:
-    """The calls of an .onnx file, for inputs whose first dimension, where it is open, is `batch`.
+    """The calls of an .onnx file, for inputs whose open dimensions have the given sizes.
 
-    `dimensions` gives the sizes of other open ones by their names. FileFormatError, beginning with the file's name,
-    where the file is broken or a size that a layer needs stays open.
+    Control flow is a call that nothing lowers where the workload may be `partial`. FileFormatError, beginning with the
+    file's name, where the file is broken or a size that a layer needs stays open.
     """
 
-    def __init__(self, path: Path, batch: int, dimensions: Mapping[str, int]) -> None:
-        self.path, self.where = path, f"model {str(path)!r}"
+    def __init__(self, path: Path, sizes: OpenSizes, partial: bool = False) -> None:
+        self.path, self.where, self.partial = path, f"model {str(path)!r}", partial
         self.model = read_model(path)
         check_names(self.model, self.where)
         self.versions = opsets(self.model)
@@ -47,31 +46,14 @@ class OnnxCalls:
         for tensor in graph.initializer:
             self.tensors.check(tensor)
         self.stored = {tensor.name for tensor in graph.initializer}
-        self.sizes = dict(dimensions)
-        self.inputs = {v.name: self._fixed(v, batch) for v in graph.input if v.name not in self.stored}
+        self.sizes = sizes
         self.declared = {v.name: v.type for v in (*graph.value_info, *graph.output)}
+        given = [value for value in graph.input if value.name not in self.stored]
+        sizes.require_known(given, self.declared.values())
+        self.inputs = {value.name: sizes.input_type(value) for value in given}
         self.types: dict[str, TypeProto] = {}
         self.padded: dict[str, list[int]] = {}
-
-    def _fixed(self, value: ValueInfoProto, batch: int) -> TypeProto:
-        """An input's type with its open sizes set."""
-        tensor = value.type.tensor_type
-        if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            raise FileFormatError(f"{self.where}: input {value.name[:80]!r} has no shape; a tensor's is expected")
-        sides = [side(d) for d in tensor.shape.dim]
-        if sides and not isinstance(sides[0], int):
-            self.sizes.setdefault(sides[0] or "", batch)
-            sides[0] = self.sizes[sides[0]] if sides[0] else batch
-        elif sides and batch not in (1, sides[0]):
-            raise FileFormatError(f"{self.where}: input {value.name[:80]!r} is for a batch of {sides[0]}, not {batch}")
-        sides = [self.sizes.get(s, s) if isinstance(s, str) else s for s in sides]
-        for axis, size in enumerate(sides):
-            if not isinstance(size, int) or size < 1:
-                raise FileFormatError(
-                    f"{self.where}: dimension {axis} of input {value.name[:80]!r} is {size or 'open'!r:.60}; give its "
-                    f"size with dimensions={{{size or 'name'!r:.60}: ...}}"
-                )
-        return tensor_type(tensor.elem_type, sides)
+        self.lost: set[str] = set()  # outputs of nodes that no call can be built of
 
     def run(self, visit: Visit, inputs: Mapping[str, np.ndarray] | None = None, weights: bool = False) -> list[Value]:
         """Hand every call to `visit`, in order, and return what the model returns.
@@ -126,8 +108,11 @@ class _Walk:
     def _node(self, node: NodeProto) -> None:
         if node.op_type == "If" and node.domain in ("", "ai.onnx"):
             self._branch(node)
-            return
-        if any(a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for a in node.attribute):
+        else:
+            self._plain_node(node)
+
+    def _plain_node(self, node: NodeProto) -> None:
+        if _has_body(node) and not self.model.partial:
             raise TraceError(f"{label(node)} is control flow; a model without can be lowered")
         for name in node.input:
             if name and name not in self.known:
@@ -136,7 +121,7 @@ class _Walk:
         outputs = self._outputs(node, given)
         self.known |= {known.name: known for known in outputs}
         self._number(node, given, outputs)
-        self._code(node, given, outputs)
+        note_code(node, given, outputs, self.model.versions)
         if not all(known.constant for known in outputs):
             self._call(node, outputs)
 
@@ -144,6 +129,9 @@ class _Walk:
         """The branch that a constant condition takes, as if it stood there."""
         condition = self.known.get(node.input[0]) if node.input else None
         if condition is None or not condition.constant or condition.numbers is None:
+            if self.model.partial:
+                self._plain_node(node)
+                return
             raise TraceError(f"{label(node)} is control flow that depends on data; a model without can be lowered")
         wanted = "then_branch" if bool(condition.array().reshape(-1)[0]) else "else_branch"
         taken = next((a.g for a in node.attribute if a.name == wanted), GraphProto())
@@ -166,23 +154,19 @@ class _Walk:
                 result |= self._guessed(node, names) | whole
             self.model.types |= result
         constant = all(known.constant for known in given.values()) or node.op_type in OF_SHAPES
+        constant = constant and not _has_body(node)
         parameter = next((k.parameter for k in given.values() if k.parameter), "") if constant else ""
         maker = label(node)
         return [Known(n, self.model.types.get(n), constant, parameter, maker=maker) for n in names]
 
     def _guessed(self, node: NodeProto, names: Sequence[str]) -> dict[str, TypeProto]:
-        """Types where ONNX infers none: those that the file declares, or those of operators that keep a shape."""
+        """Types where ONNX infers none: those of other domains' operators, or those that the file declares."""
         result = {}
         for name in names:
             declared = self.model.declared.get(name)
             if declared is not None and declared.tensor_type.HasField("shape"):
-                sides = [side(d) for d in declared.tensor_type.shape.dim]
-                sides = [self.model.sizes.get(s, s) if isinstance(s, str) else s for s in sides]
-                result[name] = tensor_type(declared.tensor_type.elem_type, sides)
-        if node.domain == ORT and names and names[0] not in result:
-            guess = _shape_of_ort(node, self.known)
-            result |= {} if guess is None else {names[0]: guess}
-        return result
+                result[name] = self.model.sizes.declared_type(declared)
+        return result | contrib_types(node, self.known)
 
     def _number(self, node: NodeProto, given: Mapping[str, Known], outputs: Sequence[Known]) -> None:
         """Numbers of constants, computed when asked for, and, where the model runs on real ones, of all at once."""
@@ -199,7 +183,7 @@ class _Walk:
         elif self.inputs is not None:
             result = self._compute(node, given, outputs)
             for known, array in zip(outputs, result, strict=True):
-                known.numbers = partial(_same, array)
+                known.numbers = partial(same, array)
 
     def _computed(
         self, node: NodeProto, given: Mapping[str, Known], outputs: Sequence[Known], place: int
@@ -207,40 +191,18 @@ class _Walk:
         return self._compute(node, given, outputs)[place]
 
     def _compute(self, node: NodeProto, given: Mapping[str, Known], outputs: Sequence[Known]) -> list[np.ndarray]:
-        return computed(node, {n: k.array() for n, k in given.items()}, self.model.versions, outputs)
-
-    def _code(self, node: NodeProto, given: Mapping[str, Known], outputs: Sequence[Known]) -> None:
-        """The integers behind a dequantized tensor, also after its elements were only put in another order."""
-        if not outputs or not node.input or node.input[0] not in given:
-            return
-        source, written = given[node.input[0]], outputs[0]
-        if node.op_type == "DequantizeLinear":
-            scale, zero = ((given.get(node.input[i]) if i < len(node.input) else None) for i in (1, 2))
-            written.code = code_of(source, scale, zero)
-            axis, block = (
-                (next((a.i for a in node.attribute if a.name == n), d)) for n, d in (("axis", 1), ("block_size", 0))
-            )
-            if written.code is not None and source.numbers is not None:
-                written.integers = _lazily(partial(less_zero_point, source, zero, axis, block), source.constant)
-        elif node.op_type in KEEPS_CODE and source.code is not None and source.integers is not None:
-            written.code = source.code
-            others = {n: k for n, k in given.items() if n != source.name}
-            written.integers = _lazily(
-                partial(self._reordered, node, source.integers, others, written), source.constant
-            )
-        elif node.op_type in KEEPS_CODE and source.code is not None:
-            written.code = source.code
-
-    def _reordered(self, node: NodeProto, integers: Any, others: Mapping[str, Known], written: Known) -> np.ndarray:
-        arrays = {node.input[0]: integers(), **{n: k.array() for n, k in others.items()}}
-        return computed(node, arrays, self.model.versions, [written])[0]
+        real = frozenset(n for n, k in given.items() if not k.constant)
+        return computed(node, {n: k.array() for n, k in given.items()}, self.model.versions, outputs, real)
 
     def _call(self, node: NodeProto, outputs: list[Known]) -> None:
         given = [self.known[name] if name else None for name in node.input]
         whole = Node(node, given, outputs, self.model.versions.get("", 0), self.names, self.real, self.model.padded)
-        build = OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx", ORT) else None
+        build = builder_of(node)
         try:
-            calls = None if build is None or node.op_type in FREE else build(whole)
+            try:
+                calls = None if build is None else build(whole)
+            except TraceError as error:
+                calls = [self._lost(whole, error)]
             for call in calls or [_plain_call(whole)]:
                 self.visit(call)
         except (FileFormatError, MissingFileError, TraceError):
@@ -249,35 +211,44 @@ class _Walk:
             # a node with attributes or ranks that its operator does not have; no lowering looks for each of them
             raise FileFormatError(f"{label(node)} is malformed: {short(error)}") from error
 
+    def _lost(self, node: Node, error: TraceError) -> Call:
+        """A call that nothing lowers, for a node that has no lowering even where only shapes are asked for."""
+        name = node.outputs[0].name
+        if self.inputs is not None and name not in self.model.lost:
+            raise error
+        self.model.lost.add(name)
+        return replace(_plain_call(node), reason=str(error))
 
-def _plain_call(node: Node) -> Call:
-    """A node that costs nothing, or is only named: its activations, and the parameters of foreign operators."""
-    foreign = node.proto.domain not in ("", "ai.onnx") or node.proto.op_type in ("DeformConv", *OPERATORS)
-    free = node.proto.op_type in FREE
-    read = [k for k in node.given if k is not None and (not k.constant or (foreign and not free))]
-    op = node.proto.op_type if node.proto.domain in ("", "ai.onnx") else f"{node.proto.domain}::{node.proto.op_type}"
-    values = [_soft(known) for known in read]
-    return node.call("identity" if free else op, {"given": values}, [_soft(known) for known in node.outputs])
+
+MOVES: Mapping[str, str] = {  # free operators -> ATen's, which say where a layer's filters are afterwards
+    "Transpose": "permute", **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), "view"),
+    **dict.fromkeys(("Identity", "Dropout", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear"), "alias"),
+    **dict.fromkeys(("Quant", "IntQuant", "BipolarQuant", "FloatQuant", "Trunc"), "alias"),
+}  # fmt: skip
+
+
+def _plain_call(node: Node) -> NodeCall:
+    """A node that costs nothing, or is only named: the activations that it reads."""
+    values = [_soft(known) for known in node.given if known is not None and not known.constant]
+    arguments: dict[str, Any] = {"given": values}
+    op = MOVES.get(node.proto.op_type, "identity") if is_free(node.proto) else node.operation
+    if op == "permute" and values:
+        arguments["dims"] = node.attribute("perm", list(range(len(values[0].shape)))[::-1])
+    leaf, written = node.names.is_leaf(node.module), tuple(_soft(known) for known in node.outputs)
+    return NodeCall(op, node.module, arguments, written, leaf, node=node)
+
+
+def _has_body(node: NodeProto) -> bool:
+    return any(a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for a in node.attribute)
 
 
 def _soft(known: Known) -> Value:
-    """A value of which the shape does not matter; only floating constants of several numbers count as parameters."""
-    shape = known.known_shape() or ()
-    own_parameter = known.parameter if known.kind in (1, 10, 11, 16) and len(shape) > 1 else ""
-    return Value(known.name, shape, known.constant, own_parameter)
+    """A value of which the shape does not matter."""
+    return Value(known.name, known.known_shape() or (), known.constant)
 
 
 def _is_whole(kind: TypeProto | None) -> bool:
     return kind is not None and Known("", kind).known_shape() is not None
-
-
-def _same(array: np.ndarray) -> np.ndarray:
-    return array
-
-
-def _lazily(integers: Callable[[], np.ndarray], lazy: bool) -> Callable[[], np.ndarray]:
-    """Integers of constants when asked for; of activations at once, whose numbers are forgotten soon."""
-    return integers if lazy else partial(_same, integers())
 
 
 def _sized(node: NodeProto, shape: tuple[int, ...]) -> np.ndarray:
@@ -286,19 +257,3 @@ def _sized(node: NodeProto, shape: tuple[int, ...]) -> np.ndarray:
         return np.array(np.prod(shape, dtype=np.int64))
     ends = {a.name: a.i for a in node.attribute}
     return np.array(shape, np.int64)[ends.get("start", 0) : ends.get("end", len(shape))]
-
-
-def _shape_of_ort(node: NodeProto, known: Mapping[str, Known]) -> TypeProto | None:
-    """The output of those of ONNX Runtime's operators that are lowered here."""
-    shapes = [known[n].known_shape() if n in known else None for n in node.input]
-    kind = known[node.input[0]].kind if node.input and node.input[0] in known else 0
-    first = shapes[0] if shapes else None
-    if first is None:
-        return None
-    if node.op_type in SAME_SHAPE:
-        return tensor_type(kind, first)
-    if node.op_type in ("QLinearAdd", "QLinearMul") and len(shapes) > 3 and shapes[3] is not None:
-        return tensor_type(kind, np.broadcast_shapes(first, shapes[3]))
-    if node.op_type == "QLinearGlobalAveragePool" and len(first) > 2:
-        return tensor_type(kind, (*first[:2], *[1] * (len(first) - 2)))
-    return None

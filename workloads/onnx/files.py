@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, inliner, numpy_helper
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, inliner, numpy_helper
 
 from accelsim.errors import FileFormatError, MissingFileError
 from accelsim.files import read_bytes
+
+from .sparse import write_out
 
 FILE_LIMIT_BYTES = 2**31  # protobuf's own
 OLDEST_OPSET = 7  # before it, operators broadcast by attributes of their own
@@ -37,8 +39,10 @@ def read_model(path: Path) -> ModelProto:
         raise FileFormatError(f"{where} holds no graph with nodes; an ONNX model is expected")
     _check_texts(model.graph, where)
     _check_opsets(model, where)
-    if model.graph.sparse_initializer:
-        raise FileFormatError(f"{where} holds sparse initializers; dense ones are expected")
+    _name_plainly(model.graph)
+    for function in model.functions:
+        _name_plainly(function)
+    write_out(model, where)
     if not model.functions:
         return model
     _check_functions(model, where)
@@ -47,6 +51,16 @@ def read_model(path: Path) -> ModelProto:
     except Exception as error:  # whatever the library meets in a broken function
         raise FileFormatError(f"{where}: its functions cannot be written out: {short(error)}") from error
     return inlined
+
+
+def _name_plainly(graph: GraphProto | FunctionProto) -> None:
+    """Write ONNX's own domain, which has two names, as "" in every node."""
+    for node in graph.node:
+        if node.domain == "ai.onnx":
+            node.domain = ""
+        for attribute in node.attribute:
+            for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+                _name_plainly(inner)
 
 
 def short(error: BaseException) -> str:
@@ -230,6 +244,13 @@ def label(node: NodeProto) -> str:
     """A node as messages name it."""
     kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
     return f"node {(node.name or ', '.join(node.output))[:80]!r} ({kind[:80]})"
+
+
+def attribute(node: NodeProto, name: str, otherwise: Any = None) -> Any:
+    """The value of a node's attribute: a number, a text, a list."""
+    stored = next((a for a in node.attribute if a.name == name), None)
+    value = otherwise if stored is None else onnx.helper.get_attribute_value(stored)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def outer_names(node: NodeProto) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ import numpy as np
 from onnx import helper
 
 from accelsim.errors import ConfigError, FileFormatError, TraceError
+from accelsim.trace.gemm import GemmTrace
+from accelsim.trace.not_simulated import NotSimulated
 from accelsim.trace.workload import Workload
 from accelsim.validation import is_whole
 
 from .calls import OnnxCalls
-from .quantized import CodedAssembly, StoredQuantization, with_stored_bits
+from .computing import runtime_version
+from .coverage import is_vendors, refusal
+from .dimensions import OPEN_SIZES, SIZE_LIMIT, Dimensions, OpenSizes, checked_dimensions
+from .quantized import CodedAssembly, StoredQuantization, raw_at_bits, raw_formats, with_binary, with_stored_bits
 
+PARTIAL = ("refuse", "allow")
 VALUES = (None, "weights", "activations")
 Bits = int | Mapping[str, int]
 Data = np.ndarray | tuple[np.ndarray, ...] | Mapping[str, np.ndarray]
@@ -26,31 +33,40 @@ def from_onnx(
     *,
     name: str | None = None,
     batch: int = 1,
-    dimensions: Mapping[str, int] | None = None,
+    dimensions: Dimensions | None = None,
+    open_sizes: str = "refuse",
     values: str | None = None,
     data: Data | None = None,
-    weight_bits: Bits = 8,
-    activation_bits: Bits = 8,
+    weight_bits: Bits | None = None,
+    activation_bits: Bits | None = None,
     per_channel: bool = False,
     density: float | Mapping[str, float] = 1.0,
     pruned: bool = False,
+    partial: str = "refuse",
 ) -> Workload:
     """Everything that the model of an .onnx file does, lowered as `from_torch` lowers it.
 
-    `batch` sets the first dimension of each input where it is open, `dimensions` other open ones by name. What has no
-    lowering is named in `provenance["not_lowered"]`. Uneven padding is written into the ifmap as zeros, which then
-    count as elements; `provenance["padded_ifmaps"]` lists these layers with the zeros before and after each axis.
+    `batch` sets the first dimension of each input where it is open, `dimensions` other open ones: by name ("H"), by
+    input and axis ("image:2"), by axis ("2"), or, where they have no name, by "-1". With `open_sizes` "assume" those
+    that are left are 224 for a side of an image and 128 otherwise, which `provenance["assumed_sizes"]` says.
 
-    `values` None gives shapes, or, of a model with quantized weights (QuantizeLinear and DequantizeLinear around its
-    layers, QLinear and Integer operators), what "weights" gives: the stored integers less their zero points, with the
-    bits of their type, and random activations of `density` with the bits of theirs. Float weights become integers of
-    `weight_bits`, one scale a tensor or, `per_channel`, a filter. "activations" needs `data`, the inputs as arrays in
-    the model's order or by name: the model is computed with ONNX's reference implementation, and float activations
-    become integers of `activation_bits`; those of an unsigned type may need a bit more for their sign. `pruned` is
-    `from_torch`'s.
+    Matrix work that has no lowering is refused by its name and its share of the MACs; with `partial` "allow" it is left
+    out and listed in `not_simulated`. Other work without a lowering is named in `provenance["not_lowered"]`. Uneven
+    padding is written into the ifmap as zeros, which then count as elements; `provenance["padded_ifmaps"]` lists these
+    layers with the zeros before and after each axis.
 
-    Raises MissingFileError; FileFormatError, one line, for a file that is broken, for control flow and for sizes that
-    stay open; ConfigError for a setting that cannot be.
+    `values` None gives shapes, or, of a model with quantized weights (QuantizeLinear, also with Clip, and
+    DequantizeLinear around its layers, QONNX's Quant, QLinear and Integer operators, ONNX Runtime's packed ones), what
+    "weights" gives: the stored integers less their zero points, with the bits of their type or range, and random
+    activations of `density` with the bits of theirs. `weight_bits` and `activation_bits` are those of float tensors, 8
+    where None; of stored ones they may name more bits than the file does. Float weights have one scale a tensor or,
+    `per_channel`, a filter. "activations" needs `data`, the inputs as arrays in the model's order or by name: the model
+    is computed by ONNX Runtime where it is installed (the extra `onnx`), else from operators that were checked against
+    it, and float activations become integers; those of an unsigned type may need a bit more for their sign. `pruned`
+    is `from_torch`'s.
+
+    Raises MissingFileError; FileFormatError, one line, for a file that is broken, for control flow, for matrix work
+    that cannot be simulated and for sizes that stay open; ConfigError for a setting that cannot be.
 
     >>> import onnx, tempfile
     >>> from functools import partial
@@ -64,44 +80,64 @@ def from_onnx(
     >>> network.traces[0].name, network.traces[0].shape
     ('fc', Shape(M=1, N=4, K=8))
     """
-    mode = _checked(values, data, batch, dimensions or {})
-    calls = OnnxCalls(Path(path), batch, dimensions or {})
+    mode = _checked(values, data, batch, open_sizes, partial)
+    sizes = OpenSizes(f"model {str(path)!r}", batch, checked_dimensions(dimensions), open_sizes == "assume")
+    calls = OnnxCalls(Path(path), sizes, partial == "allow")
     shapes = CodedAssembly(pruned=pruned)
-    traces, operators = _finished(shapes, calls)
-    if not traces:
-        raise FileFormatError(
-            f"{calls.where} has no convolution and no matrix product; there is nothing to simulate "
-            f"(not lowered: {', '.join(shapes.not_lowered)[:300] or 'nothing'})"
-        )
-    facts = _facts(calls, batch, shapes.not_lowered)
+    try:
+        traces, operators = _finished(shapes, calls)
+        _require_all(shapes, calls, traces, partial)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error}{sizes.hint()}") from error
+    facts = _facts(calls, batch, shapes.not_lowered) | _vendors(calls, shapes.lost)
     stored = shapes.stored()
     if mode is None and any("weight" in sides for sides in stored.values()):
         mode = "weights"
     if mode is not None:
         real = mode == "activations"
-        bits = with_stored_bits(stored, [t.name for t in traces], weight_bits, activation_bits, real)
+        plain = [t.name for t in traces if t.kind in {"conv", "linear"}]  # of whose operands one is an activation
+        formats = raw_formats(stored, plain)
+        bits = with_stored_bits(stored, [t.name for t in traces], weight_bits, activation_bits, real, formats)
+        formats = raw_at_bits(formats, stored, bits[1])
         codes = {n: {s: v.code for s, v in sides.items() if v.code} for n, sides in stored.items()}
-        quantization = StoredQuantization(*bits, per_channel, real, density, stored=codes)
+        quantization = StoredQuantization(*bits, per_channel, real, density, stored=codes, formats=formats)
         filled = CodedAssembly(quantization, shapes.names, pruned=pruned)
         inputs = _inputs(calls, data) if data is not None else None
         traces, operators = _finished(filled, calls, inputs, True)
+        traces = with_binary(traces, stored)
         quantization.tell_activations()
         facts |= _told(quantization)
-    return Workload(name or Path(path).stem, traces, facts, operators, shapes.graph)
+    if sizes.assumed:
+        facts["assumed_sizes"] = sizes.assumed
+    return Workload(name or Path(path).stem, traces, facts, operators, shapes.graph, tuple(shapes.lost))
 
 
-def _checked(values: str | None, data: Data | None, batch: int, dimensions: Mapping[str, int]) -> str | None:
+def _checked(values: str | None, data: Data | None, batch: int, open_sizes: str, partial: str) -> str | None:
     """What to fill the traces with; ConfigError for settings that cannot be."""
     if values not in VALUES:
         raise ConfigError(f"values is {values!r:.60}; None, 'weights' or 'activations' is expected")
-    for name, size in {"batch": batch, **dimensions}.items():
-        if not is_whole(size, 1, 2**20):
-            raise ConfigError(f"{name} is {size!r:.60}; an integer from 1 to {2**20} is expected")
+    for name, given, known in (("open_sizes", open_sizes, OPEN_SIZES), ("partial", partial, PARTIAL)):
+        if given not in known:
+            raise ConfigError(f"{name} is {given!r:.60}; {' or '.join(map(repr, known))} is expected")
+    if not is_whole(batch, 1, SIZE_LIMIT):
+        raise ConfigError(f"batch is {batch!r:.60}; an integer from 1 to {SIZE_LIMIT} is expected")
     if values == "weights" and data is not None:
         raise ConfigError("data is given, and values is 'weights'; 'activations' takes data")
     if values == "activations" and data is None:
         raise ConfigError("values is 'activations' and data is None; the model's inputs are expected")
     return "activations" if data is not None else values
+
+
+def _require_all(shapes: CodedAssembly, calls: OnnxCalls, traces: Sequence[GemmTrace], partial: str) -> None:
+    """FileFormatError where matrix work is left out that may not be, or where there is none at all."""
+    if shapes.lost and partial == "refuse":
+        raise refusal(calls.where, shapes.lost, sum(trace.macs for trace in traces), shapes.reasons)
+    if not traces:
+        left = [*shapes.not_lowered, *(part.operation for part in shapes.lost)]
+        raise FileFormatError(
+            f"{calls.where} has no convolution and no matrix product; there is nothing to simulate "
+            f"(not lowered: {', '.join(left)[:300] or 'nothing'})"
+        )
 
 
 def _finished(
@@ -143,6 +179,16 @@ def _facts(calls: OnnxCalls, batch: int, not_lowered: list[str]) -> dict[str, An
     return {**facts, "padded_ifmaps": calls.padded} if calls.padded else facts
 
 
+def _vendors(calls: OnnxCalls, lost: Iterable[NotSimulated]) -> dict[str, Any]:
+    """How often the model has each operator that multiplies matrices and that ONNX does not define, and was lowered."""
+    left = {part.operation for part in lost}
+    names = (
+        f"{node.domain}::{node.op_type}" for node in calls.model.graph.node if is_vendors(node.domain, node.op_type)
+    )
+    counts = Counter(name for name in names if name not in left)
+    return {"operators_of_vendors": dict(sorted(counts.items()))} if counts else {}
+
+
 def _told(quantization: StoredQuantization) -> dict[str, Any]:
     """What the provenance says of the integers."""
     scale = "one scale a " + ("filter" if quantization.per_channel else "tensor")
@@ -151,6 +197,8 @@ def _told(quantization: StoredQuantization) -> dict[str, Any]:
         "codes": quantization.codes,
     }
     if quantization.real_activations:
-        return facts | {"activations": "of the data, computed by ONNX's reference implementation"}
+        version = runtime_version()
+        by = f"ONNX Runtime {version}" if version else "checked operators of ONNX's reference implementation"
+        return facts | {"activations": f"of the data, computed by {by}"}
     density = quantization.assumed_density
     return facts | {"assumed": {"activation_density": dict(density) if isinstance(density, Mapping) else density}}

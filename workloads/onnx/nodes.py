@@ -10,15 +10,17 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from accelsim.errors import FileFormatError
+from compress.lowering.calls import Call, Value
 
-from ..lowering.calls import Call, Value
+from .codes import code_of, less_zero_point
 from .files import label
 from .names import Names, module_path
-from .values import INTEGERS, Code, Known
+from .values import Code, Known
 
 if TYPE_CHECKING:
     import torch
 
+Builder = Callable[["Node"], "list[Call] | None"]
 SIZES = ("strides", "dilations", "kernel_shape", "group")  # attributes that are 1 or more
 
 
@@ -28,6 +30,14 @@ class CodedValue(Value):
 
     code: Code | None = None
     known: Known | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class NodeCall(Call):
+    """A node as an ATen operation, with the node itself: what cannot be lowered is told by its name and its MACs."""
+
+    node: Node | None = field(default=None, repr=False)
+    reason: str = ""
 
 
 @dataclass(eq=False)
@@ -55,6 +65,17 @@ class Node:
         if name in SIZES and (min(value, default=1) if isinstance(value, Sequence) else value) < 1:
             raise FileFormatError(f"{name} of {self.label} is {value}; 1 or more is expected")
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+    @property
+    def operation(self) -> str:
+        """The operator, with its domain where that is not ONNX's."""
+        own = self.proto.domain in ("", "ai.onnx")
+        return self.proto.op_type if own else f"{self.proto.domain}::{self.proto.op_type}"
+
+    @property
+    def runs(self) -> bool:
+        """Whether the model is computed, so that its activations have numbers."""
+        return self.real and any(k is not None and not k.constant and k.numbers is not None for k in self.given)
 
     @property
     def label(self) -> str:
@@ -86,19 +107,20 @@ class Node:
     def layer_value(self, index: int) -> CodedValue:
         """A layer's operand: with the integers that the file stores, else, where they are asked for, real numbers."""
         known = self.known(index)
-        return self._coded(known, known.code, known.integers)
+        return self.coded(known, known.code, known.integers)
 
-    def quantized_value(self, index: int, scale: int | None, zero: int | None) -> CodedValue:
-        """An operand of an integer operator: the integers, the zero point subtracted."""
-        known = self.known(index)
-        code = code_of(known, self._given(scale), self._given(zero))
-        points = self._given(zero)
-        return self._coded(known, code, lambda: less_zero_point(known, points, 0))
+    def quantized_value(self, index: int, scale: int | None, zero: int | None, axis: int = 0) -> CodedValue:
+        """An operand of an integer operator: the integers, the zero point subtracted, one a slice along `axis`."""
+        known, points = self.known(index), self.optional(zero)
+        code = code_of(known, self.optional(scale), points)
+        return self.coded(known, code, lambda: less_zero_point(known, points, axis))
 
-    def _given(self, index: int | None) -> Known | None:
+    def optional(self, index: int | None) -> Known | None:
+        """An input, None where the node lacks it."""
         return self.known(index) if index is not None and self.has(index) else None
 
-    def _coded(self, known: Known, code: Code | None, integers: Callable[[], np.ndarray] | None) -> CodedValue:
+    def coded(self, known: Known, code: Code | None, integers: Callable[[], np.ndarray] | None) -> CodedValue:
+        """A value that stands for integers; what makes them is asked for where real numbers are."""
         source = known.numbers if integers is None else integers
         tensor = _tensor(source()) if self.real and known.numbers is not None and source is not None else None
         integer_value = Known(known.name, known.type, known.constant, numbers=integers, maker=known.maker)
@@ -110,65 +132,25 @@ class Node:
         tensor = _tensor(known.array()) if self.real and known.numbers is not None else None
         return Value(known.name, known.shape(), known.constant, known.parameter, tensor)
 
+    def first(self) -> Value:
+        """The first that the node writes."""
+        return Value(self.outputs[0].name, self.outputs[0].shape())
+
     def written(self) -> tuple[Value, ...]:
         """All that the node writes."""
         return tuple(Value(known.name, known.shape()) for known in self.outputs)
 
     def call(self, op: str, arguments: Mapping[str, Any], outputs: Sequence[Value] | None = None) -> Call:
         """The node as an ATen operation."""
-        return Call(op, self.module, arguments, tuple(outputs or self.written()), self.names.is_leaf(self.module))
+        leaf = self.names.is_leaf(self.module)
+        return NodeCall(op, self.module, arguments, tuple(outputs or self.written()), leaf, node=self)
 
     def layer(
         self, op: str, weight: Value, arguments: Mapping[str, Any], outputs: Sequence[Value] | None = None
     ) -> Call:
         """The node as an ATen operation that is called after its weight."""
         name = self.names.layer(self.proto, weight.parameter)
-        return Call(op, name, arguments, tuple(outputs or self.written()), True, True)
-
-
-def code_of(known: Known, scale: Known | None, zero: Known | None) -> Code | None:
-    """The code of an integer tensor; None where its type is no quantized one."""
-    if known.kind not in INTEGERS:
-        return None
-    least, most, bits = INTEGERS[known.kind]
-    return Code(bits, least, most, _plain(scale), _plain(zero))
-
-
-def less_zero_point(known: Known, zero: Known | None, axis: int, block: int = 0) -> np.ndarray:
-    """A tensor's integers with the zero point subtracted: one, one a slice along `axis`, or one a block of it.
-
-    FileFormatError where there are not as many zero points as that takes.
-    """
-    result = known.array().astype(np.int32)
-    if zero is None:
-        return result
-    points = zero.array().astype(np.int32)
-    try:
-        return np.asarray(result - _spread(points, result.shape, axis, block))
-    except (ValueError, IndexError, ArithmeticError) as error:  # numpy's own, of shapes and of an axis out of range
-        raise FileFormatError(
-            f"the zero points {points.shape} of {known.name[:80]!r} {result.shape} do not fit along its axis {axis}"
-        ) from error
-
-
-def _spread(points: np.ndarray, shape: tuple[int, ...], axis: int, block: int) -> np.ndarray:
-    """Zero points in a shape that numpy can subtract from a tensor of `shape`."""
-    if block > 0:
-        return np.repeat(points, block, axis).take(range(shape[axis]), axis)
-    if points.size == 1:
-        return points.reshape(())
-    if points.ndim == 1:
-        return points.reshape([-1 if a == axis % len(shape) else 1 for a in range(len(shape))])
-    return points
-
-
-def _plain(known: Known | None) -> Any:
-    """A constant's numbers as JSON holds them."""
-    if known is None or not known.constant or known.numbers is None:
-        return None
-    result = known.array()
-    kind = np.int64 if np.issubdtype(result.dtype, np.integer) or result.dtype.kind == "V" else np.float64
-    return result.astype(kind).reshape(-1)[0].item() if result.size == 1 else result.astype(kind).tolist()
+        return NodeCall(op, name, arguments, tuple(outputs or self.written()), True, True, self)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

@@ -7,14 +7,16 @@ named among what is not lowered, like an operator without an entry.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from ..lowering.calls import Call, Value
+from compress.lowering.calls import Call, Value
+
 from . import products as products
-from .nodes import Node
+from .contrib.vector import rotary
+from .einsum import einsum
+from .nodes import Builder, Node
 from .recurrent import recurrent
 
-Builder = Callable[[Node], "list[Call] | None"]
 _FREE = """
     Reshape Transpose Flatten Squeeze Unsqueeze Expand Tile Slice Split Identity Dropout Cast CastLike DepthToSpace
     SpaceToDepth QuantizeLinear DequantizeLinear BitCast
@@ -27,7 +29,7 @@ UNARY: Mapping[str, str] = {
     "HardSigmoid": "hardsigmoid", "HardSwish": "hardswish", "Abs": "abs", "Neg": "neg", "Sqrt": "sqrt", "Exp": "exp",
     "Log": "log", "Reciprocal": "reciprocal", "Erf": "erf", "Sigmoid": "sigmoid", "Tanh": "tanh", "Gelu": "gelu",
     "Swish": "silu", "Elu": "elu", "Selu": "selu", "Celu": "celu", "Softplus": "softplus", "Mish": "mish",
-    "FastGelu": "gelu", "QuickGelu": "silu", "QLinearSigmoid": "sigmoid", "QLinearLeakyRelu": "leaky_relu",
+    "QuickGelu": "silu", "QLinearSigmoid": "sigmoid", "QLinearLeakyRelu": "leaky_relu",
 }  # fmt: skip
 BINARY: Mapping[str, str] = {
     "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Max": "maximum", "Min": "minimum",
@@ -36,7 +38,6 @@ BINARY: Mapping[str, str] = {
 POOLS: Mapping[str, str] = {"MaxPool": "max_pool", "AveragePool": "avg_pool"}
 GLOBAL_POOLS: Mapping[str, str] = {
     "GlobalAveragePool": "adaptive_avg_pool", "GlobalMaxPool": "adaptive_max_pool",
-    "QLinearGlobalAveragePool": "adaptive_avg_pool",
 }  # fmt: skip
 REDUCTIONS: Mapping[str, tuple[str, ...]] = {  # what is done before, the reduction, and what is done after
     "ReduceMean": ("", "mean", ""), "ReduceSum": ("", "sum", ""), "ReduceMax": ("", "amax", ""),
@@ -44,6 +45,8 @@ REDUCTIONS: Mapping[str, tuple[str, ...]] = {  # what is done before, the reduct
     "ReduceSumSquare": ("square", "sum", ""), "ReduceLogSum": ("", "sum", "log"),
     "ReduceLogSumExp": ("exp", "sum", "log"),
 }  # fmt: skip
+_ROW_NORMS = {"LayerNormalization": "layer_norm", "RMSNormalization": "rms_norm",
+              "SimplifiedLayerNormalization": "rms_norm"}  # fmt: skip
 INTERPOLATION = {"linear": {1: "linear1d", 2: "bilinear2d", 3: "trilinear3d"}, "cubic": {2: "bicubic2d"}}
 
 
@@ -78,12 +81,6 @@ def binary(node: Node) -> list[Call]:
         calls.append(node.call(op, {"self": left, "other": right}, [outcome]))
         left = outcome
     return calls
-
-
-def qlinear_binary(node: Node) -> list[Call]:
-    """`QLinearAdd` and `QLinearMul`: a, its scale and zero point, b, its scale and zero point, those of the result."""
-    op = {"QLinearAdd": "add", "QLinearMul": "mul"}[node.proto.op_type]
-    return [node.call(op, {"self": node.value(0), "other": node.value(3)})]
 
 
 def where(node: Node) -> list[Call]:
@@ -146,7 +143,7 @@ def batch_norm(node: Node) -> list[Call]:
 
 def row_norm(node: Node) -> list[Call]:
     """`LayerNormalization` and `RMSNormalization`: statistics over the axes from `axis` on."""
-    op = {"LayerNormalization": "layer_norm", "RMSNormalization": "rms_norm"}[node.proto.op_type]
+    op = _ROW_NORMS[node.proto.op_type]
     shape = node.value(0).shape
     axis = int(node.attribute("axis", -1)) % len(shape)
     parameters = [node.value(i) for i in range(1, len(node.given)) if node.has(i)]
@@ -173,6 +170,16 @@ def softmax(node: Node) -> list[Call]:
         rows = math.prod(inputs.shape[: axis % (len(inputs.shape) + 1)])
         inputs, axis = Value(inputs.name, (rows, inputs.elements // rows), inputs.constant), 1
     return [node.call(op, {"self": inputs, "dim": axis})]
+
+
+def dynamic_quantize(node: Node) -> list[Call]:
+    """`DynamicQuantizeLinear`: the range of all elements, then the elements by it."""
+    inputs, output = node.value(0), node.written()[0]
+    limits = Value(f"{output.name}:range", (2,))
+    return [
+        node.call("amax", {"self": inputs, "dim": list(range(len(inputs.shape)))}, [limits]),
+        node.call("quantize_per_tensor", {"self": inputs}, node.written()),
+    ]
 
 
 def gather(node: Node) -> list[Call]:
@@ -217,15 +224,16 @@ OPERATORS: Mapping[str, Builder] = {
     "Conv": products.convolution, "ConvInteger": products.integer_convolution,
     "QLinearConv": products.qlinear_convolution, "ConvTranspose": products.transposed_convolution,
     "Gemm": products.gemm, "MatMul": products.matmul, "MatMulInteger": products.integer_matmul,
-    "QLinearMatMul": products.qlinear_matmul, "Einsum": products.einsum, "Attention": products.attention,
+    "QLinearMatMul": products.qlinear_matmul, "Einsum": einsum, "Attention": products.attention,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent),
     **dict.fromkeys(UNARY, unary), "Clip": clip,
-    **dict.fromkeys(BINARY, binary), **dict.fromkeys(("QLinearAdd", "QLinearMul"), qlinear_binary), "Where": where,
+    **dict.fromkeys(BINARY, binary), "Where": where,
     **dict.fromkeys(POOLS, pool), **dict.fromkeys(GLOBAL_POOLS, global_pool),
     **dict.fromkeys(REDUCTIONS, reduction), **dict.fromkeys(("ArgMax", "ArgMin"), argument),
-    "BatchNormalization": batch_norm, **dict.fromkeys(("LayerNormalization", "RMSNormalization"), row_norm),
+    "BatchNormalization": batch_norm, **dict.fromkeys(_ROW_NORMS, row_norm),
     **dict.fromkeys(("InstanceNormalization", "GroupNormalization"), channel_norm), "LRN": local_response,
     **dict.fromkeys(("Softmax", "LogSoftmax"), softmax), "Gather": gather,
+    "DynamicQuantizeLinear": dynamic_quantize,
     **dict.fromkeys(("GatherElements", "GatherND"), gather_elements), "Pad": pad, "Concat": concat,
-    **dict.fromkeys(("Resize", "Upsample"), resize),
+    **dict.fromkeys(("Resize", "Upsample"), resize), "RotaryEmbedding": rotary(1),
 }  # fmt: skip

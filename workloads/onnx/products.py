@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from accelsim.errors import FileFormatError, TraceError
+from compress.lowering.calls import Call, Value
 
-from ..lowering.calls import Call, Value
 from .nodes import CodedValue, Node
 
 Calls = list[Call] | None
@@ -16,20 +17,21 @@ Calls = list[Call] | None
 
 def convolution(node: Node) -> Calls:
     """`Conv`: input and weight are operands 0 and 1."""
-    return _convolution(node, node.layer_value(0), node.layer_value(1))
+    return [convolve(node, node.layer_value(0), node.layer_value(1))]
 
 
 def qlinear_convolution(node: Node) -> Calls:
     """`QLinearConv`: x, its scale and zero point, w, its scale and zero point, those of y, a bias."""
-    return _convolution(node, node.quantized_value(0, 1, 2), node.quantized_value(3, 4, 5))
+    return [convolve(node, node.quantized_value(0, 1, 2), node.quantized_value(3, 4, 5))]
 
 
 def integer_convolution(node: Node) -> Calls:
     """`ConvInteger`: x, w, the zero point of x, the zero point of w."""
-    return _convolution(node, node.quantized_value(0, None, 2), node.quantized_value(1, None, 3))
+    return [convolve(node, node.quantized_value(0, None, 2), node.quantized_value(1, None, 3))]
 
 
-def _convolution(node: Node, inputs: CodedValue, weight: CodedValue) -> Calls:
+def convolve(node: Node, inputs: CodedValue, weight: CodedValue, outputs: Sequence[Value] | None = None) -> Call:
+    """A convolution of (B, C, H, W) with (N, C/groups, R, S), uneven padding written into the ifmap."""
     groups, axes = int(node.attribute("group", 1)), len(weight.shape) - 2
     kernel = list(weight.shape[2:])
     if list(node.attribute("kernel_shape", kernel)) != kernel or inputs.shape[1] != weight.shape[1] * groups:
@@ -45,10 +47,10 @@ def _convolution(node: Node, inputs: CodedValue, weight: CodedValue) -> Calls:
                           [a - e for a, e in zip(after, even, strict=True)]),
         "weight": weight, "stride": stride, "padding": even, "dilation": dilation, "groups": groups,
     }  # fmt: skip
-    call = node.layer(f"conv{axes}d", weight, arguments)
+    call = node.layer(f"conv{axes}d", weight, arguments, outputs)
     if before != after:
         node.padded[call.module] = [*before, *after]
-    return [call]
+    return call
 
 
 def _sizes(node: Node, name: str, axes: int) -> list[int]:
@@ -109,32 +111,43 @@ def transposed_convolution(node: Node) -> Calls:
 
 def gemm(node: Node) -> Calls:
     """`Gemm`: alpha · A · B + beta · C with both matrices transposed at will; the factors join the scales."""
-    left = _turned(node.layer_value(0), bool(node.attribute("transA", 0)))
-    right = _turned(node.layer_value(1), bool(node.attribute("transB", 0)))
-    added = node.value(2) if node.has(2) and not node.known(2).constant else None
-    return [_product(node, "addmm", {"self": added, "mat1": left, "mat2": right})]
+    return [gemm_of(node, node.layer_value(0), node.layer_value(1))]
+
+
+def gemm_of(node: Node, left: CodedValue, right: CodedValue, outputs: Sequence[Value] | None = None) -> Call:
+    """The call of a `Gemm` with these two operands, which its attributes transpose."""
+    left = _turned(left, bool(node.attribute("transA", 0)))
+    right = _turned(right, bool(node.attribute("transB", 0)))
+    third = 2 if node.proto.op_type != "QGemm" else 6
+    added = node.value(third) if node.has(third) and not node.known(third).constant else None
+    return product_of(node, "addmm", {"self": added, "mat1": left, "mat2": right}, outputs)
 
 
 def matmul(node: Node) -> Calls:
     """`MatMul`, as numpy multiplies stacks of matrices."""
-    return [_product(node, "matmul", {"self": node.layer_value(0), "other": node.layer_value(1)})]
+    return [product_of(node, "matmul", {"self": node.layer_value(0), "other": node.layer_value(1)})]
 
 
 def qlinear_matmul(node: Node) -> Calls:
-    """`QLinearMatMul`: a, its scale and zero point, b, its scale and zero point, those of y."""
-    return [_product(node, "matmul", {"self": node.quantized_value(0, 1, 2), "other": node.quantized_value(3, 4, 5)})]
+    """`QLinearMatMul`: a, its scale and zero point, b, its scale and zero point, those of y.
+
+    Zero points are one for all, one a row of a or one a column of b (ONNX, QLinearMatMul, version 21).
+    """
+    operands = {"self": node.quantized_value(0, 1, 2, axis=-2), "other": node.quantized_value(3, 4, 5, axis=-1)}
+    return [product_of(node, "matmul", operands)]
 
 
 def integer_matmul(node: Node) -> Calls:
-    """`MatMulInteger`: a, b, the zero point of a, the zero point of b."""
-    operands = {"self": node.quantized_value(0, None, 2), "other": node.quantized_value(1, None, 3)}
-    return [_product(node, "matmul", operands)]
+    """`MatMulInteger`: a, b, the zero point of a, the zero point of b, with axes as `QLinearMatMul`'s."""
+    operands = {"self": node.quantized_value(0, None, 2, axis=-2), "other": node.quantized_value(1, None, 3, axis=-1)}
+    return [product_of(node, "matmul", operands)]
 
 
-def _product(node: Node, op: str, arguments: dict[str, Any]) -> Call:
+def product_of(node: Node, op: str, arguments: dict[str, Any], outputs: Sequence[Value] | None = None) -> Call:
     """A product with a constant is a layer with a weight, one of two activations is called after its module."""
     constant = next((v for v in arguments.values() if isinstance(v, Value) and v.constant), None)
-    return node.call(op, arguments) if constant is None else node.layer(op, constant, arguments)
+    call = node.call if constant is None else partial(node.layer, weight=constant)
+    return call(op, arguments=arguments, outputs=outputs)
 
 
 def _turned(value: CodedValue, turn: bool) -> CodedValue:
@@ -145,23 +158,12 @@ def _turned(value: CodedValue, turn: bool) -> CodedValue:
     return replace(value, shape=value.shape[::-1], tensor=None if value.tensor is None else value.tensor.t())
 
 
-def einsum(node: Node) -> Calls:
-    """`Einsum` of two tensors."""
-    tensors = [node.layer_value(i) for i in range(len(node.given))]
-    return [
-        _product(node, "einsum", {"equation": node.attribute("equation", ""), "tensors": tensors, **_first(tensors)})
-    ]
-
-
-def _first(tensors: list[CodedValue]) -> dict[str, Any]:
-    """A constant factor, by which a layer is named."""
-    return {"weight": next((t for t in tensors if t.constant), None)}
-
-
 def attention(node: Node) -> Calls:
     """`Attention` of query, key, value (B, heads, S, D), or (B, S, heads·D) with the heads as attributes."""
     if node.has(4) or node.has(5):
         raise TraceError(f"{node.label} reads keys and values of earlier steps; without them it can be lowered")
+    if node.runs and (node.attribute("softcap", 0) or node.has(6)):
+        raise TraceError(f"{node.label} caps its scores or has lengths of its keys; values='weights' can be taken")
     heads = [node.attribute("q_num_heads"), *[node.attribute("kv_num_heads")] * 2]
     operands = [_headed(node.layer_value(i), heads[i]) for i in range(3)]
     query, key, value = operands

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accelsim.errors import FileFormatError, TraceError
+import numpy as np
 
-from ..lowering.calls import Call, Value
-from .nodes import Node
+from accelsim.errors import FileFormatError, TraceError
+from compress.lowering.calls import Call, Value
+
+from .codes import code_of
+from .nodes import CodedValue, Node
 
 GATES = {"LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2], "RNN": [0]}  # where torch's gates lie in ONNX's: iofc, zrh
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # the inputs that hold the first states
@@ -15,37 +18,68 @@ STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # the inputs that hold the 
 
 def recurrent(node: Node) -> list[Call] | None:
     """X (T, B, K), or (B, T, K) by `layout`; W (directions, gates·H, K); R (directions, gates·H, H); B both biases."""
-    kind = node.proto.op_type
-    inputs, of_input, of_hidden = node.layer_value(0), node.layer_value(1), node.layer_value(2)
+    return _layer(node, node.proto.op_type, (node.layer_value(1), node.layer_value(2)))
+
+
+def quantized_lstm(node: Node) -> list[Call] | None:
+    """com.microsoft's `DynamicQuantizeLSTM`: W (directions, K, 4·H) and R (directions, H, 4·H) in integers.
+
+    Scales and zero points of W and R are the inputs 8 to 11: one a direction, or one a column of each.
+    """
+    return _layer(node, "LSTM", (_quantized(node, 1, 8, 9), _quantized(node, 2, 10, 11)))
+
+
+def _quantized(node: Node, index: int, scale: int, zero: int) -> CodedValue:
+    """A quantized weight (directions, K, gates·H), turned to (directions, gates·H, K) as ONNX's own LSTM has it."""
+    known, points = node.known(index), node.optional(zero)
+    if len(known.shape()) != 3:
+        raise FileFormatError(f"{node.label}: a weight of shape {known.shape()}; (directions, K, gates·H) is expected")
+
+    def integers() -> np.ndarray:
+        stored = known.array().astype(np.int32)
+        if points is None:
+            return stored
+        columns = points.array().astype(np.int32)
+        return stored - columns.reshape(-1, 1, columns.shape[-1] if columns.ndim == 2 else 1)
+
+    value = node.coded(known, code_of(known, node.optional(scale), points), integers)
+    directions, rows, columns = value.shape
+    tensor = None if value.tensor is None else value.tensor.transpose(1, 2)
+    return replace(value, shape=(directions, columns, rows), tensor=tensor)
+
+
+def _layer(node: Node, kind: str, weights: tuple[CodedValue, CodedValue]) -> list[Call] | None:
+    """The call of a layer with these two weights."""
+    inputs, (of_input, of_hidden) = node.layer_value(0), weights
     if not of_input.constant or not of_hidden.constant:
         return None
-    directions, width = _checked(node, inputs, of_input, of_hidden)
+    directions, width = _checked(node, kind, inputs, of_input, of_hidden)
     if node.real and inputs.tensor is not None:
         _require_plain(node, of_input, of_hidden)
     first = bool(node.attribute("layout", 0))
     flipped = node.attribute("direction", "forward") == "reverse" and inputs.tensor is not None
     if flipped and inputs.tensor is not None:
         inputs = replace(inputs, tensor=inputs.tensor.flip(1 if first else 0))
-    parameters = [p for d in range(directions) for p in _parameters(node, d, width)]
+    parameters = [p for d in range(directions) for p in _parameters(node, kind, weights, d)]
     batch = inputs.shape[0 if first else 1]
     starts = [_start(node, index, (directions, batch, width), inputs.tensor is not None) for index in STATES[kind]]
     arguments = {
         "input": inputs, "hx": starts if kind == "LSTM" else starts[0], "params": parameters, "num_layers": 1,
         "has_biases": node.has(3), "bidirectional": directions == 2, "batch_first": first,
     }  # fmt: skip
-    return [node.layer(_op(node), of_input, arguments)]
+    return [node.layer(_op(node, kind), of_input, arguments)]
 
 
-def _op(node: Node) -> str:
-    if node.proto.op_type != "RNN":
-        return node.proto.op_type.lower()
+def _op(node: Node, kind: str) -> str:
+    if kind != "RNN":
+        return kind.lower()
     function = (node.attribute("activations") or [b"Tanh"])[0]
     return "rnn_relu" if function in (b"Relu", "Relu") else "rnn_tanh"
 
 
-def _checked(node: Node, inputs: Value, of_input: Value, of_hidden: Value) -> tuple[int, int]:
+def _checked(node: Node, kind: str, inputs: Value, of_input: Value, of_hidden: Value) -> tuple[int, int]:
     """(directions, hidden units); FileFormatError where the shapes contradict each other."""
-    gates = len(GATES[node.proto.op_type])
+    gates = len(GATES[kind])
     directions = 2 if node.attribute("direction", "forward") == "bidirectional" else 1
     width = of_hidden.shape[-1] if of_hidden.shape else 0
     fits = len(inputs.shape) == 3 and of_hidden.shape == (directions, gates * width, width)
@@ -68,25 +102,25 @@ def _require_plain(node: Node, *weights: Value) -> None:
         raise TraceError(f"{node.label} has {unlike[0]}; its real activations cannot be taken, values='weights' can")
 
 
-def _parameters(node: Node, direction: int, width: int) -> list[Value]:
+def _parameters(node: Node, kind: str, weights: tuple[CodedValue, CodedValue], direction: int) -> list[Value]:
     """A direction's weights and biases, in torch's order."""
-    halves = [_part(node.layer_value(i), node, direction) for i in (1, 2)]
+    halves = [_part(weight, kind, direction) for weight in weights]
     if not node.has(3):
         return halves
-    bias, rows = node.real_value(3), len(GATES[node.proto.op_type]) * width
+    bias, rows = node.real_value(3), weights[1].shape[1]
     for start in (0, rows):
         part = None if bias.tensor is None else bias.tensor[:, start : start + rows]
-        halves.append(_part(replace(bias, shape=(bias.shape[0], rows), tensor=part), node, direction))
+        halves.append(_part(replace(bias, shape=(bias.shape[0], rows), tensor=part), kind, direction))
     return halves
 
 
-def _part(value: Value, node: Node, direction: int) -> Value:
+def _part(value: Value, kind: str, direction: int) -> Value:
     """One direction of a weight or bias, its gates in torch's order."""
     tensor = value.tensor
     if tensor is not None:
         import torch
 
-        gates = GATES[node.proto.op_type]
+        gates = GATES[kind]
         parts = tensor[direction].chunk(len(gates))
         tensor = torch.cat([parts[gate] for gate in gates])
     return replace(value, shape=value.shape[1:], tensor=tensor)

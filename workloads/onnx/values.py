@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ from .files import SIDE_LIMIT, label, short
 
 Numbers = Callable[[], np.ndarray]
 SMALL, FEW = 2**14, 16  # elements of integers and of real numbers that shape inference looks at
-COMPUTED_LIMIT = 2**26  # elements of one result, or twice what it is made of where that is more
 RANK_LIMIT = 32  # axes that a tensor of sizes may ask for
 INTEGERS: Mapping[int, tuple[int, int, int]] = {  # type -> least and greatest integer, and bits
     TensorProto.INT8: (-128, 127, 8), TensorProto.UINT8: (0, 255, 8), TensorProto.INT16: (-(2**15), 2**15 - 1, 16),
@@ -32,18 +30,39 @@ _UNSAFE = {"GatherND"}  # its shape inference reads beyond its arrays where the 
 
 @dataclass(frozen=True)
 class Code:
-    """How a quantized tensor stores real numbers: scale · (integer − zero_point), integers of `bits` in a range."""
+    """How a quantized tensor stores real numbers: scale · (integer − zero_point), integers of `bits` in a range.
+
+    A zero point that is not given is 0, unless it is `computed` as the model runs.
+    """
 
     bits: int
     least: int
     most: int
     scale: list[float] | float | None
     zero_point: list[int] | int | None
+    computed: bool = False
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is −1 and +1 in one bit, which two's complement has not."""
+        return self.bits == 1 and self.least < 0 < self.most
 
     def signed_bits(self) -> int:
         """Bits in two's complement of every integer of the range with the zero point subtracted."""
         points = np.atleast_1d(np.asarray(0 if self.zero_point is None else self.zero_point, np.int64))
         return max(self.bits, held_bits(self.least - int(points.max()), self.most - int(points.min())))
+
+    def raw(self) -> dict[str, bool | int]:
+        """The fields of a trace whose memory carries these codes as they are; none where x itself has as few bits.
+
+        Neither where each channel has a zero point of its own, nor where the model computes it or it is no such code.
+        """
+        points = np.unique(np.rint(0 if self.zero_point is None else self.zero_point))
+        if self.computed or self.is_binary or len(points) != 1 or self.signed_bits() == self.bits:
+            return {}
+        point, signed = int(points[0]), self.least < 0
+        low = -(2 ** (self.bits - 1)) if signed else 0
+        return {"activation_signed": signed, "activation_zero_point": point} if 0 <= point - low < 2**self.bits else {}
 
 
 def held_bits(least: int, most: int) -> int:
@@ -53,7 +72,10 @@ def held_bits(least: int, most: int) -> int:
 
 @dataclass(eq=False)
 class Known:
-    """A value: `numbers` of constants, or of all where the model is computed; `integers` of a dequantized one."""
+    """A value: `numbers` of constants, or of all where the model is computed; `integers` of a dequantized one.
+
+    `limits` are the least and greatest integer where a `Clip` leaves fewer than the type holds.
+    """
 
     name: str
     type: TypeProto | None
@@ -62,6 +84,7 @@ class Known:
     numbers: Numbers | None = None
     code: Code | None = None
     integers: Numbers | None = None
+    limits: tuple[int, int] | None = None
     maker: str = "the model"
     _kept: np.ndarray | None = None
 
@@ -167,29 +190,3 @@ def _check_sizes(node: NodeProto, inputs: Mapping[str, Known]) -> None:
         sides = inputs[node.input[place]].sides()
         if sides and isinstance(sides[0], int) and sides[0] > RANK_LIMIT:
             raise FileFormatError(f"{label(node)} asks for {sides[0]} axes; at most {RANK_LIMIT} are expected")
-
-
-def computed(
-    node: NodeProto, inputs: Mapping[str, np.ndarray], versions: Mapping[str, int], outputs: Sequence[Known]
-) -> list[np.ndarray]:
-    """What a node writes, by ONNX's reference implementation in numpy. FileFormatError where that fails."""
-    limit = max(COMPUTED_LIMIT, 2 * sum(array.size for array in inputs.values()))
-    for known in outputs:
-        size = math.prod(known.known_shape() or ())
-        if size > limit:
-            raise FileFormatError(f"{label(node)} writes {size} numbers; at most {limit} are computed")
-    from onnx.reference import ReferenceEvaluator
-
-    given = [helper.make_empty_tensor_value_info(name) for name in inputs]
-    written = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
-    imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
-    model = helper.make_model(helper.make_graph([node], "one", given, written), opset_imports=imports)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # numpy's remarks on the reference implementation
-            result = ReferenceEvaluator(model).run(None, dict(inputs))
-    except Exception as error:  # whatever numpy or the library meets
-        raise FileFormatError(f"{label(node)} cannot be computed: {short(error)}") from error
-    if not all(isinstance(value, np.ndarray | np.generic) for value in result):
-        raise FileFormatError(f"{label(node)} makes no tensors")
-    return [np.asarray(value) for value in result]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "alexnet": (3, 224, 224),
+    "alexnet_caffe": (3, 227, 227),
     "densenet121": (3, 224, 224),
     "efficientnet_lite0": (3, 224, 224),
     "googlenet": (3, 224, 224),
@@ -27,14 +28,20 @@ INPUTS: dict[str, tuple[int, ...]] = {  # network -> the shape of one input
     "lstm_speaker": (160, 40),
     "mobilenet_v1": (3, 224, 224),
     "mobilenet_v2": (3, 224, 224),
+    "mobilenet_v2_cifar": (3, 32, 32),
+    "resnet101": (3, 224, 224),
+    "resnet152": (3, 224, 224),
     "resnet18": (3, 224, 224),
+    "resnet18_cifar": (3, 32, 32),
     "resnet34": (3, 224, 224),
     "resnet50": (3, 224, 224),
     "resnet56": (3, 32, 32),
     "squeezenet1_0": (3, 224, 224),
     "transformer_encoder": (128,),
     "vgg16": (3, 224, 224),
+    "vgg16_bn_cifar": (3, 32, 32),
     "vgg19": (3, 224, 224),
+    "vgg19_bn_cifar": (3, 32, 32),
 }
 WORD_IDS = frozenset({"lstm_lm", "lstm_sentiment", "transformer_encoder"})  # take integers
 NOT_LOWERED = {"lstm_speaker": ["linalg_vector_norm at the model"]}

@@ -1,1 +1,1 @@
-"""Workloads from torch modules: torch.export, or hooks where that cannot follow."""
+"""Workloads from torch modules: `compress.tracing` follows them, `compress.lowering` says what their calls become."""

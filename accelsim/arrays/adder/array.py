@@ -26,6 +26,7 @@ class AdderArray(OutputStationaryArray):
     """
 
     kind: Literal["adder"] = "adder"
+    takes_raw_codes: ClassVar[bool] = False
     operation: ClassVar[str] = "l1"
 
     @property

@@ -39,6 +39,7 @@ class CambriconXArray(PEArray):
     """
 
     kind: Literal["cambricon_x"] = "cambricon_x"
+    multiplies_floats: ClassVar[bool] = True
     scalable: ClassVar[tuple[str, ...]] = ("pes", "multipliers")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("cambricon_x_idle_padding", Cause.PADDING, "multipliers that hold a padding zero"),
@@ -168,7 +169,7 @@ class CambriconXProgram(CompressedProgram):
         out = np.zeros((trace.M, trace.N), np.int64)
         for pixels, x in self.activation_slices():
             walk(counts, steps, values, self.array.multipliers, x, out[pixels])
-        return out
+        return self.without_zero_point(out)
 
     @cached_property
     def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

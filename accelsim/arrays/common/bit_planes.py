@@ -1,16 +1,17 @@
 """M × K-bit products as M · K passes over bit planes, each a popcount of one word of lanes (survey 003, Eq. 23-24).
 
-Operands are two's complement, so that the top plane subtracts; Eq. 24 itself is for unsigned ones. A 1-bit operand is
-−1 or +1, and its padding 0, which a single plane cannot say by AND alone. With P = the count of lanes in which weight
-plane and signs are equal under the mask, the lane that XNOR has already does it all:
+Signed operands are two's complement, so that the top plane subtracts; unsigned ones, as Eq. 24 has them, have no such
+plane, and of one bit, 0 or 1, are a single AND. A signed 1-bit operand is −1 or +1, and its padding 0, which a single
+plane cannot say by AND alone. With P = the count of lanes in which weight plane and signs are equal under the mask, the
+lane that XNOR has already does it all:
 
-* activations of several bits: signs are all ones and the mask is a plane, so that P is the AND-popcount. 1-bit weights
-  then give 2 · P summed over the planes, less the sum of the pixel's activations.
-* 1-bit activations: signs are the activations and the mask tells padding. Weights of several bits give P less the
-  pixel's count of −1, a plane; 1-bit weights give 2 · P less the pixel's count of valid lanes.
+* activations of several bits or of 0 and 1: signs are all ones and the mask is a plane, so that P is the AND-popcount.
+  Weights of −1 and +1 then give 2 · P summed over the planes, less the sum of the pixel's activations.
+* activations of −1 and +1: signs are the activations and the mask tells padding. Weights of several bits or of 0 and 1
+  give P less the pixel's count of −1, a plane; those of −1 and +1 give 2 · P less the pixel's count of valid lanes.
 
-What is subtracted belongs to a pixel. Where it depends on values (one operand of 1 bit, the other wider), a popcount at
-each row's edge forms it while the words enter, and an add an output takes it off; valid lanes are known beforehand.
+What is subtracted belongs to a pixel. Where it depends on values (one operand of −1 and +1, the other not), a popcount
+at each row's edge forms it while the words enter, and an add an output takes it off; valid lanes are known beforehand.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ class BitPlaneArray(WordArray):
     """
 
     def check_planes(self, trace: GemmTrace) -> None:
-        """UnsupportedLayerError where weights are not two's complement, or a 1-bit weight is 0."""
+        """UnsupportedLayerError where weights are not integers of their bits, or a weight of −1 and +1 is 0."""
         if trace.weight_coding not in CODINGS:
             raise self.refuse(trace, f"its weights are {trace.weight_coding}; two's complement is expected")
-        if trace.weight_operand is None:
+        if trace.weight_operand is None or not trace.weight_signed:
             return
         single = np.flatnonzero(filter_bits(trace) == 1)
         if len(single) and not trace.weight_tile(0, trace.N, 0, trace.K)[single].all():
@@ -78,8 +79,6 @@ class BitPlaneArray(WordArray):
         shift = table.gates(self.shifter_gates(weight_bits, activation_bits))
         add = table.add(self.accumulator_bits)
         word = Operation("word of bit pairs", f"{self.kind}_words", self.word_cost(table) + shift)
-        if weight_bits == activation_bits == 1:
-            return (word,)
         edge = table.full_adders(popcount_adders(self.word_bits)) + add
         return (
             word,
@@ -114,6 +113,17 @@ class Batch(NamedTuple):
     filters: Int64s
     bits: int
     planes: list[int]
+    signed: bool = True
+
+    @property
+    def bipolar(self) -> bool:
+        """Whether weights are −1 and +1."""
+        return self.bits == 1 and self.signed
+
+    @property
+    def scales(self) -> Int64s:
+        """What a one of each plane stands for."""
+        return plane_scales(self.bits, self.planes, self.signed)
 
 
 class BitPlaneProgram(OutputStationaryProgram):
@@ -138,14 +148,15 @@ class BitPlaneProgram(OutputStationaryProgram):
 
     def corrected(self, bits: int) -> bool:
         """Whether weights of `bits` need a correction that depends on the activations' values."""
-        return (bits == 1) != (self.trace.activation_bits == 1)
+        return (bits == 1 and self.trace.weight_signed) != self.trace.number_format.bipolar_activations
 
     def pass_counts(self, m: int, k: int, passes: PlanePasses) -> dict[str, int]:
         """A lane of a pass that holds one of the k is an operation; every PE latches whole words."""
         array, planes = self.array, self.trace.activation_bits
         words = ceil_div(k, array.word_bits)
         executed = m * words * planes * passes.filter_planes
-        latched = executed * ((3 if planes == 1 else 2) * array.word_bits + array.accumulator_bits)
+        masks = self.trace.number_format.bipolar_activations  # beside the plane, which of its lanes are no padding
+        latched = executed * ((2 + masks) * array.word_bits + array.accumulator_bits)
         edges = k * (m * planes * passes.folds + ceil_div(m, array.rows) * passes.filter_bits)
         return {
             "macs_executed": m * k * planes * passes.filter_planes,
@@ -160,12 +171,13 @@ class BitPlaneProgram(OutputStationaryProgram):
         trace = self.trace
         out = np.empty((trace.M, trace.N), np.int64)
         for m0, m1 in row_slices(trace.M, trace.K * trace.activation_bits):
-            out[m0:m1] = self._outputs(trace.activation_tile(m0, m1, 0, trace.K))
-        return out
+            out[m0:m1] = self._outputs(trace.raw_tile(m0, m1, 0, trace.K))
+        return self.without_zero_point(out)
 
     def batches(self) -> Iterator[Batch]:
         """All filters, in runs of equal planes."""
-        yield Batch(np.arange(self.trace.N), self.trace.weight_bits, list(range(self.trace.weight_bits)))
+        trace = self.trace
+        yield Batch(np.arange(trace.N), trace.weight_bits, list(range(trace.weight_bits)), trace.weight_signed)
 
     @cached_property
     def _weights(self) -> list[tuple[Batch, Words]]:
@@ -183,7 +195,7 @@ class BitPlaneProgram(OutputStationaryProgram):
     def _outputs(self, x: Ints) -> Int64s:
         """O of some pixels, (m, N)."""
         out = np.zeros((len(x), self.trace.N), np.int64)
-        binary = self.trace.activation_bits == 1
+        binary, signed = self.trace.number_format.bipolar_activations, self.trace.activation_signed
         lanes = min(self.array.word_bits, self.trace.K)
         planes = self._planes(x, self.trace.activation_bits, list(range(self.trace.activation_bits)))
         valid = pack(x != 0, lanes) if binary else planes[0]
@@ -192,38 +204,38 @@ class BitPlaneProgram(OutputStationaryProgram):
             if binary:
                 out[:, batch.filters] = _of_signs(planes[0], valid, weights, batch, sums)
             else:
-                out[:, batch.filters] = _of_planes(planes, weights, batch, sums)
+                scales = plane_scales(len(planes), list(range(len(planes))), signed)
+                out[:, batch.filters] = _of_planes(planes, scales, weights, batch, sums)
         return out
 
 
 def _of_signs(signs: Words, valid: Words, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
-    """1-bit activations: 2 · P − valid lanes, or of weights of several bits P − the count of −1, a plane."""
+    """Activations of −1 and +1: 2 · P − valid lanes, or of weights other than those P − the count of −1, a plane."""
     from ..xnor.kernels import xnor_popcount
 
     total = np.zeros((len(signs), len(batch.filters)), np.int64)
-    for plane, scale in zip(weights, plane_scales(batch.bits, batch.planes), strict=True):
+    for plane, scale in zip(weights, batch.scales, strict=True):
         signed = np.empty_like(total)
         xnor_popcount(signs, valid, plane, signed)
-        total += signed if batch.bits == 1 else scale * ((signed + sums) // 2)
+        total += signed if batch.bipolar else scale * ((signed + sums) // 2)
     return total
 
 
-def _of_planes(planes: Words, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
-    """Activations of several bits: AND-popcounts, and 2 · P − the pixel's sum of 1-bit weights."""
+def _of_planes(planes: Words, scales: Int64s, weights: Words, batch: Batch, sums: Int64s) -> Int64s:
+    """Other activations: AND-popcounts of scaled planes, and 2 · P − the pixel's sum where weights are −1 and +1."""
     from ..xnor.kernels import and_popcount
 
     total = np.zeros((planes.shape[1], len(batch.filters)), np.int64)
-    scales = plane_scales(len(planes), list(range(len(planes))))
-    if batch.bits == 1:
+    if batch.bipolar:
         and_popcount(planes, weights, scales, np.ones(1, np.int64), total)
         return 2 * total - sums
-    and_popcount(planes, weights, scales, plane_scales(batch.bits, batch.planes), total)
+    and_popcount(planes, weights, scales, batch.scales, total)
     return total
 
 
-def plane_scales(bits: int, places: list[int]) -> Int64s:
+def plane_scales(bits: int, places: list[int], signed: bool = True) -> Int64s:
     """2^place of each plane, negative for the top one of two's complement."""
-    return np.array([-(1 << place) if place == bits - 1 else 1 << place for place in places], np.int64)
+    return np.array([-(1 << place) if signed and place == bits - 1 else 1 << place for place in places], np.int64)
 
 
 def filter_bits(trace: GemmTrace) -> Int64s:

@@ -147,11 +147,22 @@ class SystolicProgram(Program):
         return self.array.overlaps_folds
 
     def untiled_counts(self) -> Counts:
-        """With zero gating the MACs that have a zero operand: all less Σ_k nnz(X[:, k]) · nnz(W[:, k])."""
+        """With zero gating the MACs that have an operand 0: all less Σ_k nnz(X[:, k]) · nnz(W[:, k]) of raw codes."""
         if not self.array.gated_counter:
             return self.count()
         executed = self.trace.M * self.trace.N * compressed_length(self.trace.K, self.nm)
-        return self.count(**{self.array.gated_counter: executed - self.effectual_macs()})
+        return self.count(**{self.array.gated_counter: executed - self._ungated()})
+
+    def _ungated(self) -> int:
+        """MACs whose operands, as the array sees them, are both not 0."""
+        if not self.trace.activation_zero_point:
+            return self.effectual_macs()
+        weight = self.trace.weight
+        return sum(
+            int(np.count_nonzero(x, axis=0) @ np.count_nonzero(weight, axis=0)) if weight is not None
+            else int(np.count_nonzero(x)) * self.trace.N
+            for _, x in self.activation_slices()
+        )  # fmt: skip
 
     def work_key(self, tile: Tile) -> object:
         """Only sizes matter, what ran before, and whether psums come back."""
@@ -289,8 +300,8 @@ class SystolicProgram(Program):
             m1 = min(m0 + steps[0], trace.M)
             for k0 in range(0, trace.K, steps[2]):
                 k1 = min(k0 + steps[2], trace.K)
-                x = trace.activation_tile(m0, m1, k0, k1).astype(np.int64)
+                x = trace.raw_tile(m0, m1, k0, k1).astype(np.int64)
                 for n0 in range(0, trace.N, steps[1]):
                     n1 = min(n0 + steps[1], trace.N)
                     out[m0:m1, n0:n1] += x @ trace.weight_tile(n0, n1, k0, k1).astype(np.int64).T
-        return out
+        return self.without_zero_point(out)

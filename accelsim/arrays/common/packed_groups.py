@@ -67,6 +67,10 @@ class PackedProgram(SystolicProgram):
         total = sum(SystolicProgram(self.array, part).effectual_macs() for part in alone)
         return total * self.groups if equal else total
 
+    def _ungated(self) -> int:
+        """Of all groups."""
+        return sum(SystolicProgram(self.array, part)._ungated() for part in self.parts)
+
     def effectual_macs(self) -> int:
         """Of all groups."""
         return self._effectual
@@ -75,10 +79,10 @@ class PackedProgram(SystolicProgram):
         """One product with the weights on the diagonal of a (groups · K, groups · filters) matrix that is else 0."""
         k, n = self.trace.K, self.filters
         held = np.zeros((self.groups * k, self.groups * n), np.int64)
-        moved = [part.activation_tile(0, part.M, 0, k).astype(np.int64) for part in self.parts]
+        moved = [part.raw_tile(0, part.M, 0, k).astype(np.int64) for part in self.parts]
         for g, part in enumerate(self.parts):
             held[g * k : (g + 1) * k, g * n : (g + 1) * n] = part.weight_tile(0, n, 0, k).T
-        return np.hstack(moved) @ held
+        return self.without_zero_point(np.hstack(moved) @ held)
 
     def exact(self) -> NDArray[np.int64]:
         """Group by group, side by side."""

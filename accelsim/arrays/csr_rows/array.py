@@ -49,6 +49,7 @@ class CsrRowsArray(PEArray):
     """
 
     kind: Literal["csr_rows"] = "csr_rows"
+    multiplies_floats: ClassVar[bool] = True
     scalable: ClassVar[tuple[str, ...]] = ("pes", "vector_width")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("csr_rows_idle_imbalance", Cause.IMBALANCE, "lanes of PEs that are done with their filters, or got none"),
@@ -226,7 +227,7 @@ class CsrRowsProgram(CompressedProgram):
             sums = np.zeros((len(words), trace.N, lanes), np.int64)
             self._walk(words, sums)
             out[m0:m1] = sums.transpose(0, 2, 1).reshape(-1, trace.N)[: m1 - m0]
-        return out
+        return self.without_zero_point(out)
 
     def _walk(self, words: NDArray[np.int64], sums: NDArray[np.int64]) -> None:
         """Add the products of some passes, or the shifted words of all terms."""
@@ -248,7 +249,7 @@ class CsrRowsProgram(CompressedProgram):
         """The ifmap buffer of passes over pixels m0..m1−1, (passes, K, lanes); lanes past the last pixel hold 0."""
         passes = ceil_div(m1 - m0, lanes)
         pixels = np.zeros((passes * lanes, self.trace.K), np.int64)
-        pixels[: m1 - m0] = self.trace.activation_tile(m0, m1, 0, self.trace.K)
+        pixels[: m1 - m0] = self.trace.raw_tile(m0, m1, 0, self.trace.K)
         return np.ascontiguousarray(pixels.reshape(passes, lanes, -1).transpose(0, 2, 1))
 
     @property

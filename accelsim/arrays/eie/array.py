@@ -40,6 +40,8 @@ class EieArray(PEArray):
     """
 
     kind: Literal["eie"] = "eie"
+    takes_raw_codes: ClassVar[bool] = False
+    multiplies_floats: ClassVar[bool] = True
     scalable: ClassVar[tuple[str, ...]] = ("pes",)
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("eie_idle_padding", Cause.PADDING, "PEs that multiply a padding zero"),

@@ -46,6 +46,8 @@ class ScnnArray(PEArray):
     """
 
     kind: Literal["scnn"] = "scnn"
+    takes_raw_codes: ClassVar[bool] = False
+    multiplies_floats: ClassVar[bool] = True
     scalable: ClassVar[tuple[str, ...]] = ("pe_rows", "pe_cols")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("scnn_idle_fragment", Cause.EDGE, "multipliers without a product inside the output in a step"),

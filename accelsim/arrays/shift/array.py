@@ -104,4 +104,4 @@ class ShiftProgram(OutputStationaryProgram):
             signs, exponents = np.sign(terms).astype(np.int8), exponents_of(terms)
             for pixels, x in self.activation_slices():
                 shift_add(x, signs, exponents, out[pixels, n0:n1])
-        return out
+        return self.without_zero_point(out)

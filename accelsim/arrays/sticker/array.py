@@ -74,6 +74,8 @@ class StickerArray(PEArray):
     """
 
     kind: Literal["sticker"] = "sticker"
+    takes_raw_codes: ClassVar[bool] = False
+    multiplies_floats: ClassVar[bool] = True
     scalable: ClassVar[tuple[str, ...]] = ("pe_rows", "pe_cols")
     counters: ClassVar[tuple[CounterSpec, ...]] = (
         idle("sticker_idle_gated", Cause.ZEROS, "PEs that hold a pair with a zero of a medium operand"),

@@ -176,4 +176,4 @@ class TernaryProgram(CompressedProgram, OutputStationaryProgram):
                 bitmap = weight.any(axis=0) if self.array.zero_skipping else np.ones(trace.K, bool)
                 packed = np.ascontiguousarray(weight[:, bitmap])
                 add_subtract(x, np.flatnonzero(bitmap), packed != 0, packed < 0, out[pixels, n0 : n0 + cols])
-        return out
+        return self.without_zero_point(out)

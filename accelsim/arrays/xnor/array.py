@@ -29,9 +29,8 @@ class XnorArray(BitPlaneArray):
 
     `multi_bit` adds shifters and edge registers, and then M-bit weights and K-bit activations run as M · K passes
     (Eq. 24), as low-bit networks after DoReFa have them: T is ⌈K / word_bits⌉ · weight_bits · activation_bits. Operands
-    are two's complement where Eq. 24 has unsigned ones: levels that a quantizer counts from 0 up need a bit more, for
-    the sign, and 0 and 1 are two bits. `bitserial` is the array that also makes use of precision by filter and of zero
-    planes.
+    are two's complement, or unsigned as Eq. 24 has them: 0 and 1 are one bit, and a pass of it is an AND. `bitserial`
+    is the array that also makes use of precision by filter and of zero planes.
     """
 
     kind: Literal["xnor"] = "xnor"
@@ -44,17 +43,21 @@ class XnorArray(BitPlaneArray):
 
     def program(self, trace: GemmTrace) -> XnorProgram | BitPlaneProgram:
         """Weights of −1 and +1 and 1-bit activations, or two's complement; UnsupportedLayerError otherwise."""
-        single = trace.weight_bits == trace.activation_bits == 1
+        single = trace.number_format.bipolar_weights and trace.number_format.bipolar_activations
         if not single and not self.multi_bit:
-            message = f"its weights have {trace.weight_bits} bits and its activations {trace.activation_bits}"
+            weights, activations = trace.weight_bits, trace.activation_bits
+            message = f"its weights have {weights} bits and its activations {activations}"
+            if not (trace.weight_signed and trace.activation_signed):
+                message += ", unsigned"
             raise self.refuse(trace, f"{message}; 1 and 1 are expected, or array.multi_bit")
         self.check_planes(trace)
         return (XnorProgram if single else BitPlaneProgram)(self, trace)
 
     def operations(self, table: EnergyTable, weight_bits: int, activation_bits: int) -> tuple[Operation, ...]:
         """A word; with `multi_bit` what passes need besides."""
-        bits = (weight_bits, activation_bits) if self.multi_bit else (1, 1)
-        return super().operations(table, *bits)
+        if self.multi_bit:
+            return super().operations(table, weight_bits, activation_bits)
+        return (Operation("word of bit pairs", f"{self.kind}_words", self.word_cost(table)),)
 
     def logic(self, weight_bits: int, activation_bits: int) -> dict[str, float]:
         """A word's gates, popcount tree, adder and registers a PE; with `multi_bit` what passes need besides."""

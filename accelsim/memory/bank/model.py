@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from math import ceil
 from typing import Annotated, Literal
 
 import numpy as np
@@ -123,7 +122,7 @@ class BankKernel(DramKernel):
     @property
     def busy_cycles(self) -> int:
         """Return the array cycles in which transfers were under way, rounded up."""
-        return ceil(self.busy_clocks * self.cycles_per_clock)
+        return self._cycle_of(self.busy_clocks)
 
     def submit(self, number: int, transfer: Transfer, cycle: int) -> None:
         """Take a transfer, whose requests are the whole bursts that its bytes touch."""
@@ -176,7 +175,10 @@ class BankKernel(DramKernel):
         return energy_of(listed, {**self.counts(), "dram_bytes": self.moved_bytes})
 
     def _clock_of(self, cycle: int) -> int:
-        return ceil(cycle / self.cycles_per_clock)
+        return -(-cycle * self.cycles_per_clock.denominator // self.cycles_per_clock.numerator)
+
+    def _cycle_of(self, clock: int) -> int:
+        return -(-clock * self.cycles_per_clock.numerator // self.cycles_per_clock.denominator)
 
     def _base(self, operand: str) -> int:
         place = DRAM_REGIONS.index(operand)
@@ -204,5 +206,4 @@ class BankKernel(DramKernel):
             return
         over = (self.transfers["to_offer"] == 0) & (self.transfers["under_way"] == 0)
         for slot in [slot for slot in self.number if over[slot]]:
-            cycle = ceil(int(self.transfers["done_at"][slot]) * self.cycles_per_clock)
-            heappush(self.done, (cycle, self.number.pop(slot)))
+            heappush(self.done, (self._cycle_of(int(self.transfers["done_at"][slot])), self.number.pop(slot)))

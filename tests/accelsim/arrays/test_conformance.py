@@ -189,6 +189,32 @@ class TestXnorOfSeveralBits(ArrayConformance):
         return w.size * 3, 0
 
 
+class TestBitserialUnsigned(ArrayConformance):
+    """{0, 1} weights and activations of 0 to 7: no plane for a sign, and no correction."""
+
+    arrays = (BitserialArray(rows=4, cols=3, word_bits=8), BitserialArray(rows=2, cols=2, skip_zero_planes=True))
+    bits: ClassVar = {"weight_bits": 1, "activation_bits": 3, "weight_signed": False, "activation_signed": False}
+
+    def weights(self, rng, shape, density):
+        return (rng.random(shape) < density).astype(int)
+
+    def activations(self, rng, shape):
+        return rng.integers(0, 8, shape) * (rng.random(shape) < 0.7)
+
+    def stored_bits(self, array, w):
+        return w.size, 0
+
+
+class TestSystolicOfZeroPoints(ArrayConformance):
+    """Raw codes of 0 to 255 with 100 for zero; gated MACs are those of code 0."""
+
+    arrays = (SystolicArray(rows=4, cols=3), SystolicArray(rows=3, cols=5, dataflow="ws", zero_gating=True))
+    bits: ClassVar = {"activation_signed": False, "activation_zero_point": 100}
+
+    def activations(self, rng, shape):
+        return rng.integers(-100, 156, shape) * (rng.random(shape) < 0.7)
+
+
 class TestBitserial(ArrayConformance):
     arrays = (
         BitserialArray(rows=4, cols=3, word_bits=8),

@@ -45,6 +45,16 @@ TRACES = {
         GemmTrace.random("conv pattern", N=5, conv=COLUMNS, activation_density=0.3, seed=5, weight_bits=4,
                          weight_coding="pow2"),
         GemmTrace.random("step pattern", M=2, N=5, K=16, kind="lstm", repeat=4, seed=6),
+        GemmTrace("unsigned", weight=ints(6, 8, low=0), activation=ints(3, 8, low=0) + 250, weight_signed=False,
+                  activation_signed=False),
+        GemmTrace.random("unsigned pattern", M=4, N=5, K=16, activation_density=0.5, seed=7, activation_bits=1,
+                         activation_signed=False),
+        GemmTrace("zero point", weight=ints(6, 8), activation=ints(3, 8, low=-7, high=248), activation_zero_point=7,
+                  activation_signed=False),
+        GemmTrace.random("zero point pattern", M=4, N=5, K=16, activation_density=0.5, seed=8, activation_bits=4,
+                         activation_zero_point=-3),
+        GemmTrace("float", weight=ints(6, 8), activation=ints(3, 8) + 1000, weight_coding="float", float_format="bf16"),
+        GemmTrace("minifloat shape", M=3, N=4, K=5, weight_coding="float", float_format="e3m2"),
         GemmTrace.random("attention", M=4, N=4, K=8, groups=3, kind="attention", weight_bits=6, activation_bits=6),
     )
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """Workload: what it holds, and that its file gives back everything or says what is wrong."""
 
+import dataclasses
 import io
 import json
 import pickle
@@ -11,6 +12,7 @@ import pytest
 
 from accelsim import ConvGeometry, GemmTrace, Workload
 from accelsim.errors import FileFormatError, MissingFileError, OutputError, TraceError
+from accelsim.trace.not_simulated import NotSimulated
 from accelsim.trace.operand import PatternOperand
 
 FIELDS = (
@@ -299,3 +301,39 @@ def test_wrong_heads_are_refused(tmp_path):
 def test_a_workload_prints_as_one_line() -> None:
     network = Workload("net", [GemmTrace("fc1", M=1, N=8, K=4), GemmTrace("fc2", M=1, N=2, K=8)])
     assert repr(network) == "Workload('net': 2 traces, 0 operators, 48 MACs)"
+
+
+@pytest.mark.parametrize(
+    "records", [None, ["odd"], [{"name": "odd"}], [{"name": "odd", "operation": "Odd", "flops": 3}]]
+)
+def test_records_of_what_is_not_simulated_that_cannot_be(records):
+    manifest, arrays = Workload("net", [GemmTrace("fc", M=1, N=2, K=3)]).manifest()
+    with pytest.raises(FileFormatError, match="not_simulated"):
+        Workload.from_manifest({**manifest, "not_simulated": records}, arrays, "workload 'w'")
+
+
+LEFT_OUT = (NotSimulated("pair", "bilinear", 96), NotSimulated("pack", "com.microsoft::Packed"))
+
+
+def test_what_is_not_simulated_is_saved_with_the_network(tmp_path):
+    network = Workload("net", [GemmTrace("fc", M=1, N=8, K=4)], not_simulated=LEFT_OUT)
+    network.save(tmp_path / "net.npz")
+    assert Workload.load(tmp_path / "net.npz").not_simulated == LEFT_OUT
+    assert dataclasses.replace(network, name="other").not_simulated == LEFT_OUT
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({}, "not_simulated is {}; a list is expected"),
+        ([3], "not_simulated 0 is 3; an object is expected"),
+        ([{"name": "", "operation": "bilinear", "macs": None}], "name is ''; a text"),
+        ([{"name": "pair", "operation": "bilinear"}], "macs is missing"),
+        ([{"name": "pair", "operation": "bilinear", "macs": 1.5}], "macs is 1.5; an integer from 0"),
+    ],
+)
+def test_a_broken_account_of_it_is_refused(tmp_path, told, message):
+    path = saved(tmp_path)
+    arrays = contents(path)
+    np.savez(path, **with_manifest(arrays, manifest(arrays) | {"not_simulated": told}))
+    assert message in refused(path)

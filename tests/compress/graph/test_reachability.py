@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import compress
+import workloads.models
 from compress.granularity.constraints import Columns, Combined, Filters, Projectable, Unstructured
-from compress.graph.follow import flows
+from compress.graph.follow import follow
 from compress.graph.reachability import reachable_masks
 from compress.schedules.admm import ADMMPruner
+from tests.compress.networks import Residual
 
 PERCEPTRON_INPUT, CONV_INPUT = torch.zeros(1, 6), torch.zeros(1, 1, 6, 6)
 
@@ -32,7 +35,7 @@ def masks_of(
     model: nn.Sequential, constraints: Mapping[str, Projectable], example: torch.Tensor | None
 ) -> dict[str, torch.Tensor]:
     weights = {name: model[int(name)].weight for name in constraints}
-    return reachable_masks(model, constraints, weights, () if example is None else flows(model, example))
+    return reachable_masks(model, constraints, weights, None if example is None else follow(model, example))
 
 
 def assert_each_layer_alone(
@@ -125,3 +128,30 @@ def test_admm_ends_with_as_many_live_weights_as_it_was_asked_for() -> None:
     weights = [model[at].weight.detach() for at in (0, 2)]
     assert [int(weight.count_nonzero()) for weight in weights] == [6, 5]
     assert torch.equal(weights[0].any(dim=1), weights[1].any(dim=0))
+
+
+def test_the_two_sides_of_an_addition_keep_the_same_filters_those_of_the_largest_joint_norm() -> None:
+    torch.manual_seed(0)
+    model = Residual()
+    constraints = {"stem": Filters(2), "b": Filters(2), "a": Filters(2)}
+    weights = {name: model.get_submodule(name).weight.detach() for name in constraints}
+    masks = reachable_masks(model, constraints, weights, follow(model, torch.zeros(1, 1, 8, 8)))
+    norms = weights["stem"].flatten(1).square().sum(1) + weights["b"].flatten(1).square().sum(1)
+    best = sorted(norms.topk(2).indices.tolist())
+    for name in ("stem", "b"):
+        assert masks[name].flatten(1).any(dim=1).nonzero().flatten().tolist() == best
+    pruned = ADMMPruner(model, constraints, example_input=torch.zeros(1, 1, 8, 8)).finalize()
+    smaller = compress.shrink(pruned, torch.zeros(1, 1, 8, 8))
+    assert [tuple(layer.weight.shape[:2]) for layer in (smaller.stem, smaller.a, smaller.b, smaller.fc)] == [
+        (2, 1), (2, 2), (2, 2), (3, 2),
+    ]  # fmt: skip
+
+
+def test_half_of_all_filters_of_a_network_with_additions_leave() -> None:
+    torch.manual_seed(0)
+    model, x = workloads.models.model("resnet18"), torch.zeros(1, 3, 64, 64)
+    method = compress.create("admm_filter", model, example_input=x)
+    smaller = compress.shrink(method.finalize(), x)
+    widths = {name: layer.out_channels for name, layer in smaller.named_modules() if isinstance(layer, nn.Conv2d)}
+    before = {name: layer.out_channels for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+    assert widths == {name: width // 2 for name, width in before.items()}

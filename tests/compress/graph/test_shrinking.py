@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 import workloads.models
+from accelsim.errors import CompressionError
 from compress import ADMMPruner, Channels, Columns, Combined, Filters, shrink
-from compress.graph.shrinking import clear, resize
+from compress.graph.groups import groups
+from compress.graph.shrinking import NotShrunkWarning, clear, resize
 from tests.compress.networks import Cnn, Residual, images, made
 
 
@@ -73,12 +75,14 @@ def test_constants_that_are_not_zero_stay():
     assert shrink(model, x).conv1.weight.shape[0] == 6
 
 
-def test_channels_that_are_added_stay():
+def test_channels_that_are_added_leave_where_both_sides_are_zero():
     x = images()
     model = pruned(made(Residual), {"stem": Filters(1), "a": Filters(2), "b": Filters(1)}, x)
+    dead = ~(model.stem.weight.flatten(1).any(dim=1) | model.b.weight.flatten(1).any(dim=1))
     smaller = shrink(model, x)
-    assert smaller.stem.weight.shape[0] == smaller.b.weight.shape[0] == 4
+    assert smaller.stem.weight.shape[0] == smaller.b.weight.shape[0] == 4 - int(dead.sum())
     assert smaller.a.weight.shape[0] == 2
+    assert smaller.a.weight.shape[1] == smaller.fc.weight.shape[1] == 4 - int(dead.sum())
     assert outputs_equal(model, smaller, x)
 
 
@@ -94,7 +98,7 @@ def test_at_least_one_filter_stays():
 
 
 class Branching(nn.Module):
-    """What torch.fx cannot trace."""
+    """Which way it goes hangs on the numbers of its input."""
 
     def __init__(self):
         super().__init__()
@@ -102,15 +106,6 @@ class Branching(nn.Module):
 
     def forward(self, x):
         return self.b(self.a(x)) if float(x.sum()) > 0 else x
-
-
-class Grouped(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3, groups=2), nn.Conv2d(4, 2, 1)
-
-    def forward(self, x):
-        return self.c(self.b(self.a(x)))
 
 
 class Shared(nn.Module):
@@ -122,10 +117,20 @@ class Shared(nn.Module):
         return self.b(self.b(self.a(x)))
 
 
-@pytest.mark.parametrize("kind", [Branching, Grouped, Shared])
-def test_what_cannot_be_followed_is_left_alone(kind):
+def test_a_network_that_cannot_be_followed_is_left_alone_with_a_warning():
     x = images()
-    model = pruned(made(kind), {"a": Filters(1)}, x)
+    with pytest.warns(NotShrunkWarning, match="each layer is pruned on its own: Branching cannot be followed"):
+        model = pruned(made(Branching), {"a": Filters(1)}, x)
+    with pytest.warns(NotShrunkWarning, match="nothing was removed: Branching cannot be followed: it decides by the"):
+        smaller = shrink(model, x)
+    assert [tuple(p.shape) for p in smaller.parameters()] == [tuple(p.shape) for p in model.parameters()]
+    with pytest.raises(CompressionError, match="Branching cannot be followed"):
+        groups(model, x)
+
+
+def test_a_layer_that_reads_its_own_output_keeps_what_the_network_returns():
+    x = images()
+    model = pruned(made(Shared), {"a": Filters(1)}, x)
     smaller = shrink(model, x)
     assert [tuple(p.shape) for p in smaller.parameters()] == [tuple(p.shape) for p in model.parameters()]
     assert outputs_equal(model, smaller, x)

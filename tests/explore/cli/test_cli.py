@@ -89,6 +89,18 @@ def test_set_batch_density_and_verify_reach_the_simulation():
     assert cycles(*whole, "--set", "dram={model: ideal}") == cycles(*whole)
 
 
+def test_a_network_in_floating_point_costs_more_than_in_integers():
+    integers, single = (
+        json.loads(printed("run", "lenet5", "--hw", "dense/os-16x16", "--json", *more))
+        for more in ([], ["--float", "fp32"])
+    )
+    assert single["energy_pj"] > 2 * integers["energy_pj"]
+    assert {layer["weight_bits"] for layer in single["layers"]} == {32}
+    wrong = invoke("run", "lenet5", "--hw", "dense/os-16x16", "--float", "fp23")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "did you mean 'fp32'" in wrong.stderr
+
+
 def test_every_sort_of_workload_runs(tmp_path):
     workloads.load("lenet5").save(tmp_path / "w.npz")
     (tmp_path / "w.csv").write_text("Layer, M, N, K,\na, 2, 3, 4,\n")

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import compress
 import explore.recipes.compressing
+import explore.recipes.data
 import explore.recipes.run
 from explore.cli import app
 from workloads.datasets import Digits, digits
@@ -27,7 +28,7 @@ def place(tmp_path, monkeypatch):
         parts = (whole.train_images, whole.train_labels, whole.test_images, whole.test_labels)
         return Digits(*(part[:count] for part, count in zip(parts, (320, 320, 100, 100), strict=True)))
 
-    monkeypatch.setattr(explore.recipes.run, "digits", few)
+    monkeypatch.setattr(explore.recipes.data, "digits", few)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(RECIPE)
     return tmp_path

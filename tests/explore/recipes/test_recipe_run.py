@@ -12,6 +12,7 @@ import torch
 import yaml
 
 import compress
+import explore.recipes.data
 import explore.recipes.run
 from accelsim.errors import CompressionError
 from compress.layers import weighted_layers
@@ -55,7 +56,7 @@ def few(monkeypatch):
     whole = digits(0, fast=True)
     parts = (whole.train_images, whole.train_labels, whole.test_images, whole.test_labels)
     few = Digits(*(part[:count] for part, count in zip(parts, (64, 64, 20, 20), strict=True)))
-    monkeypatch.setattr(explore.recipes.run, "digits", lambda seed, fast: few)
+    monkeypatch.setattr(explore.recipes.data, "digits", lambda seed, fast: few)
 
 
 def recipe(text=STAGES):

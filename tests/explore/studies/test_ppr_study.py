@@ -27,7 +27,7 @@ from explore.studies.ppr_findings import finding
 from explore.studies.ppr_knobs import knob_points
 from explore.studies.ppr_layers import Pattern
 from explore.studies.ppr_output import figure_data
-from explore.studies.ppr_pairs import PENDING, pair_points
+from explore.studies.ppr_pairs import pair_points
 from explore.studies.ppr_points import DENSITIES, Point, measure, points
 from explore.studies.ppr_resident import resident_points
 from explore.studies.ppr_text import text
@@ -207,14 +207,12 @@ def test_files(study, tmp_path):
     told = json.loads((tmp_path / "study.json").read_text())
     assert len(told["findings"]) == len(DESIGNS)
     assert {entry["design"] for entry in told["same_accuracy"]} == {"csr_rows", "cambricon_x", "scnn", "sticker"}
-    assert told["pending_pairs"] == dict(PENDING)
     saved = save_figures(figure_data(study), tmp_path / "figures")
     assert len(saved) == 2 * len(FIGURES)
     document = text(study)
     assert "$" not in document
     assert all(f"figures/{name}.png" in document for name in FIGURES)
     assert all(sentence in document for sentence in study.findings)
-    assert all(f"| {pair} | pending | {why} |" in document for pair, why in PENDING.items())
     assert "csr_rows | 128 banks" in document
     assert "### sticker" in document
     assert "assumption" in document.partition("### sticker")[2]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from accelsim.errors import ConfigError
-from workloads.datasets import Batches, Warp, digits, read_digits
+from workloads.datasets import Batches, CropFlip, Warp, digits, read_digits
 
 
 def test_split_is_seeded_disjoint_and_whole():
@@ -98,3 +98,27 @@ def test_batches_shuffle_by_generator_and_use_each_digit_once():
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
     assert len(batches) == 2
+
+
+def test_a_crop_is_one_of_the_shifted_images_and_half_are_mirrored():
+    """Each output is the image, or its mirror, moved by up to `crop` pixels with zeros from outside."""
+    image = torch.arange(1.0, 26).view(1, 1, 5, 5)
+    around = torch.nn.functional.pad(image, (2, 2, 2, 2))[0, 0]
+    known = {}
+    for top in range(5):
+        for left in range(5):
+            shifted = around[top : top + 5, left : left + 5]
+            known[tuple(shifted.flatten().tolist())] = (top, left, False)
+            known[tuple(shifted.flip(1).flatten().tolist())] = (top, left, True)
+    images = CropFlip(2)(image.expand(400, 1, 5, 5), torch.Generator().manual_seed(0))
+    drawn = [known[tuple(one.flatten().tolist())] for one in images]
+    assert {(top, left) for top, left, _ in drawn} == {(top, left) for top in range(5) for left in range(5)}
+    assert 150 < sum(mirrored for _, _, mirrored in drawn) < 250
+
+
+def test_a_crop_without_a_flip_keeps_sides_and_channels_together():
+    image = torch.rand(1, 3, 6, 6)
+    generator = torch.Generator().manual_seed(1)
+    assert torch.equal(CropFlip(0, flip=False)(image, generator), image)
+    with pytest.raises(ConfigError, match="crop is -1"):
+        CropFlip(-1)

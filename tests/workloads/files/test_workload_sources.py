@@ -132,9 +132,9 @@ def test_gemms_names_batch_and_odd_spacing(tmp_path):
         ("", "empty"),
         ("\n , ,\n", "empty"),
         (CONV, "no layers"),
-        ("a,b\n1,2\n", "header"),
+        ("a,b\n1,2\n", "line 2 has 2 columns, column 'N' is missing"),
         (CONV + "conv1, 16, 16, 3\n", "line 2 has 4 columns, column 'Filter Width' is missing"),
-        (CONV + "conv1, 16, 16, 3, 3, 4, 8, 1, 9\n", "line 2 has 9 columns"),
+        (CONV + "conv1, 16, 16, 3, 3, 4, 8, 1, 1, 9\n", "line 2: column 'column 10' is '9', a number that is not read"),
         (CONV + "c, 16, 16, 3, 3, 4, 8, 1,\n\nc, 16, x, 3, 3, 4, 8, 1,\n", "line 4: column 'IFMAP Width' is 'x'"),
         (CONV + "c, 16, 16, 0, 3, 4, 8, 1,\n", "column 'Filter Height' is '0'"),
         (CONV + "c, 16, 16, 3, 3, -4, 8, 1,\n", "column 'Channels' is '-4'"),
@@ -244,7 +244,9 @@ def test_unknown_endings_empty_folders_and_settings_that_do_not_fit_are_refused(
     with pytest.raises(AccelSimError):
         workloads.open_workload(tmp_path)
     workloads.load("lenet5").save(tmp_path / "w.npz")
-    with pytest.raises(ConfigError, match="batch"):
-        workloads.open_workload(tmp_path / "w.npz", batch=2)
-    with pytest.raises(ConfigError, match="density"):
-        workloads.open_workload(tmp_path / "w.npz", density=0.5)
+    for setting, value in (("batch", 0), ("density", 2), ("weight_bits", 33), ("partial", "some")):
+        with pytest.raises(ConfigError, match=setting):
+            workloads.open_workload(tmp_path / "w.npz", **{setting: value})
+    for setting in ("weights", "profile"):
+        with pytest.raises(ConfigError, match=f"{setting} is for networks of the zoo"):
+            workloads.load(tmp_path / "w.npz", **{setting: "deep_compression"})

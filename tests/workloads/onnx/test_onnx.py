@@ -217,12 +217,17 @@ def test_integers_of_a_quantized_model_are_kept(tmp_path):
     accelsim.simulate(found, ARRAY, verify=True)
 
 
-@pytest.mark.parametrize(("kind", "zero", "bits"), [(np.uint8, 0, 9), (np.uint8, 128, 8), (np.int8, 0, 8)])
-def test_activations_of_a_quantized_model(tmp_path, kind, zero, bits):
+@pytest.mark.parametrize(
+    ("kind", "zero", "raw"),
+    [(np.uint8, 0, (False, 0)), (np.uint8, 100, (False, 100)), (np.int8, -7, (True, -7)), (np.uint8, 128, (True, 0)),
+     (np.int8, 0, (True, 0))],
+)  # fmt: skip
+def test_activations_of_a_quantized_model(tmp_path, kind, zero, raw):
     path, held = qdq_cnn(tmp_path / "q.onnx", activation=kind, zero=zero)
     image, limits = drawn(2, 3, 8, 8, seed=3), np.iinfo(kind)
     found = workloads.from_onnx(path, batch=2, data={"x": image})
-    assert found["conv1"].activation_bits == bits  # an unsigned range has no sign of its own
+    conv = found["conv1"]
+    assert (conv.activation_bits, (conv.activation_signed, conv.activation_zero_point)) == (8, raw)
     quantized = np.clip(np.rint(image / np.float32(0.02)) + zero, limits.min, limits.max) - zero
     assert (found["conv1"].ifmap == quantized).all()
     outputs = accelsim.simulate(found, ARRAY, verify=True).outputs["conv1"]
@@ -313,12 +318,12 @@ def test_embeddings_read_the_rows_asked_for(tmp_path):
     assert (table.op, table.inputs, table.outputs, table.parameters) == ("embedding", 6, 48, 48)
 
 
-def test_what_has_no_lowering_is_named(tmp_path):
-    nodes = [node("MatMul", "x,w", "m"), node("CumSum", "m,axis", "c", "/head/CumSum"),
-             helper.make_node("Odd", ["c"], ["o"], domain="made.up"), node("Relu", "m", "y")]  # fmt: skip
-    held = {"w": drawn(7, 5), "axis": np.int64(0)}
-    path = saved(tmp_path / "m.onnx", nodes, {"x": [3, 7]}, ["y"], held, domains=["made.up"])
-    assert workloads.from_onnx(path).provenance["not_lowered"] == ["CumSum at head", "made.up::Odd at the model"]
+def test_what_multiplies_nothing_and_has_no_lowering_is_named(tmp_path):
+    nodes = [node("MatMul", "x,w", "m"), node("CumSum", "m,axis", "c", "/head/CumSum"), node("Relu", "m", "y")]
+    path = saved(tmp_path / "m.onnx", nodes, {"x": [3, 7]}, ["y"], {"w": drawn(7, 5), "axis": np.int64(0)})
+    found = workloads.from_onnx(path)
+    assert found.provenance["not_lowered"] == ["CumSum at head"]
+    assert found.not_simulated == ()
 
 
 def test_layers_of_one_shape_keep_apart_and_shared_weights_count_together(tmp_path):
@@ -368,3 +373,20 @@ def test_opened_by_its_path_and_shown(tmp_path, capsys):
 
 def test_every_operator_has_one_place():
     assert not FREE & set(OPERATORS)
+
+
+def test_a_convolution_over_three_axes_is_what_torch_computes(tmp_path):
+    weight, volume = drawn(4, 2, 3, 2, 2), drawn(1, 2, 6, 5, 7, seed=1)
+    conv = node("Conv", "x,w", "y", strides=[2, 1, 1], pads=[1, 0, 1, 1, 1, 1])
+    path = saved(tmp_path / "m.onnx", [conv], {"x": [1, 2, 6, 5, 7]}, ["y"], {"w": weight})
+    network = workloads.from_onnx(path, values="activations", data=volume)
+    (trace,), codes = network.traces, network.provenance["codes"]
+    ints, filters = (
+        torch.from_numpy(values).double().div(codes[trace.name][side]["scale"]).round()
+        for values, side in ((volume, "activation"), (weight, "weight"))
+    )
+    padded = nn.functional.pad(ints, (1, 1, 0, 1, 1, 1))
+    expected = nn.functional.conv3d(padded, filters, stride=(2, 1, 1))[0].permute(1, 2, 3, 0).reshape(-1, 4)
+    report = accelsim.simulate(network, "dense/os-16x16", verify=True)
+    np.testing.assert_array_equal(report.outputs[trace.name], expected.numpy())
+    assert network.macs == expected.numel() * 2 * 3 * 2 * 2

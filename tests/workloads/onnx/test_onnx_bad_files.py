@@ -136,7 +136,7 @@ NODES = {  # name -> (nodes before the product, their weights, what the message 
     "a group of zero": ([node("Conv", "i,k", "z", group=0)], {"k": drawn(2, 3, 2, 2)}, "group"),
     "channels that differ": ([node("Conv", "i,k", "z")], {"k": drawn(2, 4, 2, 2)}, "do not fit"),
     "a kernel that differs": ([node("Conv", "i,k", "z", kernel_shape=[1, 1])], {"k": drawn(2, 3, 2, 2)}, "do not fit"),
-    "three axes": ([node("Conv", "v,k", "z")], {"k": drawn(2, 3, 2, 2, 2)}, "3 axes"),
+    "four axes": ([node("Conv", "h,k", "z")], {"k": drawn(2, 3, 2, 2, 2, 2)}, "(Conv; 7,776 MACs, 98.7 %)"),
     "a huge constant": ([node("ConstantOfShape", "s", "c"), node("MatMul", "x,c", "z")], {"s": HUGE}, "x"),
     "a huge rank": ([node("Expand", "x,s", "z")], {"s": np.ones(10**5, np.int64)}, "axes"),
     "zero points along a wrong axis": (
@@ -156,7 +156,7 @@ NODES = {  # name -> (nodes before the product, their weights, what the message 
 @pytest.mark.parametrize("name", NODES)
 def test_nodes_that_cannot_be(tmp_path, name):
     nodes, weights, says = NODES[name]
-    inputs = {"x": [3, 7], "i": [1, 3, 8, 8], "v": [1, 3, 8, 8, 8]}
+    inputs = {"x": [3, 7], "i": [1, 3, 8, 8], "h": [1, 3, 4, 4, 4, 4]}
     path = saved(tmp_path / "m.onnx", [*nodes, *PLAIN], inputs, ["y"], {**WEIGHT, **weights}, domains=["a"])
     refused(path, says, values="weights")
 

@@ -16,16 +16,17 @@ ALL = [(network, name) for network, names in workloads.profiles().items() for na
 DEEP = {  # table 3, 4 and 5 of Deep Compression: weights left a network, in percent
     "lenet5": 8,
     "alexnet": 11,
+    "alexnet_caffe": 11,
     "vgg16": 7.5,
 }
 CONV_RATES = [  # of 001's tables VIII to XIV
-    ("alexnet", "", 11.2, 5.1, 7),
+    ("alexnet_caffe", "", 11.2, 5.1, 7),
     ("resnet18", "", 6.4, 2.5, 6),
     ("resnet18", "1pct_", 8.9, 4.3, 6),
     ("mobilenet_v2", "", 2, 1.7, 6),
-    ("vgg16", "cifar10_", 57.4, 50.0, 5),
-    ("resnet18", "cifar10_", 69.0, 59.8, 5),
-    ("mobilenet_v2", "cifar10_", 6.1, 4.9, 4),
+    ("vgg16_bn_cifar", "cifar10_", 57.4, 50.0, 5),
+    ("resnet18_cifar", "cifar10_", 69.0, 59.8, 5),
+    ("mobilenet_v2_cifar", "cifar10_", 6.1, 4.9, 4),
     ("lenet5", "", 114.3, 87.9, 3),
 ]
 SPARSE = {"name": "sparse", "array": {"kind": "csr_rows", "pes": 16, "vector_width": 16}}
@@ -158,7 +159,7 @@ def test_a_file_that_is_wrong_is_refused(tmp_path, changes, error, says):
     ("network", "settings", "error", "says"),
     [
         ("alexnet", {"profile": "deep_compresion"}, UnknownNameError, "did you mean 'deep_compression'"),
-        ("googlenet", {"profile": "deep_compression"}, UnknownNameError, "has no profiles; alexnet, lenet5"),
+        ("googlenet", {"profile": "deep_compression"}, UnknownNameError, "has no profiles; alexnet, alexnet_caffe"),
         ("lenet5", {"profile": "none.yaml"}, MissingFileError, "none.yaml"),
         ("lenet5", {"profile": "deep_compression", "density": 0.5}, ConfigError, "leave density and weights out"),
         ("lenet5", {"profile": "deep_compression", "weights": "pretrained"}, ConfigError, "profile"),

@@ -11,10 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from typer.testing import CliRunner
 
 import workloads
+from accelsim import simulate
 from accelsim.errors import ConfigError, TraceError
+from compress.lowering import FREE, LOWERINGS
 from explore.cli import app
 from tests.workloads.torch_examples import IMAGE, MODULES, SEQUENCE, TRACERS, Calls, inputs_of
-from workloads.lowering import FREE, LOWERINGS
 from workloads.shapes import FOLDER, example, traced
 from workloads.torch.importer import from_torch
 
@@ -189,7 +190,7 @@ def test_a_batch_norm_of_a_shared_output_is_not_folded():
     x = inputs_of([IMAGE])[0]
     assert [o.op for o in from_torch(both, x).operators] == ["batch_norm", "add"]
     assert not from_torch(both, x).operators[0].fused
-    assert from_torch(model, x)["conv"].repeat == 2
+    assert [(t.name, t.repeat) for t in from_torch(model, x)] == [("conv", 1), ("conv#2", 1)]
 
 
 def test_bits_of_single_layers_and_assumed_densities():
@@ -203,13 +204,13 @@ def test_bits_of_single_layers_and_assumed_densities():
     assert found.provenance["assumed"] == {"activation_density": {"2": 0.5}}
 
 
-def test_unsigned_activations_fit_the_signed_range_and_data_widens_it():
+def test_activations_that_are_never_negative_use_every_code_and_data_widens_it():
     model = nn.Sequential(nn.ReLU(), nn.Linear(12, 4))
     x = inputs_of([SEQUENCE])[0]
     one = from_torch(model, x, values="activations")
     two = from_torch(model, x, values="activations", data=[x * 4, x])
-    assert (one["1"].activation.min(), one["1"].activation.max()) == (0, 127)
-    assert two["1"].activation.max() == 32
+    assert (one["1"].activation.min(), one["1"].activation.max()) == (0, 255)
+    assert two["1"].activation.max() == 64
     assert two.provenance["codes"]["1"]["activation"]["zero_point"] == 0
     assert two.provenance["activation_ranges"] == "data and example"
 
@@ -310,14 +311,12 @@ def test_control_flow_on_data_is_traced_by_hooks():
     [
         (nn.Sequential(nn.Linear(4, 4), nn.Bilinear(4, 4, 2)), (2, 4), "does not run on the example input: TypeError"),
         (Calls(lambda m, x: m.pair(x, x), pair=nn.Bilinear(4, 4, 2)), (2, 4), "'pair' runs bilinear"),
-        (nn.Conv3d(4, 4, 3), (1, 4, 5, 5, 5), "3 axes"),
-        (nn.Conv2d(4, 4, 2, padding="same"), (1, 4, 4, 4), "uneven"),
         (nn.Sequential(nn.ReLU()), (1, 4), "no convolution and no matrix product"),
         (nn.Linear(4, 4), (1, 5), "does not run"),
     ],
 )
 def test_what_cannot_be_lowered_is_named(model, shape, says):
-    for tracer in (None, "hooks")[: 1 if says == "uneven" else 2]:  # torch pads unevenly itself before the hooks see it
+    for tracer in (None, "hooks"):
         with pytest.raises(TraceError, match=says) as caught:
             from_torch(model, torch.zeros(shape), trace_by=tracer)
         assert "\n" not in str(caught.value)
@@ -357,3 +356,37 @@ def test_the_model_is_left_as_it_was(tracer):
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     model(x)[0].sum().backward()
+
+
+VOLUMES = {
+    "strided, grouped, dilated": (
+        nn.Conv3d(4, 6, (3, 2, 3), stride=(2, 1, 2), padding=(1, 0, 2), dilation=(1, 2, 1), groups=2, bias=False),
+        (2, 4, 7, 8, 9),
+    ),
+    "same padding, no batch": (nn.Conv3d(2, 3, 3, padding="same", bias=False), (2, 5, 6, 7)),
+}
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+@pytest.mark.parametrize("name", VOLUMES)
+def test_convolutions_over_three_axes_are_what_torch_computes(name, tracer):
+    layer, shape = VOLUMES[name]
+    (volume,) = inputs_of([shape])
+    network = from_torch(layer, volume, values="activations", trace_by=tracer)
+    (trace,) = network.traces
+    scales = network.provenance["codes"][trace.name]
+    ints, weight = (
+        (tensor.detach().double() / scales[side]["scale"]).round().clamp(-128, 127)
+        for tensor, side in ((volume, "activation"), (layer.weight, "weight"))
+    )
+    sums = nn.functional.conv3d(ints, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+    expected = sums.reshape(-1, *sums.shape[-4:]).permute(0, 2, 3, 4, 1).reshape(-1, layer.out_channels)
+    report = simulate(network, "dense/os-16x16", verify=True)
+    np.testing.assert_array_equal(report.outputs[trace.name], expected.numpy())
+    assert network.macs == expected.numel() * layer.weight[0].numel()
+
+
+def test_transposed_convolutions_over_three_axes_multiply_every_pixel_with_every_tap():
+    layer = nn.ConvTranspose3d(4, 6, 2, stride=2, groups=2)
+    (trace,) = from_torch(layer, torch.zeros(2, 4, 3, 4, 5)).traces
+    assert (trace.M, trace.N, trace.K, trace.groups) == (2 * 3 * 4 * 5, 3 * 8, 2, 2)
