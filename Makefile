@@ -1,4 +1,4 @@
-.PHONY: demo study bench-compress fig7 docs-compression validation test test-slow lint bench shapes clean
+.PHONY: demo study figures bench-compress fig7 docs-compression validation test test-slow lint bench shapes clean
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -48,6 +48,9 @@ study: $(STAMP)         ## docs/ppr.md and its figures: the PPR that hardware re
 	mkdir -p docs/figures
 	cp out/study-ppr/ppr.md docs/
 	cp out/study-ppr/figures/ppr_*.png docs/figures/
+
+figures: $(STAMP)       ## every figure that ships, of LeNet-5 at a column's width -> out/figures
+	$(PY) examples/figures.py out/figures
 
 validation: $(STAMP)    ## docs/validation.md: every reference row beside ours
 	$(PY) -m tests.validation

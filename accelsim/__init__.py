@@ -20,6 +20,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from . import errors, formats, memory, testing
@@ -44,6 +48,42 @@ if TYPE_CHECKING:
     def plots() -> list[str]:
         """The names that `plot` takes; see plots.drawing.plots."""
 
+    def sweep(
+        workloads: Sequence[str | Path | Workload | Mapping[str, Any]],
+        hardware: Sequence[str | Path | Mapping[str, Any] | Accelerator],
+        *,
+        set: Mapping[str, Sequence[Any]] | None = None,
+        out: str | Path | None = None,
+        jobs: int | None = None,
+        scheduler: str | None = None,
+        resume: bool = False,
+    ) -> pd.DataFrame:
+        """Every workload on every machine under all settings, a row a point; see explore.sweep.sweeping.sweep."""
+
+    def search(
+        workloads: Sequence[str | Path | Workload | Mapping[str, Any]],
+        hardware: Sequence[str | Path | Mapping[str, Any] | Accelerator],
+        *,
+        set: Mapping[str, Sequence[Any]] | None = None,
+        minimize: Sequence[str] = (),
+        maximize: Sequence[str] = (),
+        constraints: Sequence[str] = (),
+        trials: int = 100,
+        sampler: str = "nsga2",
+        seed: int = 0,
+        batch: int = 8,
+        out: str | Path | None = None,
+        jobs: int | None = None,
+        scheduler: str | None = None,
+        resume: bool = False,
+    ) -> Any:
+        """The front among points that a sampler proposes, a SearchResult; see explore.search.searching.search."""
+
+    def pareto(frame: pd.DataFrame, *, minimize: Sequence[str] = (), maximize: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows that no other beats; see explore.sweep.pareto.pareto."""
+
+    cache: ModuleType  # explore.cache
+
 
 __version__ = "0.1.0"
 
@@ -67,7 +107,11 @@ _HOMES = {  # name -> the module that defines it
 _UPPER = {  # name -> the package beside accelsim, and its module that defines it
     "plot": ("plots", "drawing"),
     "plots": ("plots", "drawing"),
+    "pareto": ("explore", "sweep.pareto"),
+    "search": ("explore", "search.searching"),
+    "sweep": ("explore", "sweep.sweeping"),
 }
+_UPPER_MODULES = {"cache": "explore"}  # name -> the package beside accelsim that has this module
 _ROOMS = ("errors", "formats", "memory", "testing")  # modules that are reached as attributes
 
 __all__ = [
@@ -78,19 +122,23 @@ __all__ = [
     "Operator",
     "Report",
     "Workload",
+    "cache",
     "compare_machines",
     "config_names",
     "errors",
     "formats",
     "load_hardware",
     "memory",
+    "pareto",
     "plot",
     "plots",
     "ppr",
     "register_array",
     "register_dram",
     "register_format",
+    "search",
     "simulate",
+    "sweep",
     "testing",
 ]
 
@@ -100,17 +148,24 @@ def __getattr__(name: str) -> Any:
         return import_module(f"accelsim.{name}")
     if name in _UPPER:
         return _upper(name)
+    if name in _UPPER_MODULES:
+        return _upper_module(_UPPER_MODULES[name], name)
     if name not in _HOMES:
         raise AttributeError(f"module 'accelsim' has no attribute {name!r}")
     return getattr(import_module(f"accelsim.{_HOMES[name]}"), name)
 
 
 def _upper(name: str) -> Any:
-    """A name of a package above, which is found by where it lies."""
+    """A name of a package above."""
+    package, module = _UPPER[name]
+    return getattr(_upper_module(package, module), name)
+
+
+def _upper_module(package: str, module: str) -> ModuleType:
+    """A module of a package above, which is found by where it lies."""
     from .siblings import sibling
 
-    package, module = _UPPER[name]
-    return getattr(import_module(f"{sibling(package).__name__}.{module}"), name)
+    return import_module(f"{sibling(package).__name__}.{module}")
 
 
 def __dir__() -> list[str]:

@@ -41,13 +41,20 @@ def build(model: type[Config], values: object, where: str = "", prefix: str = ""
 
 
 def _refuse(error: ValidationError, model: type[Config], where: str, prefix: str) -> NoReturn:
-    faults = error.errors(include_url=False)
-    first = next((e for e in faults if e["type"] == "extra_forbidden"), faults[0])
-    cause = first.get("ctx", {}).get("error")
-    path = prefix + ".".join(str(step) for step in first["loc"])
-    begin = f"{where}: " if where else ""
-    said = cause if isinstance(cause, AccelSimError) else _sentence(first, path, model)  # a nested part has said it all
-    raise ConfigError(f"{begin}{said}") from error
+    """ConfigError with the first fault, an unknown key before any other, and all of them in `faults`."""
+    found = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
+    faults = tuple(dict.fromkeys(line for fault in found for line in _sentences(fault, prefix, model)))
+    refused = ConfigError(f"{where}: {faults[0]}" if where else faults[0])
+    refused.faults = faults
+    raise refused from error
+
+
+def _sentences(fault: Any, prefix: str, model: type[Config]) -> tuple[str, ...]:
+    """What a fault says; a nested part has said it all."""
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, AccelSimError):
+        return getattr(cause, "faults", ()) or (str(cause),)
+    return (_sentence(fault, prefix + ".".join(str(step) for step in fault["loc"]), model),)
 
 
 def _sentence(fault: Any, path: str, model: type[Config]) -> str:

@@ -13,7 +13,12 @@ class AccelSimError(Exception):
 
 
 class ConfigError(AccelSimError, ValueError):
-    """A hardware, recipe or sweep configuration has an unknown key, a wrong type or a value out of range."""
+    """A hardware, recipe or sweep configuration has an unknown key, a wrong type or a value out of range.
+
+    `faults` are all that is wrong with it, a sentence each, where a whole configuration was read; the message has one.
+    """
+
+    faults: tuple[str, ...] = ()
 
 
 class UnknownNameError(AccelSimError, LookupError):
@@ -72,5 +77,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """The error for a `what` (workload, hardware, layer ...) that nobody knows."""
-    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
-    return UnknownNameError(f"unknown {what} {shown!r}; {suggestion(shown, known)}")
+    name = shortened(name)
+    return UnknownNameError(f"unknown {what} {name!r}; {suggestion(name, known)}")
+
+
+def shortened(text: str, most: int = LONGEST_NAME) -> str:
+    """The text, or its beginning and "..." where it has more than `most` characters.
+
+    >>> shortened("x" * 5, 3)
+    'xxx...'
+    """
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,24 @@ from .trace.workload import Workload
 
 __all__ = ["runs_natively", "select_array", "simulate"]
 
+Progress = Callable[[int, int], None]
+
 
 def simulate(
     workload: GemmTrace | Sequence[GemmTrace] | Workload,
     hardware: str | Path | Mapping[str, Any] | Accelerator,
     *,
     verify: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Run every layer and operator on the machine, one after another, and report cycles, energy and traffic.
 
     `hardware` is an Accelerator or anything that load_hardware takes. An operator that is fused runs with the layer
     before it and in its row; any other, and a fused one whose windows the layer's tiles cut, has a row of its own of
     kind "vector". `verify` also runs each array's functional datapath and compares every output with the exact
-    integers (VerificationError); it needs values. Raises UnsupportedLayerError for a layer that neither the array nor
-    a fallback runs, and MappingError for one whose tiles fit no buffer.
+    integers (VerificationError); it needs values. `progress` is called as (layers done, layers in all). Raises
+    UnsupportedLayerError for a layer that neither the array nor a fallback runs, and MappingError for one whose tiles
+    fit no buffer.
 
     >>> import accelsim
     >>> layer = accelsim.GemmTrace("fc", M=1, N=500, K=800)
@@ -50,8 +54,10 @@ def simulate(
     runner = LayerRunner(machine, _costs(network, machine))
     results: list[LayerResult] = []
     steps = plan(network, machine, runner.tilings)
-    for step in steps:  # a layer or an operator, and the operators fused behind it
+    for done, step in enumerate(steps, 1):  # a layer or an operator, and the operators fused behind it
         results += runner.run(step)  # programs, tilings, schedule, engine
+        if progress:
+            progress(done, len(steps))
     own, fallback = built_for(results)  # each array for the layers that it ran itself
     floats = widest_float(result.widths.float_format for result in results)
     energy = EnergyModel(machine, **own._asdict(), fallback=fallback, float_format=floats)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import admm, csr_rows, dram, eie, engine, importing, points, scalesim, scnn, systolic, xnor
+from benchmarks import admm, csr_rows, dram, eie, engine, importing, points, scalesim, scnn, search, systolic, xnor
 
 BENCHMARKS = {
     "importing": importing.measure,
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "scalesim": scalesim.measure,
     "xnor": xnor.measure,
     "admm": admm.measure,
+    "search": search.measure,
 }
 
 

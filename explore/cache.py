@@ -12,6 +12,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,7 +26,9 @@ from accelsim.simulate import simulate
 from accelsim.trace.workload import Workload
 
 ASIDE = {"name", "provenance", "not_simulated"}  # of a workload's manifest: what no layer's result depends on
+WORDS = {"name", "description", "source", "validated"}  # of a machine: what no result depends on either
 VARIABLE, FOLDER = "ACCELSIM_CACHE_DIR", "accelsim"
+_DIGESTS: WeakKeyDictionary[Workload, str] = WeakKeyDictionary()  # of workloads, which do not change
 
 
 def cache_folder() -> Path:
@@ -39,9 +42,15 @@ def cache_folder() -> Path:
 def simulate_cached(workload: Workload, machine: Accelerator) -> Report:
     """What `simulate` reports, without its timeline; from the cache where it was simulated before.
 
-    A key is the content of the layers (integers or the pattern that makes them), the machine's whole configuration and
-    the simulator's code. A damaged entry is simulated anew, and a folder that cannot be written stays as it is.
-    Raises what `simulate` raises.
+    A key is the content of the layers (integers or the pattern that makes them), the machine's configuration but its
+    name and its words, and the simulator's code. A damaged entry is simulated anew, and a folder that cannot be written
+    stays as it is. Raises what `simulate` raises.
+
+    >>> import accelsim
+    >>> network = Workload("net", [accelsim.GemmTrace("fc", M=1, N=8, K=4)])
+    >>> machine = accelsim.load_hardware("dense/os-16x16")
+    >>> accelsim.cache.simulate_cached(network, machine).cycles == accelsim.simulate(network, machine).cycles
+    True
     """
     path = _place(content_key(workload, machine))
     entry = _read(path, machine)
@@ -75,10 +84,29 @@ class _Entry(NamedTuple):
 
 def content_key(workload: Workload, machine: Accelerator) -> str:
     """The hexadecimal digest that names an entry."""
+    configuration = {key: value for key, value in machine.to_dict().items() if key not in WORDS}
+    facts = [code_fingerprint(), workload_digest(workload), configuration]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def workload_digest(workload: Workload) -> str:
+    """The hexadecimal digest of the layers, operators and graph of a workload, whatever its name; made once for each.
+
+    >>> from accelsim import GemmTrace
+    >>> layers = [GemmTrace("fc", M=1, N=8, K=4)]
+    >>> workload_digest(Workload("a", layers)) == workload_digest(Workload("b", layers))
+    True
+    """
+    known = _DIGESTS.get(workload)
+    if known is None:
+        known = _DIGESTS[workload] = _digest_of(workload)
+    return known
+
+
+def _digest_of(workload: Workload) -> str:
     manifest, arrays = workload.manifest()
     named = {key: value for key, value in manifest.items() if key not in ASIDE}
-    digest = hashlib.sha256(code_fingerprint().encode())
-    digest.update(json.dumps([named, machine.to_dict()], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode())
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())

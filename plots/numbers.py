@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 ENERGY = ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))  # pJ in one of each
-BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B"))  # decimal, as bandwidths are
+BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))  # sizes; bandwidths are in 10^9 bytes
 TIME = ((1e6, "s"), (1e3, "ms"), (1.0, "µs"), (1e-3, "ns"))  # µs in one of each
 SPREAD = 12.0  # largest ÷ smallest from which a linear axis no longer shows the smallest
 
@@ -28,6 +28,26 @@ def counted(count: float) -> str:
         if count >= factor * 0.9995:
             return f"{digits(count / factor)}{prefix}"
     return f"{count:.0f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in whole percent, below one with a digit, so that little is not written as nothing.
+
+    >>> percent(1, 8), percent(1, 400), percent(0, 0)
+    ('12 %', '0.2 %', '0 %')
+    """
+    share = 100 * part / whole if whole else 0.0
+    return f"{share:.0f} %" if share >= 1 or not share else f"{share:.1g} %"
+
+
+def amount(value: float, units: Sequence[tuple[float, str]]) -> str:
+    """A number in the largest unit in which it is at least 1.
+
+    >>> amount(2500.0, ENERGY)
+    '2.50 nJ'
+    """
+    factor, unit = unit_of([value], units)
+    return f"{digits(value / factor)} {unit}"
 
 
 def tick(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,19 @@ def save_all(data: StudyData, folder: str | Path) -> list[Path]:
     return [*files]
 
 
+def save(figure: Figure, place: str | Path) -> list[Path]:
+    """Write a figure as `place`.png and `place`.svg, the same bytes from the same data; their paths.
+
+    OutputError where they cannot be written.
+    """
+    paths = []
+    for kind, content in render(figure).items():
+        paths.append(Path(place).with_name(f"{Path(place).name}.{kind}"))
+        with written_whole(paths[-1]) as temporary:
+            temporary.write_bytes(content)
+    return paths
+
+
 @lru_cache(maxsize=1)
 def rendered(data: StudyData) -> Mapping[str, bytes]:
     """File name: content, for every figure that `data` allows. The last study's stay in memory for files and page."""
@@ -46,15 +59,15 @@ def rendered(data: StudyData) -> Mapping[str, bytes]:
     }
 
 
-def render(figure: Figure) -> dict[str, bytes]:
-    """The figure as `png` and `svg`, laid out once."""
+def render(figure: Figure, kinds: Sequence[str] = ("png", "svg")) -> dict[str, bytes]:
+    """The figure in these kinds of file, laid out once."""
     contents = {}
     with style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name's sign; the page shows it
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        for kind, metadata in METADATA.items():
+        for kind in kinds:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+            figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA[kind])
             contents[kind] = buffer.getvalue()
     return contents

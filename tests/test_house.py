@@ -13,6 +13,7 @@ import accelsim
 import compress
 import plots
 import workloads
+import workloads.datasets
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ("accelsim", "compress", "workloads", "plots", "explore")  # from the ground up
@@ -174,7 +175,10 @@ def test_every_public_name_is_there(package):
         package.nonsense  # noqa: B018  # the access is what is tested
 
 
-@pytest.mark.parametrize("package", [accelsim, compress, workloads, plots])
+LAZY = [accelsim, accelsim.formats, accelsim.memory, accelsim.testing, compress, workloads, workloads.datasets, plots]
+
+
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
 def test_completion_shows_public_names_alone(package):
     shown = {name for name in dir(package) if not name.startswith("__")}
     assert shown == set(package.__all__)

@@ -9,15 +9,17 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, TraceError
+from ..errors import ConfigError, TraceError, shortened
 from ..hardware.accelerator import Accelerator
 from ..hardware.loading import load_hardware
+from ..results.quantities import energy, size, time
 from ..results.report import Report
+from ..results.utilization import utilization_of
 from ..simulate import simulate
 from ..trace.coverage import csv_head, not_simulated_fields
 from ..trace.gemm import GemmTrace
 from ..trace.operator import Operator
-from ..trace.workload import Workload
+from ..trace.workload import LONGEST_LINE, Workload
 from .dense_baseline import baseline_text, dense_pair
 from .iso_scaling import IsoScaling, iso_scaled
 from .ppr import PPR, finite, ppr, with_unpruned
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 Hardware = str | Path | Mapping[str, Any] | Accelerator
 Progress = Callable[[str], None]
+MOST_SIDES = 8  # lines of a `repr`
+UNITS = {"_pj": energy, "_bytes": size, "_um2": lambda um2: f"{um2 / 1e6:.3f} mm²"}  # by the end of a column's name
+WRITTEN: dict[str, Callable[[Any], str]] = {**UNITS, "_cycles": "{:,}".format, "seconds": time}
 TOTALS = ("cycles", "compute_cycles", "stall_cycles", "seconds", "inferences_per_s", "energy_pj", "energy_on_chip_pj",
           "tops_per_w", "tops_per_w_effectual", "dram_bytes", "area_um2")  # fmt: skip
 RATIOS = ("alpha", "alpha_pruned", "alpha_macs", "beta", "beta_compute", "beta_energy", "beta_energy_active",
@@ -50,13 +55,14 @@ class Side:
     against_dense: PPR
     unpruned: Report | None = None
 
+    def __repr__(self) -> str:
+        """One line of totals and the PPR; `report`, `dense` and both ratios hold the rest."""
+        return f"Side({side_line(self)}; .report, .dense, .against_first and .against_dense have the rest)"
+
     @property
     def utilization(self) -> float:
         """Executed MACs ÷ (peak · compute cycles), over all GEMMs, each with the peak of the array that ran it."""
-        layers = [layer.result for layer in self.report.results if not layer.result.is_operator]
-        cycles = sum(layer.compute_cycles for layer in layers)
-        busy = sum(layer.utilization * layer.compute_cycles for layer in layers)
-        return float(busy / cycles) if cycles else 0.0
+        return utilization_of(self.report.results)
 
     @property
     def baseline(self) -> str:
@@ -104,6 +110,17 @@ class Comparison:
     workload: str
     sides: list[Side]
     scalings: list[IsoScaling]
+
+    def __repr__(self) -> str:
+        """A line of totals a machine; `to_frame` has all figures."""
+        shown, more = self.sides[:MOST_SIDES], len(self.sides) - MOST_SIDES
+        lines = [*map(side_line, shown), *([f"and {more} more"] if more > 0 else [])]
+        if self.not_simulated_line:
+            lines.append(shortened(self.not_simulated_line, LONGEST_LINE // 2))
+        head = (
+            f"Comparison({shortened(self.workload)!r} on {len(self.sides)} machines, PPR against each's dense baseline"
+        )
+        return "\n  ".join([f"{head}; .to_frame() has a row a machine:", *lines]) + ")"
 
     @property
     def first(self) -> str:
@@ -166,7 +183,7 @@ class Comparison:
         notes = "".join(f"<p>{escape(str(scaling))}</p>" for scaling in self.scalings)
         head = f"<p>{escape(self.workload)}; `first` is {escape(self.first)}, `dense` each one's dense baseline</p>"
         head += "".join(f"<p>{escape(line)}</p>" for line in (self.not_simulated_line, *self.remarks) if line)
-        table = str(self.to_frame().set_index("hardware").T.to_html())
+        table = str(_written(self.to_frame().set_index("hardware")).T.to_html())
         return f"<p>{escape(self.accounting)}</p>{head}{notes}{table}"
 
 
@@ -213,6 +230,26 @@ def compare_machines(
         against_first = with_unpruned(ppr(first, report), first_unpruned, unpruned)
         sides.append(Side(report, dense, against_first, ppr(dense, report, unpruned), unpruned))
     return Comparison(workload.name, sides, scalings)
+
+
+def side_line(side: Side) -> str:
+    """One machine of a comparison in a line."""
+    report = side.report
+    return (
+        f"{shortened(report.name)}: {report.cycles:,} cycles = {time(report.seconds)}, {energy(report.energy_pj)}, "
+        f"{size(report.dram_bytes)} DRAM, PPR {side.against_dense.ppr:.3g}"
+    )
+
+
+def _written(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row a machine, every figure in the unit that people read; columns lose the unit that stood in their names."""
+    for suffix, text in WRITTEN.items():
+        columns = [name for name in frame.columns if name == suffix.strip("_") or name.endswith(suffix)]
+        frame[columns] = frame[columns].map(text)
+        frame = frame.rename(columns={name: name.removesuffix(suffix) for name in columns if suffix in UNITS})
+    numbers = list(frame.select_dtypes("number").columns)
+    frame[numbers] = frame[numbers].map("{:.4g}".format)
+    return frame
 
 
 def uncompressed(workload: Workload) -> Workload:

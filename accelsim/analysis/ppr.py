@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ..engine.layer_result import VECTOR
-from ..errors import TraceError, suggestion
+from ..errors import TraceError, shortened, suggestion
 from ..results.layer import ReportedLayer
 from ..results.report import Report
-from ..trace.coverage import united
+from ..trace.coverage import not_simulated_line, united
 from ..trace.not_simulated import NotSimulated
+from ..trace.workload import LONGEST_LINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +48,16 @@ class PPR:
     not_simulated: tuple[NotSimulated, ...] = ()
 
     def __repr__(self) -> str:
-        """Every field; `not_simulated` where something is not."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown = (f"{name}={value!r}" for name, value in values.items() if name != "not_simulated" or value)
-        return f"PPR({', '.join(shown)})"
+        """α, β and every PPR in one line; the conv layers' PPR, and what is not simulated where something is not."""
+        own = "" if self.beta_unpruned is None else f" (unpruned {self.beta_unpruned:.3g})"
+        energies = f"{self.ppr_energy_active:.3g} on chip and DRAM access, {self.ppr_energy:.3g} with DRAM standby"
+        conv = "" if self.conv is None else f"; conv layers: PPR {self.conv.ppr:.3g}"
+        table = "" if self.layers is None else "; .layers has a row a layer"
+        left_out = shortened(not_simulated_line(self.not_simulated, None), LONGEST_LINE)
+        return (
+            f"PPR({self.ppr:.3g} = α {self.alpha:.3g} / β {self.beta:.3g}{own}; compute {self.ppr_compute:.3g}; "
+            f"energy {energies}{conv}{table}{f'; {left_out}' if left_out else ''})"
+        )
 
     @property
     def ppr(self) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..errors import shortened
 from ..hardware.accelerator import Accelerator
 from ..results.report import ENERGY_PARTS, Report
 from ..simulate import runs_natively, simulate
@@ -36,6 +37,11 @@ class Run:
     dense: Report
     ppr: PPR
     unpruned: Report | None = None
+
+    def __repr__(self) -> str:
+        """One line; `summary` has all totals."""
+        ratio = f"PPR {self.ppr.ppr:.3g} against {shortened(self.dense.name)!r}"
+        return f"Run({shortened(self.network)!r}, {self.report!r}, {ratio}; .summary() has all totals)"
 
     @property
     def not_simulated_line(self) -> str:
@@ -82,6 +88,12 @@ class Study:
     accuracy: Mapping[str, float]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """One line; `summaries` has a dict a run."""
+        pairs = {run.network for run in self.runs}, {run.hardware for run in self.runs}
+        sizes = f"{len(self.runs)} runs of {len(pairs[0])} networks on {len(pairs[1])} machines"
+        return f"Study({sizes}; .runs lists them, .summaries() has a dict a run)"
+
     def summaries(self) -> list[dict[str, Any]]:
         """One dict a run."""
         return [run.summary() for run in self.runs]
@@ -116,18 +128,26 @@ def compare(
     uncompressed = replace(uncompressed, traces=[replace(trace, pruned=False) for trace in uncompressed.traces])
     known = _Known()
     runs = []
-    for machine in machines:
-        for name, workload in {**networks, first: uncompressed}.items():
-            if not any(runs_natively(machine, trace) for trace in workload.traces):
-                continue
-            if progress:
-                progress(f"{name} on {machine.name}")
-            report = simulate(workload, machine, verify=verify)
-            layers, baseline = dense_pair(uncompressed, workload, machine)
-            dense = known.report(layers, baseline)
-            unpruned = unpruned_report(layers, workload, machine, known.report)
-            runs.append(Run(name, machine.name, report, dense, ppr(dense, report, unpruned), unpruned))
+    for name, machine in pairs(networks, machines):
+        workload = uncompressed if name == first else networks[name]
+        if progress:
+            progress(f"{name} on {machine.name}")
+        report = simulate(workload, machine, verify=verify)
+        layers, baseline = dense_pair(uncompressed, workload, machine)
+        dense = known.report(layers, baseline)
+        unpruned = unpruned_report(layers, workload, machine, known.report)
+        runs.append(Run(name, machine.name, report, dense, ppr(dense, report, unpruned), unpruned))
     return runs
+
+
+def pairs(networks: Mapping[str, Workload], machines: Iterable[Accelerator]) -> list[tuple[str, Accelerator]]:
+    """Each network's name with each machine whose own array, and not only its fallback, runs a layer of it."""
+    return [
+        (name, machine)
+        for machine in machines
+        for name, workload in networks.items()
+        if any(runs_natively(machine, trace) for trace in workload.traces)
+    ]
 
 
 class _Known:

@@ -35,7 +35,7 @@ def verdict(
     return (
         f"At {base} accuracy ({points}): "
         f"smallest is {small['network']} "
-        f"({_bits(small) / 8000:.2f} KB as {small['format']}, {_gain(whole, small, _bits)}), "
+        f"({_bits(small) / 8192:.2f} KiB as {small['format']}, {_gain(whole, small, _bits)}), "
         f"fastest is {_place(fast)} ({fast['cycles']:,} cycles, {_gain(dense, fast, _seconds)}), "
         f"least energy is {_place(cheap)} ({_energy(cheap) / 1e6:.2f} µJ on chip and of DRAM access, "
         f"{_gain(dense, cheap, _energy)}; {_with_standby(dense, cheap)}); each against uncompressed at its best."

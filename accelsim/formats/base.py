@@ -59,6 +59,11 @@ class Encoded(ABC):
     dtype: np.dtype[np.integer]
     value_bits: int
 
+    def __repr__(self) -> str:
+        """One line; the arrays of values and indices are attributes."""
+        rows, columns = self.shape
+        return f"{type(self).__name__}({rows} x {columns} of {self.value_bits} bits in {self.bits:,} bits; .decode())"
+
     @classmethod
     @abstractmethod
     def encode(cls, matrix: Ints, widths: FieldWidths) -> Encoded:

@@ -12,7 +12,7 @@ from ..trace.operand import Ints
 from .base import Encoded, FieldWidths
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bitmap(Encoded):
     """A packed mask, first element in the highest bit of the first byte, and the nonzeros."""
 

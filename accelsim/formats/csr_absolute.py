@@ -16,7 +16,7 @@ from .base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths
 Int64s = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CsrAbsolute(Encoded):
     """Blocks in row-major order; in a block, row after row, the nonzeros in rising column.
 

@@ -9,7 +9,7 @@ from ..trace.operand import Ints
 from .base import Encoded, FieldWidths, check_codes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dense(Encoded):
     """All elements, row after row."""
 

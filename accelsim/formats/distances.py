@@ -18,7 +18,7 @@ from .base import CHUNK, INDEX_BITS_LIMIT, Encoded, FieldWidths, check_codes
 Gaps = NDArray[np.unsignedinteger[Any]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DistanceCoded(Encoded):
     """Entries of the flattened matrix; `closed` formats also store its last element where that is zero."""
 

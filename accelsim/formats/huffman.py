@@ -17,7 +17,7 @@ LENGTH_BITS = 6  # a code of 63 bits takes more than 10^13 elements
 COUNT_BITS = 32
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Huffman(Encoded):
     """The packed codes of all elements, row after row, first bit highest; a code has at least one bit.
 

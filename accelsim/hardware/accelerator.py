@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
@@ -10,12 +11,13 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from ..arrays.base import PEArray
 from ..arrays.registry import ARRAYS
 from ..config import Config, build
-from ..errors import ConfigError, suggestion
+from ..errors import ConfigError, shortened, suggestion
 from ..memory.base import DramConfig
 from ..memory.ideal import IdealDram
 from ..memory.registry import DRAM_MODELS
 from ..registry import Registry
 from ..technology.settings import energy_settings, table_of
+from ..trace.operand_names import BUFFERS
 from .parts import Buffers, MappingConfig, TensorConfig, Validated, VectorConfig
 
 SHIPPED_NM = 45.0  # of the shipped energy table
@@ -71,6 +73,36 @@ class Accelerator(Config):
     vector: VectorConfig = VectorConfig()
     energy: Annotated[SerializeAsAny[Config] | None, BeforeValidator(energy_settings)] = None
     fallback: Annotated[SerializeAsAny[PEArray] | None, BeforeValidator(_fallback)] = None
+
+    def __repr__(self) -> str:
+        """One line of what it can do at best; `to_dict` has every field."""
+        return f"Accelerator({shortened(self.name)!r}: {self.peaks}; .to_dict() has every field)"
+
+    __str__ = __repr__
+
+    @property
+    def peaks(self) -> str:
+        """Its array, clock, peak rate, buffers, DRAM and node in one line: two operations a MAC, GB/s of 10⁹ bytes.
+
+        >>> from accelsim.hardware.loading import load_hardware
+        >>> load_hardware("dense/os-32x32").peaks
+        'systolic, 1,024 MACs/cycle at 500 MHz = 1.02 TOPS; buffers 64 + 64 + 64 KiB; DRAM bank, 19.28 GB/s; 45 nm'
+        """
+        buffers, rate = self.buffers, self.peak_gbps
+        sizes = "unlimited" if buffers is None else f"{' + '.join(f'{buffers.kib(name):g}' for name in BUFFERS)} KiB"
+        dram = f"DRAM {self.dram.model}" + ("" if rate == inf else f", {rate:.4g} GB/s")
+        macs = f"{self.array.kind}, {self.array.peak_macs:,} MACs/cycle at {self.clock_mhz:g} MHz"
+        return f"{macs} = {self.peak_tops:.3g} TOPS; buffers {sizes}; {dram}; {self.technology_nm:g} nm"
+
+    @property
+    def peak_tops(self) -> float:
+        """10¹² operations a second of the array at best, two a MAC."""
+        return 2 * self.array.peak_macs * self.clock_mhz * 1e-6
+
+    @property
+    def peak_gbps(self) -> float:
+        """10⁹ bytes a second of the DRAM at best; inf where no transfer takes time."""
+        return self.dram.bytes_per_cycle(self.clock_mhz) * self.clock_mhz / 1000
 
     @property
     def reaches_fallback(self) -> bool:

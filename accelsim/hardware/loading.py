@@ -9,11 +9,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ..arrays.registry import ARRAYS
 from ..config import Config, build
 from ..errors import ConfigError, suggestion, unknown_name
 from ..files import read_yaml
+from ..memory.registry import DRAM_MODELS
+from ..registry import Registry
 from .accelerator import Accelerator
 from .scalesim_config import read_scalesim_config
+
+MODELS: dict[str, tuple[str, Registry[Any]]] = {  # part -> the key that names its model, and the models by name
+    "array": ("kind", ARRAYS),
+    "fallback": ("kind", ARRAYS),
+    "dram": ("model", DRAM_MODELS),
+}
 
 
 def config_names() -> list[str]:
@@ -30,8 +39,10 @@ def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overri
     Overrides are dotted, `**{"array.rows": 8}`.
 
     An Accelerator without overrides is returned as it is; with overrides, its array, fallback and DRAM stay of the
-    classes that they are, registered or not. Raises ConfigError (field, value, bound, nearest right name),
-    FileFormatError, MissingFileError or UnknownNameError.
+    classes that they are, registered or not. Another `dram.model`, `array.kind` or `fallback.kind` comes first and
+    drops the keys of the part that the new one does not have; keys that both have, `rows` and `cols` of an array or
+    `energy_of` of a DRAM, stay. Raises ConfigError (field, value, bound, nearest right name), FileFormatError,
+    MissingFileError or UnknownNameError.
 
     >>> load_hardware("dense/os-32x32", **{"array.rows": 8}).array.peak_macs
     256
@@ -44,6 +55,7 @@ def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overri
         values, where = copy.deepcopy(dict(source)), "hardware"
     else:
         values, where = _read(source)
+    _switch_models(source, values, overrides)
     for place, value in overrides.items():
         _override(values, place, value)
     if isinstance(source, Accelerator):
@@ -52,12 +64,36 @@ def load_hardware(source: str | Path | Mapping[str, Any] | Accelerator, **overri
     return machine
 
 
+def _switch_models(source: object, values: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Where an override names another model of a part, leave in the part only what the new model has too.
+
+    Of an Accelerator's part only what somebody set stays: a default of the old model is none of the new one.
+    """
+    for part, (key, known) in MODELS.items():
+        name, value = overrides.get(f"{part}.{key}"), values.get(part)
+        if not isinstance(name, str) or name not in known or not isinstance(value, dict) or value.get(key) == name:
+            continue
+        made = getattr(source, part, None)
+        given = made.model_dump(mode="json", exclude_unset=True) if isinstance(made, Config) else value
+        fields = known.get(name).model_fields
+        values[part] = {key: name} | {field: given[field] for field in given if field in fields and field != key}
+
+
 def _build_parts_of(source: Accelerator, values: dict[str, Any], where: str) -> None:
     """Build the parts of `values` whose kind is still that of `source` with its classes, which nobody need register."""
-    for part, key in (("array", "kind"), ("fallback", "kind"), ("dram", "model")):
+    for part, (key, _) in MODELS.items():
         made, value = getattr(source, part), values.get(part)
         if isinstance(value, dict) and isinstance(made, Config) and value.get(key) == getattr(made, key):
             values[part] = build(type(made), value, where, prefix=f"{part}.")
+
+
+def read_hardware(source: str | Path) -> dict[str, Any]:
+    """What `load_hardware` reads for a name or file, before anything in it is checked but that it is a mapping.
+
+    >>> read_hardware("dense/os-32x32")["array"]["rows"]
+    32
+    """
+    return _read(source)[0]
 
 
 def _read(source: str | Path) -> tuple[dict[str, Any], str]:

@@ -25,3 +25,7 @@ def __getattr__(name: str) -> Any:
     if name == "register_dram":
         return import_module("accelsim.memory.registry").register_dram
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from html import escape
@@ -15,22 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.dram_traffic import DramTraffic
-from ..errors import unknown_name
+from ..errors import shortened, unknown_name
 from ..files import write_text
 from ..memory.base import BITS_ALONE, Accounting
 from ..technology.settings import figures_line
 from ..trace.coverage import csv_head, not_simulated_fields, not_simulated_line, not_simulated_share
 from ..trace.not_simulated import NotSimulated
+from ..trace.workload import LONGEST_LINE
 from .activations import activation_storage
 from .columns import Row, row_of
 from .layer import ReportedLayer
+from .quantities import energy, size, time
 from .timeline import timeline_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-SHOWN = ["name", "kind", "array", "cycles", "stall_cycles", "utilization", "bound", "dram_bytes", "energy_pj"]
+SHOWN: dict[str, Callable[[Any], str]] = {  # columns of a notebook's table, and how their cells are written
+    "name": str, "kind": str, "array": str, "cycles": "{:,}".format, "stall_cycles": "{:,}".format,
+    "utilization": "{:.1%}".format, "bound": str, "dram_bytes": size, "energy_pj": energy,
+}  # fmt: skip
 ENERGY_PARTS = ("energy_on_chip_pj", "energy_dram_access_pj", "energy_dram_standby_pj")
 TOTALS = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", *ENERGY_PARTS, "dram_bytes")
 
@@ -68,11 +73,18 @@ class Report:
     remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """One line: a report of a whole network is long, and `layers` shows it."""
-        left_out = f"; {self.not_simulated_line}" if self.not_simulated else ""
+        """One line of totals: a report of a whole network is long, and `layers` shows it."""
+        left_out = f"; {shortened(self.not_simulated_line, LONGEST_LINE)}" if self.not_simulated else ""
         return (
-            f"Report({self.workload!r} on {self.name!r}: {len(self.results)} rows, {self.cycles:,} cycles, "
-            f"{self.stall_cycles:,} of them stalls, {self.energy_pj:,.0f} pJ, {self.dram_bytes:,} dram_bytes{left_out})"
+            f"Report({shortened(self.workload)!r} on {shortened(self.name)!r}: {len(self.results)} rows, "
+            f"{self._totals_line}; .layers has a row a layer, .to_dict() everything{left_out})"
+        )
+
+    @property
+    def _totals_line(self) -> str:
+        return (
+            f"{self.cycles:,} cycles ({self.stall_cycles:,} of them stall) = {time(self.seconds)} at "
+            f"{self.clock_mhz:g} MHz, {energy(self.energy_pj)}, {size(self.dram_bytes)} DRAM"
         )
 
     @property
@@ -293,7 +305,6 @@ class Report:
         return text
 
     def _repr_html_(self) -> str:
-        totals = f"{self.cycles:,} cycles, {self.energy_pj / 1e6:,.3f} µJ, {self.dram_bytes:,} B of DRAM traffic"
-        head = f"<p>{self.workload} on {self.name}: {totals}</p>"
+        head = f"<p>{escape(self.workload)} on {escape(self.name)}: {self._totals_line}</p>"
         head += "".join(f"<p>{escape(line)}</p>" for line in (self.not_simulated_line, *self.remarks) if line)
-        return head + str(self.layers[SHOWN].to_html(index=False))
+        return head + str(self.layers[list(SHOWN)].to_html(index=False, formatters=SHOWN))

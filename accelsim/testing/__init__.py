@@ -24,3 +24,7 @@ def __getattr__(name: str) -> Any:
     from . import conformance
 
     return getattr(conformance, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

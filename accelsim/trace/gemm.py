@@ -15,6 +15,7 @@ from .conv import ConvGeometry, Pair, conv_geometry
 from .number_format import NumberFormat
 from .operand import ArrayOperand, Im2colOperand, Ints, Pattern, StoredOperand, integer_array
 from .shape import Shape, plane_shape, positive
+from .shown import trace_line
 
 _AS_OPERAND: Any = object()  # stands for a `weight` or `activation` that is not given: None is given, and means none
 
@@ -124,6 +125,8 @@ class GemmTrace:
     def __post_init__(self) -> None:
         """Work out what was not given, and check the fields against one another."""
         vars(self).update(checked_fields(vars(self)))
+
+    __repr__ = trace_line
 
     @classmethod
     def from_conv(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FileFormatError, TraceError, suggestion
+from ..errors import FileFormatError, TraceError, shortened, suggestion
 from ..files import read_bytes, written_whole
 from ..validation import is_integer
 from .coverage import not_simulated_line, not_simulated_share
@@ -32,6 +32,7 @@ FORMAT, VERSION = "accelsim-workload", 1
 MANIFEST = "workload"  # the array that holds the JSON text as UTF-8 bytes; all others are operands
 FILE_LIMIT_BYTES = 2**32
 ARRAYS_LIMIT_BYTES = 2**33
+LONGEST_LINE = 600  # characters of what is not simulated in a `repr`
 _BROKEN = (ValueError, OSError, EOFError, KeyError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -72,8 +73,8 @@ class Workload:
     def __repr__(self) -> str:
         """One line: a network has many traces, and `manifest` has all that they hold."""
         sizes = f"{len(self.traces)} traces, {len(self.operators)} operators, {self.macs:,} MACs"
-        left_out = f"; {self.not_simulated_line}" if self.not_simulated else ""
-        return f"Workload({self.name!r}: {sizes}{left_out})"
+        left_out = f"; {shortened(self.not_simulated_line, LONGEST_LINE)}" if self.not_simulated else ""
+        return f"Workload({shortened(self.name)!r}: {sizes}; .traces and .operators list them{left_out})"
 
     def __len__(self) -> int:
         return len(self.traces)

@@ -56,6 +56,10 @@ class SavedLayer:
     bias: np.ndarray | None = None
     inputs: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        """One line; the integers are in `trace`."""
+        return f"SavedLayer({self.trace!r}; .trace, .weight_scale and .activation_scale hold its numbers)"
+
     @property
     def name(self) -> str:
         """The layer's name, the trace's."""
@@ -85,6 +89,13 @@ class Checkpoint:
     graph: Mapping[str, Any] = field(default_factory=dict)
     not_simulated: tuple[NotSimulated, ...] = ()
     not_lowered: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line; `layers` hold the integers."""
+        accuracy = "unknown" if self.accuracy is None else f"{100 * self.accuracy:.2f} %"
+        return (
+            f"Checkpoint({self.name[:80]!r} by {self.method}: {len(self.layers)} layers, accuracy {accuracy}; .layers)"
+        )
 
     @property
     def traces(self) -> tuple[GemmTrace, ...]:

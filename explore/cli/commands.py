@@ -10,13 +10,28 @@ import typer
 
 import accelsim
 
-from . import compare, compress, demo, diff, hw, report, reproduce, run, study, workload
+from . import (
+    compare,
+    compress,
+    demo,
+    diff,
+    hw,
+    pareto,
+    plot,
+    report,
+    reproduce,
+    run,
+    schema,
+    search,
+    study,
+    sweep,
+    workload,
+)
 from .errors import OneLineErrors
 
 app = typer.Typer(
     name="accelsim",
     cls=OneLineErrors,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     invoke_without_command=True,
@@ -30,8 +45,13 @@ app.command("compress")(compress.compress)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("report")(report.report)
+app.command("plot")(plot.plot)
 app.command("study")(study.study)
+app.command("sweep")(sweep.sweep)
+app.command("search")(search.search)
+app.command("pareto")(pareto.pareto)
 app.command("reproduce")(reproduce.reproduce)
+app.command("schema")(schema.schema)
 app.add_typer(hw.app, name="hw")
 app.add_typer(workload.app, name="workload")
 
@@ -42,6 +62,8 @@ def accelsim_command(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
     """Which compression pays on which accelerator: pruned and quantized networks on cycle-level hardware models.
+
+    Sizes are in KiB and MiB (powers of 1024), bandwidths in GB/s (10⁹ bytes a second), energies in pJ to J.
 
     \b
     Example: accelsim run lenet5 --hw dense/os-32x32

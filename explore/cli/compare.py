@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.errors import OutputError
-from accelsim.files import require_writable, written_whole
+from accelsim.files import written_whole
 
-from .output import energy, print_table, ratio_text, size, waiting
-from .run import Batch, Bits, Density, Partial, Settings, WorkloadName, parse_settings
+from .completion import iso_names, machine_names
+from .output import Json, energy, print_table, ratio_text, size
+from .progress import counted
+from .provenance import command_of, write_provenance
+from .report import Html, finish_page, require_page
+from .run import Batch, Bits, Density, Partial, Settings, WorkloadName, parse_settings, require_free_file
 from .sizes import Dimensions, parse_dimensions, tell_assumed
 
 if TYPE_CHECKING:
@@ -42,21 +45,33 @@ COSTS: tuple[Line, ...] = (
 
 Machines = Annotated[
     list[str],
-    typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, or a YAML or .cfg file; two."),
+    typer.Option(
+        "--hw",
+        metavar="NAME",
+        help="A name that `accelsim hw list` shows, or a YAML or .cfg file; two.",
+        autocompletion=machine_names,
+    ),
 ]
 
 
 def compare(
+    context: typer.Context,
     workload: WorkloadName,
     hw: Machines,
     settings: Settings = [],  # noqa: B006  # typer reads the default and hands over a list of its own
     iso: Annotated[
-        str | None, typer.Option(metavar="mac|area|bandwidth", help="Bring the later machines to the first one's size.")
+        str | None,
+        typer.Option(
+            metavar="mac|area|bandwidth",
+            help="Bring the later machines to the first one's size.",
+            autocompletion=iso_names,
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write compare.csv and a report.json for each machine there.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    html: Html = False,
+    as_json: Json = False,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Compute every output as the array does and compare; fills shapes at random."),
@@ -73,6 +88,10 @@ def compare(
     --set changes a field of every machine. --iso mac and area scale the arrays of the later machines in powers of two
     to the nearest dense MACs a cycle or area; --iso bandwidth gives them the first one's DRAM.
 
+    JSON: workload, first, sizings, and machines, each with its totals (units in the names), against_first and
+    against_dense (alpha, beta, ppr and their kinds) and configuration. Exit 0 with --verify says that all outputs are
+    equal.
+
     \b
     Example: accelsim compare lenet5 --hw dense/os-16x16 --hw sparse/csr-rows-16x16 --density 0.1 --iso area
     """
@@ -81,6 +100,7 @@ def compare(
     places = report_paths(out, hw) if out is not None else []
     if out is not None:
         require_free(out, places)
+    require_page(out, html=html)
     import accelsim
     from accelsim.analysis.comparison import compare_machines
     from workloads import open_workload
@@ -98,10 +118,12 @@ def compare(
         partial="allow" if partial else "refuse",
     )
     tell_assumed(layers.provenance)
-    with waiting(f"simulating {layers.name} on {len(machines)} machines"):
-        comparison = compare_machines(layers, machines, iso=iso, verify=verify)
+    with counted(f"simulating {layers.name}", total=len(machines), unit="machines") as progress:
+        comparison = compare_machines(layers, machines, iso=iso, verify=verify, progress=progress.named)
     if out is not None:
         write(comparison, out, places)
+        write_provenance(out, command_of(context), layers)
+        finish_page(out, html=html)
     if as_json:
         typer.echo(comparison.to_json())
     else:
@@ -117,9 +139,7 @@ def report_paths(out: Path, hw: Iterable[str]) -> list[Path]:
 def require_free(out: Path, places: Iterable[Path]) -> None:
     """OutputError unless `out` is, or can become, a folder in which the table and all reports can be written."""
     for path in (out / TABLE, *places):
-        require_writable(path.parent)
-        if path.is_dir():
-            raise OutputError(f"cannot write {str(path)!r}: a folder is in the way")
+        require_free_file(path)
 
 
 def write(comparison: Comparison, out: Path, places: Sequence[Path]) -> None:
@@ -143,7 +163,9 @@ def show(comparison: Comparison) -> None:
     reports = [side.report for side in comparison.sides]
     stored = [f"{one.name}: {text}" for one in reports for text in (one.activation_storage, one.steady_state) if text]
     left_out = [line for line in (comparison.not_simulated_line, *comparison.remarks) if line]
-    caption = "\n".join([*map(str, comparison.scalings), *baselines, *stored, *left_out, legend])
+    layers = len(reports[0].outputs)
+    equal = [f"verified: {layers} layers equal the exact GEMM on each machine"] if layers else []
+    caption = "\n".join([*map(str, comparison.scalings), *baselines, *stored, *left_out, *equal, legend])
     typer.echo(comparison.accounting)
     print_table(
         f"{comparison.workload} on {len(comparison.sides)} machines", columns, table_rows(comparison), (), caption

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +11,9 @@ import typer
 from accelsim.errors import unknown_name
 from accelsim.files import require_writable
 
-from .output import print_table
+from .completion import model_names, recipe_names
+from .output import Json, print_table
+from .progress import counted
 
 if TYPE_CHECKING:
     from ..recipes.compressing import Compressed
@@ -23,8 +22,18 @@ SEED_LIMIT = 2**31
 
 
 def compress(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A zoo network that takes digits, such as lenet5.")],
-    recipe: Annotated[str, typer.Option(metavar="FILE|NAME", help="A YAML recipe, or the name of a shipped one.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A zoo network that takes digits, such as lenet5.", autocompletion=model_names
+        ),
+    ],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|NAME", help="A YAML recipe, or the name of a shipped one.", autocompletion=recipe_names
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint's folder.")],
     seed: Annotated[
         int | None, typer.Option(min=0, max=SEED_LIMIT, help="In place of the recipe's: of split, weights and batches.")
@@ -33,11 +42,14 @@ def compress(
         Path | None,
         typer.Option(metavar="DIR", help="Keep finished stages here, for others to share; else in the checkpoint's."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a network on the bundled digits, compress it by a recipe, measure it on its integers and save it.
 
     The same command again goes on where an interrupted one ended. log.jsonl beside the checkpoint has a line a step.
+
+    JSON: model, recipe, seed, folder, accuracy and baseline_accuracy (fractions, on integers), conv_rate and whole_rate
+    (weights before by those left), cpu_seconds, and layers, an object each with weights and bits.
 
     Shipped recipes take minutes (quick), tens of minutes, or hours (same-accuracy, which search for the last rate at
     the baseline's accuracy):
@@ -79,8 +91,8 @@ def compress(
     from ..recipes.compressing import compress_model
 
     try:
-        with _progress() as progress:
-            result = compress_model(model, plan, out=out, seed=seed, progress=progress, steps=steps)
+        with counted("training", unit="epochs") as progress:
+            result = compress_model(model, plan, out=out, seed=seed, progress=progress.staged, steps=steps)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("interrupted; the same command goes on behind the last finished stage") from stop
     if as_json:
@@ -115,20 +127,4 @@ def _show(result: Compressed) -> None:
         f"accuracy on integers {100 * result.accuracy:.2f} % (baseline {100 * result.baseline_accuracy:.2f} %); "
         f"{result.conv_rate:.1f}x fewer conv weights, {result.whole_rate:.1f}x fewer in all; saved in {result.folder}"
     )
-    print_table(f"{result.model} by {result.recipe}, seed {result.seed}", columns, rows, "layer", caption)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar of epochs on stderr, where a person looks at it."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=None)
-        yield lambda stage, done, of: bar.update(
-            task, description=f"training {stage}", completed=done, total=of or None
-        )
+    print_table(f"{result.model} by {result.recipe}, seed {result.seed}", columns, rows, (), caption)

@@ -9,7 +9,7 @@ import typer
 
 from accelsim.files import require_writable
 
-from .output import make_console
+from .output import Json, make_console
 
 
 def demo(
@@ -20,8 +20,11 @@ def demo(
         bool, typer.Option("--fast", help="Fewer digits, epochs and less compression; under 90 s.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of the split, the training and the batches.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Train LeNet-5 on digits, compress it six ways, simulate it on dense and sparse machines, and say what wins.
+
+    JSON: what report.json in the folder holds: accuracy by network, verdict, runs, storage and provenance.
 
     \b
     Example: accelsim demo --fast --out out/demo
@@ -29,4 +32,6 @@ def demo(
     require_writable(out)
     from ..demo.study import run_demo
 
-    run_demo(out, fast, seed=seed, console=make_console())
+    run_demo(out, fast, seed=seed, console=None if as_json else make_console())
+    if as_json:
+        typer.echo((out / "report.json").read_text(encoding="utf-8"), nl=False)

@@ -14,7 +14,7 @@ from accelsim.files import read_json
 from accelsim.trace.coverage import not_simulated_line, read_not_simulated
 from accelsim.validation import is_number
 
-from .output import energy, print_table, size
+from .output import Json, energy, print_table, size
 
 FIGURES = ("cycles", "compute_cycles", "stall_cycles", "energy_pj", "dram_bytes")
 LARGEST = 1e60  # a figure that passes it is no figure
@@ -32,11 +32,14 @@ Content = Mapping[str, Any]
 def diff(
     before: Annotated[Path, typer.Argument(metavar="A.json", help="A report: what `accelsim run --json` prints.")],
     after: Annotated[Path, typer.Argument(metavar="B.json", help="The report to set against it.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two reports layer by layer: cycles, compute, stall, energy and DRAM bytes, and how they changed.
 
     Reports come from `accelsim run --json`, from `--out` (report.json) and from Report.to_json. Layers match by name.
+
+    JSON: before and after (workload, hardware), layers and totals, of each figure before, after, change and relative
+    (null where there is nothing to divide by), only_before and only_after.
 
     \b
     Example: accelsim diff out/before/report.json out/after/report.json
@@ -139,7 +142,8 @@ def show(changes: Content) -> None:
         if changes[key]
     ]
     left_out = [f"{key}: {line}" for key in ("before", "after") if (line := _left_out(changes[key]))]
-    print_table(f"{before} -> {after}", columns, rows, "layer", "\n".join([*alone, *left_out]))
+    caption = "\n".join([*alone, *left_out])
+    print_table(f"{before} -> {after}", columns, rows, (), caption, keys=2)
 
 
 def _left_out(head: Content) -> str:

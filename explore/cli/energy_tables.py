@@ -22,13 +22,13 @@ def print_energy(sheet: Mapping[str, Any]) -> None:
         f"energy of {sheet['hardware']} at {sheet['technology_nm']:g} nm, {bits}: a layer's energy is Σ count × pJ",
         ("component", "action", COUNT, "figure", ">pJ", ">node", ">source"),
         [_action(entry, sources) for entry in sheet["actions"]], ("action", COUNT, "figure"),
-        f"{sheet['accounting']}\n{sheet['figures_line']}",
+        f"{sheet['accounting']}\n{sheet['figures_line']}", keys=2,
     )  # fmt: skip
     total = sum(entry["um2"] for entry in sheet["area"])
     print_table(
         "area", ("part", "unit", ">count", "figure", ">value", ">µm²", ">source", "SRAM law"),
         [_area(entry, sources) for entry in sheet["area"]], "figure",
-        f"{total:,.0f} µm² in all: count × value",
+        f"{total:,.0f} µm² in all: count × value", keys=2,
     )  # fmt: skip
     print_table(
         "figures", ("figure", ">value", ">node", ">scaled by", ">at the machine's", ">source"),

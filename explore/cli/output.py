@@ -5,15 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from accelsim.errors import InternalError
+from accelsim.results.quantities import energy, size
+
+from .table_layout import Table, widths
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPED_WIDTH = 160  # columns where stdout is no terminal
-WRAPPED_WIDTH = 8  # columns at least, for what a narrow terminal breaks into lines
+__all__ = ["Json", "energy", "make_console", "print_table", "ratio_text", "size", "waiting"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+PIPED_WIDTH = 160  # columns where stdout is no terminal, for texts; a table is wider there where its numbers are
 
 
 def make_console() -> Console:
@@ -34,33 +41,54 @@ def ratio_text(value: float | None, decimals: int = 2, unit: str = "") -> str:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], wraps: str | Sequence[str], caption: str = ""
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    wraps: str | Sequence[str],
+    caption: str = "",
+    *,
+    keys: int = 1,
 ) -> None:
     """A table with a line below it; columns whose name begins with ">" hold numbers and stand right.
 
-    In a narrow terminal only the column `wraps`, or those that it names, are broken into lines. InternalError where it
+    Only the column `wraps`, or those that it names, are broken into lines, and between words. Where a terminal is too
+    narrow for the rest, columns go on in tables below, each of which repeats the first `keys`; where not even one has
+    room beside these, each row stands as lines of heading and cell. Nothing is ever cut. InternalError where `wraps`
     names no column, as a caption in its place would.
     """
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     wrapped = (wraps,) if isinstance(wraps, str) else wraps
     if not {*wrapped} <= {*columns}:
         raise InternalError(f"table {title!r} wraps {wrapped!r:.80}, which are none of its columns")
-    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    for column in columns:
-        side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        least = WRAPPED_WIDTH if column in wrapped else None
-        table.add_column(
-            Text(column.removeprefix(">")), justify=side, no_wrap=not least, overflow="fold", min_width=least
-        )
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+    table = Table.of(columns, rows, wrapped, keys)
     console = make_console()
-    console.print(table)
+    width = console.width if console.is_terminal else max(console.width, table.least)
+    console.print(Text(title, style="table.title"), soft_wrap=True)
+    groups = table.groups(width)
+    for group in groups:
+        _print_group(table, group, width)
+    if not groups:
+        console.print(Text("\n".join(["", *table.stacked(width), ""])), soft_wrap=True)
     if caption:
         console.print(Text(caption), soft_wrap=True)
+
+
+def _print_group(table: Table, group: Sequence[int], width: int) -> None:
+    """Some columns of a table, as a table."""
+    from rich import box
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    drawn = Drawn(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    columns = [table.columns[place] for place in group]
+    for column, given in zip(columns, widths(columns, width), strict=True):
+        drawn.add_column(Text(column.heading), justify="right" if column.is_right else "left", width=given)
+    for row in table.rows:
+        drawn.add_row(*(Text(row[place]) for place in group))
+    console = make_console()
+    console.width = max(console.width, width)  # of a pipe, where the table is wider
+    console.print(drawn)
 
 
 @contextmanager
@@ -73,19 +101,3 @@ def waiting(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(text):
         yield
-
-
-def energy(pj: float) -> str:
-    """Picojoules in the unit that keeps one to three digits before the point."""
-    for factor, unit in ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
-        if pj >= factor:
-            return f"{pj / factor:.3g} {unit}"
-    return f"{pj:.3g} pJ"
-
-
-def size(count: int) -> str:
-    """Bytes in the largest binary unit that keeps the number above 1."""
-    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if count >= 2**power:
-            return f"{count / 2**power:.1f} {unit}"
-    return f"{count} B"

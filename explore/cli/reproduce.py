@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import print_table
+from .completion import table_names
+from .output import Json, print_table
+from .progress import counted
 
 if TYPE_CHECKING:
     from ..reproduce.cell import Cell
@@ -19,14 +21,19 @@ HEADINGS = ("row", "column", ">published", ">ours", ">difference", "verdict", "r
 
 def reproduce(
     table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="VIII to XIV, PPR, ISS, BSQ or DMP; all without it.")
+        str | None,
+        typer.Argument(
+            metavar="[TABLE]", help="VIII to XIV, PPR, ISS, BSQ or DMP; all without it.", autocompletion=table_names
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write reproduce.html and reproduce.csv there.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Recompute the papers' tables from their printed inputs: published, ours, difference, and what does not follow.
+
+    JSON: a list of cells, an object each: table, row, column, published, ours, difference, verdict and rule.
 
     \b
     Example: accelsim reproduce XIV
@@ -39,7 +46,8 @@ def reproduce(
 
     if out is not None:
         require_writable(out)
-    cells = recompute(table)
+    with counted("recomputing", unit="tables") as progress:
+        cells = recompute(table, progress)
     written = write_files(cells, out) if out is not None else []
     if as_json:
         typer.echo(json.dumps([cell.to_dict() for cell in cells], indent=1, ensure_ascii=False, allow_nan=False))
@@ -55,7 +63,8 @@ def show(cells: Sequence[Cell]) -> None:
     from ..reproduce.page import title
 
     for name in dict.fromkeys(cell.table for cell in cells):
-        print_table(title(name), HEADINGS, (_line(cell) for cell in cells if cell.table == name), "rule")
+        rows = (_line(cell) for cell in cells if cell.table == name)
+        print_table(title(name), HEADINGS, rows, "rule", keys=2)
 
 
 def _line(cell: Cell) -> tuple[str, ...]:

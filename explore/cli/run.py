@@ -11,7 +11,11 @@ import typer
 from accelsim.errors import ConfigError, OutputError
 from accelsim.files import parse_yaml, require_writable, written_whole
 
-from .output import energy, print_table, size, waiting
+from .completion import float_names, machine_names, workload_names
+from .output import Json, energy, print_table, size
+from .progress import counted
+from .provenance import command_of, write_provenance
+from .report import Html, finish_page, require_page
 from .sizes import Dimensions, parse_dimensions, tell_assumed
 
 if TYPE_CHECKING:
@@ -25,11 +29,17 @@ WorkloadName = Annotated[
         metavar="WORKLOAD",
         help="A zoo network, a saved .npz, a checkpoint folder, an .onnx model, a SCALE-Sim .csv, or the YAML of a "
         "Timeloop problem or ZigZag workload.",
+        autocompletion=workload_names,
     ),
 ]
 HardwareName = Annotated[
     str,
-    typer.Option("--hw", metavar="NAME", help="A name that `accelsim hw list` shows, a YAML or a SCALE-Sim .cfg file."),
+    typer.Option(
+        "--hw",
+        metavar="NAME",
+        help="A name that `accelsim hw list` shows, a YAML or a SCALE-Sim .cfg file.",
+        autocompletion=machine_names,
+    ),
 ]
 Partial = Annotated[
     bool, typer.Option("--partial", help="Go on without matrix work that has no lowering, and name it in every output.")
@@ -44,11 +54,13 @@ Bits = Annotated[int | None, typer.Option(min=1, max=32, metavar="BITS", help="I
 
 
 def run(
+    context: typer.Context,
     workload: WorkloadName,
     hw: HardwareName,
     settings: Settings = [],  # noqa: B006  # typer reads the default and hands over a list of its own
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.json and layers.csv there.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    html: Html = False,
+    as_json: Json = False,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Compute every output as the array does and compare; fills shapes at random."),
@@ -62,17 +74,31 @@ def run(
     number_format: Annotated[
         str | None,
         typer.Option(
-            "--float", metavar="FORMAT", help="In fp32, fp16, bf16, fp8_e4m3, fp8_e5m2 or e<bits>m<bits>, for its cost."
+            "--float",
+            metavar="FORMAT",
+            help="In fp32, fp16, bf16, fp8_e4m3, fp8_e5m2 or e<bits>m<bits>, for its cost.",
+            autocompletion=float_names,
         ),
+    ] = None,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write tiles and transfers over time there, as Chrome trace for Perfetto."),
     ] = None,
 ) -> None:
     """Simulate a workload on a machine: cycles, stalls, energy and DRAM traffic by layer.
+
+    JSON: workload, hardware, totals (cycles, compute_cycles, stall_cycles, energy_pj and its three parts, dram_bytes,
+    area_um2, seconds), configuration, and layers, an object each with units in the names. Exit 0 with --verify says
+    that all outputs are equal.
 
     \b
     Example: accelsim run lenet5 --hw dense/os-32x32 --set array.rows=16
     """
     if out is not None:
         require_free(out)
+    if timeline is not None:
+        require_free_file(timeline)
+    require_page(out, html=html)
     import accelsim
     from workloads import open_workload
 
@@ -90,16 +116,26 @@ def run(
     )
     tell_assumed(layers.provenance)
     layers = layers if number_format is None else layers.in_float(number_format)
-    with waiting(f"simulating {layers.name} on {machine.name}"):
-        report = accelsim.simulate(layers, machine, verify=verify)
+    with counted(f"simulating {layers.name} on {machine.name}") as progress:
+        report = accelsim.simulate(layers, machine, verify=verify, progress=progress)
     if out is not None:
         write(report, out)
+        write_provenance(out, command_of(context), layers)
+        finish_page(out, html=html)
+    if timeline is not None:
+        report.to_timeline(timeline)
     if as_json:
         typer.echo(report.to_json())
     else:
         show(report)
-        for line in _fallback(report):
+        for line in (*_fallback(report), *verified(report)):
             typer.echo(line)
+
+
+def verified(report: Report) -> list[str]:
+    """A line on the layers whose outputs were computed and compared; none where none were."""
+    count = len(report.outputs)
+    return [f"verified: {count} layer{'s' * (count != 1)} equal the exact GEMM"] if count else []
 
 
 def _fallback(report: Report) -> list[str]:
@@ -127,8 +163,14 @@ def require_free(out: Path) -> None:
     """OutputError unless `out` is, or can become, a folder in which both files can be written."""
     require_writable(out)
     for name in (REPORT, LAYERS):
-        if (out / name).is_dir():
-            raise OutputError(f"cannot write {str(out / name)!r}: a folder is in the way")
+        require_free_file(out / name)
+
+
+def require_free_file(path: Path) -> None:
+    """OutputError unless a file can be written at `path`."""
+    require_writable(path.parent)
+    if path.is_dir():
+        raise OutputError(f"cannot write {str(path)!r}: a folder is in the way")
 
 
 def write(report: Report, out: Path) -> None:
@@ -148,7 +190,7 @@ def show(report: Report) -> None:
         f"{report.activation_storage}"
     )
     total += "".join(f"\n{line}" for line in (report.steady_state, report.not_simulated_line, *report.remarks) if line)
-    print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), "layer", total)
+    print_table(f"{report.workload} on {report.name}", columns, map(_cells, report.rows), (), total)
 
 
 def energy_line(report: Report) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +10,16 @@ import typer
 
 from accelsim.files import require_writable
 
-from ..studies.registry import STUDIES, STUDY_RUNS, Progress
-from .output import make_console
+from ..studies.registry import STUDIES, STUDY_RUNS
+from .completion import study_names
+from .output import Json
+from .progress import counted
 
 
 def study(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(STUDIES)}.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help=f"One of {', '.join(STUDIES)}.", autocompletion=study_names)
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where text, tables and figures go; out/study-NAME by default.")
     ] = None,
@@ -24,8 +27,11 @@ def study(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=1024, help="Processes; as many as there are cores by default.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Run a study: measured answers, with tables, figures and a text made from the numbers. A second run takes seconds.
+
+    JSON: study, folder, text, and files, what stands in the folder when it is done; its tables are among them.
 
     \b
     Example: accelsim study ppr --quick
@@ -35,24 +41,10 @@ def study(
     run = STUDY_RUNS.get(name)
     folder = out or Path("out") / f"study-{name}"
     require_writable(folder)
-    with shown_progress() as progress:
+    with counted(f"study {name}", unit="points") as progress:
         text = run(folder, quick, jobs or default_jobs(), progress)
-    typer.echo(text)
-
-
-@contextmanager
-def shown_progress() -> Iterator[Progress]:
-    """A bar on stderr where a person watches; nothing elsewhere."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = make_console()
-    console.stderr = True
-    columns = (TextColumn("points"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("points", total=None)
-
-        def show(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of)
-
-        yield show
+    if as_json:
+        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        typer.echo(json.dumps({"study": name, "folder": str(folder), "text": text, "files": files}, indent=1))
+    else:
+        typer.echo(text)

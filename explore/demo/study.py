@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import plots
 import workloads
-from accelsim.analysis.runs import Study, compare
+from accelsim.analysis.runs import Study, compare, pairs
 from accelsim.analysis.storage import storage_rows
 from accelsim.analysis.verdict import verdict
 from accelsim.files import make_folder, require_writable, write_json, write_text
@@ -21,6 +22,7 @@ from accelsim.results.report import ENERGY_PARTS, Report
 from accelsim.trace.coverage import csv_head
 
 from ..cli.output import energy, print_table, ratio_text, size
+from ..cli.progress import Counter, counted
 from .networks import Trained, train_networks
 
 if TYPE_CHECKING:
@@ -46,23 +48,26 @@ TIMELINE = {"network": "nonstructured", "hardware": "csr-rows-16x16"}
 PACKAGES = ("accelsim", "numpy", "numba", "torch", "simpy", "matplotlib")
 
 
-def run_demo(out: Path, fast: bool, *, seed: int, console: Console) -> Study:
+def run_demo(out: Path, fast: bool, *, seed: int, console: Console | None) -> Study:
     """Train the networks, run each on every machine that it fits, and leave the report, tables and figures in `out`.
 
     The networks are trained anew every time. Raises OutputError before any work where `out` cannot be written.
+    What it does and the table of runs are told on `console`; None: nothing is.
     """
     require_writable(out)
     make_folder(out)
-    with _progress(console) as show:
-        trained = train_networks(out / "networks", fast, seed=seed, progress=show.epochs)
-        networks = {network.name: workloads.from_checkpoint(network.result.folder) for network in trained}
-        machines = [load_hardware(name) for name in MACHINES]
-        runs = compare(networks, machines, progress=show.run)
+    with _progress(console, "training", "epochs") as show:
+        trained = train_networks(out / "networks", fast, seed=seed, progress=show.staged)
+    networks = {network.name: workloads.from_checkpoint(network.result.folder) for network in trained}
+    machines = [load_hardware(name) for name in MACHINES]
+    with _progress(console, "simulating", "runs", len(pairs(networks, machines))) as show:
+        runs = compare(networks, machines, progress=show.named)
     study = Study(runs, {n.name: n.result.accuracy for n in trained}, _provenance(trained, machines, fast, seed))
     storage = storage_rows(networks)
     sentence = verdict(study.summaries(), storage, accuracy=study.accuracy, tolerance=TOLERANCE[fast])
     _write(out, study, storage, sentence)
-    _tell(console, study, sentence, out)
+    if console is not None:
+        _tell(console, study, sentence, out)
     return study
 
 
@@ -139,7 +144,7 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
             run["network"], run["hardware"], f"{100 * study.accuracy[run['network']]:.2f} %", f"{run['cycles']:,}",
             f"{100 * run['stall_cycles'] / max(1, run['cycles']):.0f} %", *(energy(run[part]) for part in ENERGY_PARTS),
             size(run["dram_bytes"]),
-            f"{(run['storage_weight_bits'] + run['storage_index_bits']) / 8000:.2f} KB",
+            size((run["storage_weight_bits"] + run["storage_index_bits"]) / 8),
             ratio_text(run["alpha"], 1, "x"), ratio_text(run["beta"], 2, "x"), ratio_text(run["beta_unpruned"], 2, "x"),
             *(ratio_text(run[key]) for key in PPRS),
         )
@@ -152,50 +157,36 @@ def _tell(console: Console, study: Study, sentence: str, out: Path) -> None:
         "energy leaves out or has in"
     )
     caption = "\n".join([*study.not_simulated_lines, caption])
-    print_table("Compression on hardware", columns, rows, "hardware", caption)
+    print_table("Compression on hardware", columns, rows, (), caption, keys=2)
     console.print(f"\n{sentence}\n\nreport, tables and figures: {out}", soft_wrap=True, markup=False)
 
 
-class _Shown:
-    """Progress as plain lines, one a stage."""
+class _Lines(Counter):
+    """Progress as plain lines on stdout, one a stage; none without a console."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | None) -> None:
         self.console, self.seen = console, set[str]()
 
-    def epochs(self, stage: str, done: int, total: int) -> None:
+    def staged(self, stage: str, done: int, of: int) -> None:
         """An epoch of training has ended."""
         if stage not in self.seen:
             self.seen.add(stage)
-            self.console.print(f"training {stage}: epoch {done} of {total} in all", markup=False)
+            self._say(f"training {stage}: epoch {done} of {of} in all")
 
-    def run(self, what: str) -> None:
+    def named(self, what: str) -> None:
         """A simulation begins."""
-        self.console.print(f"simulating {what}", markup=False)
+        self._say(f"simulating {what}")
 
-
-class _Bar(_Shown):
-    """Progress as a bar, for a person at a terminal."""
-
-    def __init__(self, console: Console, bar: Any) -> None:
-        super().__init__(console)
-        self.bar = bar
-        self.task = bar.add_task("training", total=None)
-
-    def epochs(self, stage: str, done: int, total: int) -> None:
-        """Moves the bar."""
-        self.bar.update(self.task, description=f"training {stage}", completed=done, total=total)
-
-    def run(self, what: str) -> None:
-        """Says which pair is simulated."""
-        self.bar.update(self.task, description=f"simulating {what}")
+    def _say(self, line: str) -> None:
+        if self.console is not None:
+            self.console.print(line, markup=False)
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[_Shown]:
-    if not console.is_terminal:
-        yield _Shown(console)
+def _progress(console: Console | None, text: str, unit: str, total: int | None = None) -> Iterator[Counter]:
+    """A bar on stderr where a person watches that, and lines on stdout where nobody does."""
+    if not sys.stderr.isatty():
+        yield _Lines(console)
         return
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True) as bar:
-        yield _Bar(console, bar)
+    with counted(text, total=total, unit=unit) as counter:
+        yield counter

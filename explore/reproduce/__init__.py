@@ -26,10 +26,18 @@ TABLES: dict[str, Callable[[], list[Cell]]] = {
 }
 
 
-def reproduce(table: str | None = None) -> list[Cell]:
-    """The cells of one table, or of all; UnknownNameError for a name that is none."""
+def reproduce(table: str | None = None, progress: Callable[[int, int], None] | None = None) -> list[Cell]:
+    """The cells of one table, or of all; UnknownNameError for a name that is none.
+
+    `progress` is called as (tables done, tables in all).
+    """
     if table is None:
-        return [cell for cells in TABLES.values() for cell in cells()]
+        found: list[Cell] = []
+        for done, cells in enumerate(TABLES.values(), 1):
+            found += cells()
+            if progress:
+                progress(done, len(TABLES))
+        return found
     named = {name.lower(): cells for name, cells in TABLES.items()}
     if table.lower() not in named:
         raise unknown_name("table", table, TABLES)

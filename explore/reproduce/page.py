@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from accelsim.files import write_text
-from plots.report_page.html import document
+from plots.report_page.html import Page, Part
 from plots.report_page.table import Column, key, table
 
 from .cell import Cell
@@ -61,8 +61,8 @@ def page_text(cells: Sequence[Cell]) -> str:
     by_table: dict[str, list[Cell]] = {}
     for cell in cells:
         by_table.setdefault(cell.table, []).append(cell)
-    sections = {name: table(title(name), COLUMNS, _rows(entries)) for name, entries in by_table.items()}
-    return document(TITLE, summary(cells), f"{len(by_table)} tables.", sections, WORDS)
+    parts = [Part(name, name, table(title(name), COLUMNS, _rows(entries))) for name, entries in by_table.items()]
+    return Page(TITLE, summary(cells), parts, f"{len(by_table)} tables.", {"cells": WORDS}).html()
 
 
 def title(name: str) -> str:

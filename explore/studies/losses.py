@@ -6,24 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from accelsim.arrays import array_class
-from accelsim.arrays.counters import Cause, Role
-from accelsim.errors import InternalError, UnknownNameError
+from accelsim.analysis.lane_use import idle_causes
+from accelsim.arrays.counters import Cause
+from accelsim.errors import InternalError
 from accelsim.results.report import Report
 
 Row = Mapping[str, Any]
 SKIPPED, DENSE, MIX = "activation zeros", "dense array", "layer mix"
 OF_ARRAYS = tuple(cause.value for cause in Cause if cause is not Cause.ZEROS)
 CAUSES = (*OF_ARRAYS, SKIPPED, DENSE, MIX)
-
-
-def idle_causes(kind: str) -> dict[str, str]:
-    """The cause of each counter of idle lanes that an array declares; none for a kind that is not an array's."""
-    try:
-        counters = array_class(kind).counters
-    except UnknownNameError:
-        return {}
-    return {spec.name: str(spec.cause) for spec in counters if spec.role is Role.IDLE}
 
 
 def lane_cycles(row: Row, peak_macs: int) -> Counter[str]:

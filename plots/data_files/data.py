@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import MissingFileError
+from accelsim.errors import ConfigError, MissingFileError, unknown_name
 from accelsim.trace.coverage import not_simulated_line, read_not_simulated
 
-from .timeline import Timeline, read_timeline
+from .bandwidth import LayerBandwidth, bandwidth_of
+from .timeline import Timeline, read_trace, timeline_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,8 @@ class StudyData:
 
     `runs` are `Run.summary()` dicts, `storage` rows of `analysis.storage.storage_rows`, `layers` the reports' rows
     behind `network` and `hardware`. `accuracy` is a fraction a network, the uncompressed one first. `timeline` is
-    one layer's transfers and tiles, or None. `accuracy_rate` are points of accuracy against pruning rate, by way of
+    one layer's transfers and tiles, or None, `bandwidth` the DRAM's over the layers of one run, and `trace` the content
+    of the Chrome trace that they are of. `accuracy_rate` are points of accuracy against pruning rate, by way of
     pruning. Units stand in the names.
     """
 
@@ -36,6 +38,8 @@ class StudyData:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     timeline: Timeline | None = None
     accuracy_rate: Sequence[Row] = ()
+    bandwidth: Sequence[LayerBandwidth] = ()
+    trace: Any = None
 
     @classmethod
     def of_accuracy_rate(cls, points: Sequence[Row]) -> StudyData:
@@ -63,9 +67,14 @@ class StudyData:
         report = checked_report(folder / "report.json")
         layers = checked_layers(folder / "layers.csv", report["runs"])
         provenance = report.get("provenance", {})
-        timeline = read_timeline(folder / "timeline.json", provenance.get("timeline"))
-        storage = report.get("storage", [])
-        return cls(report["runs"], report["accuracy"], report["verdict"], layers, storage, provenance, timeline)
+        trace, where = read_trace(folder / "timeline.json")
+        timeline = timeline_of(trace, where, provenance.get("timeline")) if trace is not None else None
+        return cls(report["runs"], report["accuracy"], report["verdict"], layers, report.get("storage", []), provenance,
+                   timeline, bandwidth=bandwidth_of(trace), trace=trace)  # fmt: skip
+
+    def with_accuracy(self, accuracy: Mapping[str, float]) -> StudyData:
+        """The same with the accuracy (a fraction) of its networks; the uncompressed one comes first."""
+        return replace(self, accuracy=dict(accuracy))
 
     @property
     def baseline(self) -> str:
@@ -103,6 +112,38 @@ class StudyData:
     def runs_of(self, network: str) -> list[Row]:
         """The runs of one network."""
         return [run for run in self.runs if run["network"] == network]
+
+    @property
+    def stored(self) -> bool:
+        """Whether it says what the weights take: in each format, or as they lay in each run's DRAM."""
+        return bool(self.storage) or "storage_weight_bits" in self.layers
+
+    def layers_of(self, run: Row, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The layers of one run in the order in which they ran, or those of these names.
+
+        UnknownNameError for a name that no layer has.
+        """
+        table = self.layers
+        here = table[(table["network"] == run["network"]) & (table["hardware"] == run["hardware"])]
+        rows = [{str(key): value for key, value in row.items()} for row in here.to_dict("records")]
+        if names is None:
+            return rows
+        known = [str(row["name"]) for row in rows]
+        for name in names:
+            if name not in known:
+                raise unknown_name("layer", str(name), known)
+        return [row for row in rows if row["name"] in names]
+
+    def configuration(self, run: Row) -> Mapping[str, Any]:
+        """The configuration of the machine of a run; ConfigError where the files do not hold it."""
+        machines = self.provenance.get("machines", {})
+        found = run.get("configuration") or (machines.get(run["hardware"]) if isinstance(machines, Mapping) else None)
+        if not isinstance(found, Mapping):
+            raise ConfigError(
+                f"the configuration of {run['hardware']!r} is not known; a Report, or the report.json of `accelsim run`"
+                " or `accelsim demo`, is expected"
+            )
+        return found
 
     def layer_sums(self, columns: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
         """Sums of some columns of `layers` by (network, hardware)."""

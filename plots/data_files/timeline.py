@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import FileFormatError
+from accelsim.errors import FileFormatError, unknown_name
 from accelsim.files import read_json
 from accelsim.validation import is_number
 
@@ -44,28 +44,45 @@ class Timeline:
         return max(bar.start_us + bar.length_us for bar in self.bars)
 
 
-def read_timeline(path: Path, run: object = None) -> Timeline | None:
-    """The layer that shows most in a Chrome trace; None where there is no file or no bar in it.
+def read_trace(path: Path) -> tuple[Any, str]:
+    """The content of a Chrome trace's file, None where there is none, and what messages call the file."""
+    where = f"timeline {str(path)!r}"
+    return (read_json(path, "timeline") if path.exists() else None), where
+
+
+def read_timeline(path: Path, run: object = None, layer: str | None = None) -> Timeline | None:
+    """The layer that shows most in a Chrome trace, or the one named; None where there is no file or no bar in it.
 
     `run` is a mapping with `network` and `hardware`, or nothing. FileFormatError where the file is no Chrome trace.
     """
-    return timeline_of(read_json(path, "timeline"), f"timeline {str(path)!r}", run) if path.exists() else None
+    content, where = read_trace(path)
+    return None if content is None else timeline_of(content, where, run, layer)
 
 
-def timeline_of(content: object, where: str, run: object = None) -> Timeline | None:
+def timeline_of(content: object, where: str, run: object = None, layer: str | None = None) -> Timeline | None:
     """The layer that shows most of a Chrome trace's content: many bars that can be distinguished, then a long time.
 
-    `where` begins the message of a FileFormatError.
+    `layer` names another one; UnknownNameError where there is none of that name. `where` begins the message of a
+    FileFormatError.
     """
-    layers = [layer for layer in _layers(content, where) if layer.bars]
+    layers = [one for one in _layers(content, where) if one.bars]
+    if layer is not None:
+        chosen = next((one for one in layers if one.layer == layer), None)
+        if chosen is None:
+            raise unknown_name("layer", layer, [one.layer for one in layers])
+        return _from_its_start(chosen, run)
     if not layers:
         return None
-    clear = [layer for layer in layers if len(layer.bars) <= MOST_BARS]
+    clear = [one for one in layers if len(one.bars) <= MOST_BARS]
     chosen = (
-        max(clear, key=lambda layer: (min(len(layer.bars), ENOUGH_BARS), _length_us(layer)))
+        max(clear, key=lambda one: (min(len(one.bars), ENOUGH_BARS), _length_us(one)))
         if clear
-        else min(layers, key=lambda layer: len(layer.bars))
+        else min(layers, key=lambda one: len(one.bars))
     )
+    return _from_its_start(chosen, run)
+
+
+def _from_its_start(chosen: Timeline, run: object) -> Timeline:
     start = min(bar.start_us for bar in chosen.bars)
     bars = tuple(Bar(bar.track, bar.start_us - start, bar.length_us) for bar in chosen.bars)
     return Timeline(chosen.layer, _run_name(run), bars)

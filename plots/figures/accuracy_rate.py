@@ -9,12 +9,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from ..numbers import tick
 from ..style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION
-from .bars import footnote, legend, single
+from .bars import single
 from .figure import figure
+from .panel import finished
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from ..data_files.data import Row, StudyData
 
@@ -33,7 +33,7 @@ WORDS = "Accuracy on integers over the test digits; dashed: uncompressed. Equal 
 
 
 @figure("Accuracy against pruning rate, by way of pruning (001 Fig 7).", needs="accuracy_rate")
-def draw(data: StudyData, ax: Axes | None = None) -> Figure:
+def draw(data: StudyData, ax: Axes | None = None) -> Axes:
     """Errors on a logarithmic axis that falls upwards, so that 99 % and 99.9 % stay apart."""
     points = data.accuracy_rate
     drawn, axis = single(HEIGHT_IN, ax)
@@ -45,9 +45,14 @@ def draw(data: StudyData, ax: Axes | None = None) -> Figure:
         axis.plot(values[0], errors, f"{mark}-", color=colour, markersize=3.5, linewidth=1, label=rows[0]["words"])
     axis.axhline(_error(float(points[0]["baseline_accuracy"])), color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
     _frame(axis, points)
-    legend(drawn, 4, ax=ax)
-    footnote(drawn, WORDS, ax)
-    return drawn
+    return finished(drawn, axis, ax, _answer(points), axis.get_legend_handles_labels()[0], WORDS)
+
+
+def _answer(points: Sequence[Row]) -> str:
+    """The way that keeps most accuracy at the highest rate that was asked for."""
+    rate = max(float(point["asked_rate"]) for point in points)
+    best = max((p for p in points if float(p["asked_rate"]) == rate), key=lambda p: float(p["accuracy"]))
+    return f"At {tick(rate)}x {best['words']} keeps most accuracy: {100 * float(best['accuracy']):.2f} %."
 
 
 def _error(accuracy: float) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..data_files.data import StudyData
 
 LONGEST_LABEL = 26
-FRAME_IN = 0.95  # axis labels, ticks and legend
+FRAME_IN = 0.5  # axis labels and ticks
 NOTE_MACHINES = 4  # in a line of a note
 SPLIT_DECADES = 2  # how far below the smallest bar a logarithmic axis may begin to show where it is split
 
@@ -104,15 +104,6 @@ def figure_of(ax: Axes) -> Figure:
     figure = ax.get_figure(root=True)
     assert figure is not None  # an axes that was taken out of its figure can hold nothing
     return figure
-
-
-def legend(figure: Figure, columns: int, handles: Sequence[Any] | None = None, ax: Axes | None = None) -> None:
-    """A legend above everything; just above `ax` where the caller has one, for the rest of the figure is his."""
-    more = {} if handles is None else {"handles": handles}
-    if ax is None:
-        figure.legend(loc="outside upper left", ncols=columns, **more)
-    else:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, **more)
 
 
 def footnote(figure: Figure, text: str, ax: Axes | None = None) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..style import BLUE, GREEN, GREY, PALE, ROW_IN, VERMILLION
-from .bars import fallback_note, footnote, label_x, legend, panels, run_rows, unpruned_note
+from ..numbers import digits
+from ..style import BLUE, GREEN, GREY, PALE, VERMILLION
+from .bars import fallback_note, label_x, panels, run_rows, shortened, unpruned_note
 from .figure import figure
+from .panel import finished
 from .ratio_axis import ratio_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from ..data_files.data import StudyData
 
@@ -28,12 +29,10 @@ WORDS = "α: weight reduction, β: gain over the dense baseline; at 1 (dashed) a
     "Pruning-to-performance ratio by compute time, total time, energy on chip and of DRAM access, with standby too.",
     needs="ratios",
 )
-def draw(data: StudyData, ax: Axes | None = None) -> Figure:
+def draw(data: StudyData, ax: Axes | None = None) -> Axes:
     """A row a run, a mark a ratio; 1 and 001's assumed band are drawn behind. Further right is worse."""
     rows = run_rows(data)
     drawn, (axis,) = panels(rows, (1,), ax)
-    if ax is None:
-        drawn.set_figheight(drawn.get_figheight() + ROW_IN)  # for the legend's second line
     columns = [rows.values(key) for key, *_ in KINDS]
     ratio_axis(axis, [value for column in columns for value in column])
     axis.hlines(rows.ys, 0, 1, color=PALE, linewidth=0.5, transform=axis.get_yaxis_transform(), zorder=0)
@@ -42,6 +41,18 @@ def draw(data: StudyData, ax: Axes | None = None) -> Figure:
         ys = [y + shift for y in rows.ys]
         marks += axis.plot(values, ys, mark, color=colour, markersize=4, label=label, mec="white", mew=0.4)
     label_x(axis, "PPR = α/β")
-    legend(drawn, 3, [*marks, *axis.patches], ax)
-    footnote(drawn, "\n".join(filter(None, [WORDS, unpruned_note(data), fallback_note(data)])), ax)
-    return drawn
+    note = "\n".join(filter(None, [WORDS, unpruned_note(data), fallback_note(data)]))
+    return finished(drawn, axis, ax, _answer(data), [*marks, *axis.patches], note)
+
+
+def _answer(data: StudyData) -> str:
+    """The pruned run that turns most of its pruning into speed, and how many turn all of it."""
+    pruned = [run for run in data.ratios if (run.get("alpha") or 1) > 1.001]
+    if not pruned:
+        return "No run here is pruned."
+    best = min(pruned, key=lambda run: run["ppr"])
+    below = sum(run["ppr"] <= 1 for run in pruned)
+    return (
+        f"Least PPR of total time: {digits(best['ppr'])}, {shortened(best['network'])} on "
+        f"{shortened(best['hardware'])}; {below} of {len(pruned)} pruned runs are at 1 or below."
+    )

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from ..numbers import digits, unit_of
+from ..numbers import amount, digits, percent, unit_of
 from ..style import GREY
-from .bars import Rows, beside, fallback_note, footnote, label_x, legend, panels, run_rows, scale
+from .bars import Rows, beside, fallback_note, label_x, panels, run_rows, scale, shortened
+from .panel import finished
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from ..data_files.data import StudyData
 
@@ -30,7 +30,7 @@ class Part:
 
 def draw_shares(
     data: StudyData, parts: Sequence[Part], what: str, units: Sequence[tuple[float, str]], ax: Axes | None = None
-) -> Figure:
+) -> Axes:
     """A row a run: the total on the left, the share of each part on the right. `units` as in `numbers.unit_of`.
 
     Shares stand apart from the total because a stack on a logarithmic axis would not show them. An `ax` of the
@@ -47,9 +47,25 @@ def draw_shares(
         _draw_totals(axis, rows, totals, what, units)
     if ax is not None:
         _write_totals(ax, rows, totals, units)
-    legend(figure, 6, shares.containers, ax)
-    footnote(figure, fallback_note(data), ax)
-    return figure
+    answer = _answer(rows, values, parts, what, units)
+    return finished(figure, shares, ax, answer, shares.containers, fallback_note(data))
+
+
+def _answer(
+    rows: Rows,
+    values: Sequence[Mapping[str, float]],
+    parts: Sequence[Part],
+    what: str,
+    units: Sequence[tuple[float, str]],
+) -> str:
+    """The run that takes least, and the part that is most of all of them."""
+    totals = [sum(value.values()) for value in values]
+    least = min(range(len(totals)), key=totals.__getitem__)
+    sums = {part.label: sum(value[part.column] for value in values) for part in parts}
+    most = max(sums, key=sums.__getitem__)
+    run = f"{shortened(rows.items[least]['network'])} on {shortened(rows.items[least]['hardware'])}"
+    told = f"{most} is {percent(sums[most], sum(totals))} of all runs'"
+    return f"Least {what}: {run}, {amount(totals[least], units)}; {told}."
 
 
 def _write_totals(axis: Axes, rows: Rows, totals: Sequence[float], units: Sequence[tuple[float, str]]) -> None:

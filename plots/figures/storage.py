@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..numbers import BYTES, digits, unit_of
-from ..style import BLACK, BLUE, GREY, ORANGE
-from .bars import Rows, beside, grouped, label_x, legend, panels, shortened, stacked
+from accelsim.errors import ConfigError
+
+from ..numbers import BYTES, amount, digits, unit_of
+from ..style import BLACK, BLUE, GREY, ORANGE, WIDTH_IN
+from .bars import Rows, beside, grouped, label_x, panels, shortened, stacked
 from .figure import figure
+from .layer_bars import choice, layer_amounts, layer_panel, layer_rows, replace_items
+from .panel import finished
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from ..data_files.data import StudyData
 
 FORMAT_LABELS = {"dense": "dense", "csr_absolute": "absolute index", "csr_relative": "relative index"}
 
 
-@figure("Storage of the weights by format, and accuracy on the integers.", needs="storage")
-def draw(data: StudyData, ax: Axes | None = None) -> Figure:
-    """A group a network, a row a format: weight and index bits stacked; on the right the accuracy on the integers.
+@figure("Storage of the weights by format, and accuracy on the integers.", needs="stored", on=("study", "run"))
+def draw(
+    data: StudyData,
+    ax: Axes | None = None,
+    *,
+    by: str | None = None,
+    layers: Sequence[str] | None = None,
+    width_in: float = WIDTH_IN,
+) -> Axes:
+    """A row a layer of a report, weights and indices as they lie in its machine's DRAM; of a study a row a format.
 
-    An `ax` takes the left panel.
+    `by="layer"` asks for layers in a study, whose formats (`by="format"`) are drawn otherwise: weight and index bits
+    stacked, and on the right the accuracy on the integers, which an `ax` leaves out. `layers` names those to draw.
+    ConfigError for another `by`, or for formats of a report, which knows only its machine's own.
     """
+    if choice("by", by or ("format" if data.storage else "layer"), ("layer", "format")) == "format":
+        return _draw_formats(data, ax)
+    rows = layer_rows(data, width_in, layers)
+    weighted = replace_items(rows, [row for row in rows.items if row.get("weights_dense")])
+    parts = [("weights", BLUE, "storage_weight_bits"), ("indices", ORANGE, "storage_index_bits")]
+    split = [(label, colour, [bits / 8 for bits in weighted.values(key)]) for label, colour, key in parts]
+    return layer_amounts(data, weighted, split, ("storage of weights", BYTES), layer_panel(weighted, ax, width_in))
+
+
+def _draw_formats(data: StudyData, ax: Axes | None) -> Axes:
+    if not data.storage:
+        raise ConfigError("this report holds its machine's own storage alone; by='layer' is expected")
     rows = _rows(data)
     drawn, (bars, *accuracy) = panels(rows, (2.6, 1), ax)
     weights, indices = ([bits / 8 for bits in rows.values(key)] for key in ("value_bits", "index_bits"))
@@ -35,8 +59,10 @@ def draw(data: StudyData, ax: Axes | None = None) -> Figure:
     label_x(bars, f"storage ({unit}, decimal)")
     for axis in accuracy:
         _draw_accuracy(axis, rows, data)
-    legend(drawn, 2, bars.containers, ax)
-    return drawn
+    least = min(data.storage, key=lambda row: row["value_bits"] + row["index_bits"])
+    size = amount((least["value_bits"] + least["index_bits"]) / 8, BYTES)
+    answer = f"Smallest: {shortened(least['network'])} with {format_label(least['format'])}, {size}."
+    return finished(drawn, bars, ax, answer, bars.containers)
 
 
 def _rows(data: StudyData) -> Rows:

@@ -4,47 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..numbers import TIME, unit_of
-from ..style import BLACK, BLUE, OPERAND_COLOURS, PALE
+from accelsim.errors import ConfigError
+
+from ..data_files.timeline import timeline_of
+from ..numbers import TIME, percent, unit_of
+from ..style import BLACK, BLUE, OPERAND_COLOURS, PALE, WIDTH_IN
 from .bars import shortened, single, ticks
 from .figure import figure
+from .panel import finished
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from ..data_files.data import StudyData
     from ..data_files.timeline import Timeline
 
-COLOURS = {"array": BLUE, **OPERAND_COLOURS}
+ARRAY = "array"
+COLOURS = {ARRAY: BLUE, **OPERAND_COLOURS}
 TRACK_IN = 0.26
 
 
-@figure("One layer in time: the array's tiles and the transfers.", needs="timeline")
-def draw(data: StudyData, ax: Axes | None = None) -> Figure:
-    """A track for the array and one for each operand's reads and writes; ValueError where no timeline was recorded."""
-    if data.timeline is None:
-        raise ValueError("this study holds no timeline")
-    tracks = data.timeline.tracks
-    drawn, axis = single(TRACK_IN * len(tracks) + 0.85, ax)
-    factor, unit = unit_of([data.timeline.end_us], TIME)
+@figure("One layer in time: the array's tiles and the transfers.", needs="timeline", on=("study", "run"))
+def draw(data: StudyData, ax: Axes | None = None, *, layer: str | None = None, width_in: float = WIDTH_IN) -> Axes:
+    """A track for the array and one for each operand's reads and writes, over the time of one layer.
+
+    `layer` names it; by default the one that shows most. UnknownNameError where the timeline has no such layer.
+    """
+    shown = data.timeline if layer is None else timeline_of(data.trace, "timeline", _run(data), layer)
+    if shown is None:
+        raise ConfigError("no timeline was recorded; a Report, or a folder with timeline.json, is expected")
+    tracks = shown.tracks
+    drawn, axis = single(TRACK_IN * len(tracks) + 0.45, ax, width_in)
+    factor, unit = unit_of([shown.end_us], TIME)
     for y, track in enumerate(tracks):
-        _draw_track(axis, data.timeline, track, y, factor)
+        _draw_track(axis, shown, track, y, factor)
     axis.set_yticks(range(len(tracks)), [shortened(track) for track in tracks])
     axis.set_ylim(len(tracks) - 0.45, -0.55)
-    axis.set_xlim(0, data.timeline.end_us / factor)
+    axis.set_xlim(0, shown.end_us / factor)
     ticks(axis)
     axis.set_xlabel(f"time since the layer began ({unit})")
-    if ax is None:
-        drawn.suptitle(_title(data.timeline), x=0.01, ha="left", fontsize=8)
-    else:
-        ax.set_title(_title(data.timeline))
-    return drawn
+    return finished(drawn, axis, ax, _answer(shown), ())
 
 
-def _title(timeline: Timeline) -> str:
+def _run(data: StudyData) -> object:
+    """The run that the timeline is of, as far as that is known."""
+    named = data.provenance.get("timeline")
+    return named if named else data.runs[0] if len(data.runs) == 1 else None
+
+
+def _answer(timeline: Timeline) -> str:
+    """The layer, and for how much of its time the array is at work."""
     run = f" of {shortened(timeline.run, 52)}" if timeline.run else ""
-    return f"layer {shortened(timeline.layer)}{run}"
+    busy = sum(bar.length_us for bar in timeline.bars if bar.track == ARRAY)
+    told = f"the array is busy for {percent(busy, timeline.end_us)} of the time" if busy else "the array is not used"
+    return f"Layer {shortened(timeline.layer)}{run}: {told}."
 
 
 def _draw_track(axis: Axes, timeline: Timeline, track: str, y: int, factor: float) -> None:

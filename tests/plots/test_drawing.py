@@ -90,7 +90,7 @@ def test_every_figure_of_a_study_draws_into_an_axes():
 
 def test_the_timeline_is_of_the_first_report(reports):
     axes = accelsim.plot("timeline", reports)
-    assert axes.figure._suptitle.get_text().endswith("of workload on os-16x16")
+    assert axes.figure._suptitle.get_text().startswith("Layer fc0 of workload on os-16x16: the array is busy for ")
     assert "array" in [text.get_text() for text in axes.get_yticklabels()]
 
 

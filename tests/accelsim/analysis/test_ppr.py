@@ -277,7 +277,7 @@ def test_opposite_winners_are_named(small, fast):
     storage = [stored("baseline", "dense", 80_000), stored("baseline", "csr_relative", 99_000)]
     storage += [stored(small, "csr_relative", 8_000), stored(small, "dense", 80_000), stored(fast, "dense", 16_000)]
     said = verdict(runs, storage, accuracy=ACCURACY)
-    assert f"smallest is {small} (1.00 KB as csr_relative, 10.0x less)" in said
+    assert f"smallest is {small} (0.98 KiB as csr_relative, 10.0x less)" in said
     assert f"fastest is {fast} on os (500 cycles, 8.0x less)" in said
     assert f"least energy is {small} on csr (2.00 µJ on chip and of DRAM access, 4.5x less; with DRAM standby" in said
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import accelsim
 from accelsim.errors import ConfigError, FileFormatError, MissingFileError, UnknownNameError
 from accelsim.hardware.loading import config_names
+from accelsim.memory.bandwidth import BandwidthDram
 from accelsim.memory.bank.device import load_device
 from explore.cli import app
 
@@ -111,3 +112,36 @@ def test_the_server_has_the_channels_that_its_text_says():
     assert device.channels == 8
     assert device.channels * device.bus_width * 2e9 / 8 == 256e9
     assert "one HBM2 stack of eight channels, 256 GB/s" in machine.source
+
+
+@pytest.mark.parametrize(
+    "source", ["dense/os-16x16", accelsim.load_hardware("dense/os-16x16")], ids=["name", "Accelerator"]
+)
+def test_another_dram_model_drops_what_belongs_to_the_old_one(source):
+    dram = accelsim.load_hardware(source, **{"dram.gbps": 8, "dram.model": "bandwidth"}).dram
+    assert dram == BandwidthDram(model="bandwidth", gbps=8)
+    with pytest.raises(ConfigError, match=r"dram\.device"):  # of this override, not of the old model
+        accelsim.load_hardware(source, **{"dram.gbps": 8, "dram.model": "bandwidth", "dram.device": "ddr4-2400"})
+    same = accelsim.load_hardware(source, **{"dram.model": "bank"})
+    assert same.to_dict() == accelsim.load_hardware(source).to_dict()
+
+
+def test_another_dram_model_keeps_what_both_have():
+    machine = {
+        "name": "m",
+        "array": {"kind": "systolic"},
+        "dram": {"model": "bandwidth", "gbps": 8, "energy_of": "ddr4-2400"},
+    }
+    assert accelsim.load_hardware(machine, **{"dram.model": "ideal"}).to_dict()["dram"]["energy_of"] == "ddr4-2400"
+
+
+def test_another_kind_of_array_keeps_its_sizes_and_takes_its_own_defaults():
+    machine = {
+        "name": "m",
+        "array": {"kind": "systolic", "rows": 8, "cols": 4, "dataflow": "os", "edge_folds": "clipped"},
+    }
+    shift = {"kind": "shift", "rows": 8, "cols": 4, "dataflow": "os"}
+    expected = accelsim.load_hardware({**machine, "array": shift})
+    for source in (machine, accelsim.load_hardware(machine)):
+        changed = accelsim.load_hardware(source, **{"array.kind": "shift"}).array
+        assert changed == expected.array

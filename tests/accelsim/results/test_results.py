@@ -15,6 +15,7 @@ from accelsim.results.cache_records import from_record, to_record
 from accelsim.results.columns import row_of
 from accelsim.results.invariants import checked
 from accelsim.results.layer import ReportedLayer
+from accelsim.results.quantities import energy, size, time
 
 MACHINE = {
     "name": "small",
@@ -116,6 +117,7 @@ def test_a_layer_on_a_fallback_of_the_same_kind_is_told_from_the_arrays_own():
 def test_a_report_prints_as_one_line():
     got = report()
     assert repr(got) == (
-        f"Report({got.workload!r} on 'small': 2 rows, {got.cycles:,} cycles, {got.stall_cycles:,} of them stalls, "
-        f"{got.energy_pj:,.0f} pJ, {got.dram_bytes:,} dram_bytes)"
+        f"Report({got.workload!r} on 'small': 2 rows, {got.cycles:,} cycles ({got.stall_cycles:,} of them stall) = "
+        f"{time(got.seconds)} at {got.clock_mhz:g} MHz, {energy(got.energy_pj)}, {size(got.dram_bytes)} DRAM; "
+        ".layers has a row a layer, .to_dict() everything)"
     )

@@ -38,7 +38,7 @@ def test_the_line_names_each_part_and_stays_one_line():
 
 def test_a_workload_prints_it_and_one_without_prints_as_before():
     assert told(repr(PARTIAL)) == [EXPECTED]
-    assert repr(WHOLE) == "Workload('net': 2 traces, 0 operators, 8,000 MACs)"
+    assert repr(WHOLE) == "Workload('net': 2 traces, 0 operators, 8,000 MACs; .traces and .operators list them)"
     assert repr(PARTIAL).startswith(repr(WHOLE)[:-1])
 
 

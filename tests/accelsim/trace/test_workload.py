@@ -300,7 +300,7 @@ def test_wrong_heads_are_refused(tmp_path):
 
 def test_a_workload_prints_as_one_line() -> None:
     network = Workload("net", [GemmTrace("fc1", M=1, N=8, K=4), GemmTrace("fc2", M=1, N=2, K=8)])
-    assert repr(network) == "Workload('net': 2 traces, 0 operators, 48 MACs)"
+    assert repr(network) == "Workload('net': 2 traces, 0 operators, 48 MACs; .traces and .operators list them)"
 
 
 @pytest.mark.parametrize(

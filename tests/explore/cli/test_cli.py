@@ -65,7 +65,7 @@ def test_run_json_is_json_alone_and_equals_the_api():
 def test_run_out_writes_two_whole_files_and_prints_all_the_same(tmp_path):
     out = tmp_path / "new" / "folder"
     content = json.loads(printed("run", "lenet5", "--hw", "dense/os-16x16", "--out", out, "--json"))
-    assert sorted(p.name for p in out.iterdir()) == ["layers.csv", "report.json"]
+    assert sorted(p.name for p in out.iterdir()) == ["layers.csv", "provenance.json", "report.json"]
     assert json.loads((out / "report.json").read_text()) == content
     with (out / "layers.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -87,6 +87,25 @@ def test_set_batch_density_and_verify_reach_the_simulation():
     assert cycles("--hw", "dense/os-16x16", "--verify") == dense
     whole = "--hw", "dense/os-16x16", "--set", "mapping.k=800"  # no layer's K is cut
     assert cycles(*whole, "--set", "dram={model: ideal}") == cycles(*whole)
+
+
+def test_verify_says_how_many_layers_are_equal():
+    args = ("run", "lenet5", "--hw", "dense/os-16x16")
+    assert printed(*args, "--verify").splitlines()[-1] == "verified: 4 layers equal the exact GEMM"
+    assert "verified" not in printed(*args)
+    two = ("compare", "lenet5", "--hw", "dense/os-16x16", "--hw", "dense/ws-16x16", "--verify")
+    assert "verified: 4 layers equal the exact GEMM on each machine" in printed(*two)
+
+
+def test_timeline_writes_a_chrome_trace(tmp_path):
+    file = tmp_path / "new" / "t.json"
+    printed("run", "lenet5", "--hw", "dense/os-16x16", "--timeline", file)
+    report = accelsim.simulate(workloads.load("lenet5"), "dense/os-16x16")
+    assert file.read_text() == report.to_timeline() + "\n"
+    assert {event["ph"] for event in json.loads(file.read_text())["traceEvents"]} >= {"X", "M"}
+    result = invoke("run", "lenet5", "--hw", "dense/os-16x16", "--timeline", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "a folder is in the way" in result.stderr
 
 
 def test_a_network_in_floating_point_costs_more_than_in_integers():
@@ -139,7 +158,7 @@ def test_the_version_and_the_bare_command():
 
 
 COMMANDS = ["", "run", "demo", "compare", "diff", "report"]
-COMMANDS += ["hw list", "hw show", "hw validate", "workload list", "workload show"]
+COMMANDS += ["hw list", "hw show", "hw new", "hw validate", "workload list", "workload show", "schema"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -126,7 +126,7 @@ def test_out_writes_a_report_for_each_machine_and_one_table(place):
     content = json.loads(printed(*TWO, "--hw", OS, "--out", out, "--json", "--iso", "mac"))
     files = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     folders = ("1-os-16x16", "2-csr-rows-16x16", "3-os-16x16")
-    assert files == [*(f"{folder}/report.json" for folder in folders), "compare.csv"]
+    assert files == [*(f"{folder}/report.json" for folder in folders), "compare.csv", "provenance.json"]
     with (out / "compare.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["hardware"] for row in rows] == [machine["hardware"] for machine in content["machines"]]
@@ -145,7 +145,7 @@ def test_folders_of_machine_files_stay_inside_out(place):
     for name in ("a.yaml", "b c;d.yaml"):
         (place / name).write_text(machine)
     printed("compare", "lenet5", "--hw", "a.yaml", "--hw", place / "b c;d.yaml", "--out", "out")
-    assert sorted(p.name for p in (place / "out").iterdir()) == ["1-a", "2-b-c-d", "compare.csv"]
+    assert sorted(p.name for p in (place / "out").iterdir()) == ["1-a", "2-b-c-d", "compare.csv", "provenance.json"]
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,13 @@ def test_what_the_terminal_says_is_what_the_report_says(demo):
 
 
 def test_figures_are_there_twice_and_nothing_is_half_written(demo):
-    out, _, _ = demo
+    out, report, _ = demo
     names = {path.stem for path in (out / "figures").glob("*.png")}
     assert "cycles" in names
     assert names == {path.stem for path in (out / "figures").glob("*.svg")}
-    assert (out / "report.html").read_text().count("<svg") >= 5
+    page = (out / "report.html").read_text()
+    assert page.count('<img alt="') >= 2
+    assert page.count('<tr data-key="run') == len(report["runs"])  # each run in one row
     events = json.loads((out / "timeline.json").read_text())["traceEvents"]
     assert {"array", "weight read"} <= {event.get("cat") for event in events}
     assert not [path for path in out.rglob(".*") if path.is_file()]

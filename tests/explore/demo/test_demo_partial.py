@@ -68,7 +68,7 @@ def test_the_report_has_the_records_in_each_run(folders):
 def test_the_page_says_it_above_its_numbers(folders):
     page, same = ((folder / "report.html").read_text() for folder in folders)
     head = page[: page.index("<main>")]
-    paragraphs = [unescape(text) for text in re.findall(r'<p class="verdict">(.*?)</p>', head)]
+    paragraphs = [unescape(text) for text in re.findall(r'<p class="(?:verdict|warning)">(.*?)</p>', head)]
     assert networks_told("\n".join(paragraphs[1:])) == BOTH
     assert "not simulated" not in same
 
