@@ -33,6 +33,7 @@ class TilingRace:
         self.trace = step.runs if step is not None and isinstance(step.runs, GemmTrace) else program.trace
         self.operators = step.fused if step is not None else ()
         self.residency = EVERYTHING_CROSSES if step is None else step.residency
+        self.alone: dict[int, float] = {}  # by the rows of a tile
 
     @property
     def rows(self) -> int:
@@ -118,7 +119,12 @@ class TilingRace:
 
     def _alone(self, tiling: Tiling) -> float:
         """Cycles, at least, of the operators that cannot run with the layer, for the groups that are played."""
-        fused = self._fused(tiling.m)
+        if tiling.m not in self.alone:
+            self.alone[tiling.m] = self._alone_cycles(tiling.m)
+        return self.alone[tiling.m]
+
+    def _alone_cycles(self, m: int) -> float:
+        fused = self._fused(m)
         operators = self.operators[0 if fused is None else len(fused.operators) :]
         rate, lanes = self.machine.dram.bytes_per_cycle(self.machine.clock_mhz), self.machine.vector.lanes
         cycles = sum(

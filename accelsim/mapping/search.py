@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import permutations
 from math import ceil, inf, lcm, log2
@@ -30,7 +31,7 @@ RULES = {
     "energy": GoalRule("energy", NEAR, "traffic", 0.0),
 }
 HALVINGS = 4  # of the buffers, for the shortlists
-SLOWEST = 2**-4  # bytes a cycle: no DRAM is slower than what the shortlists are made for
+SLOWEST, FASTEST = 2**-4, 2**12  # bytes a cycle of the slower DRAMs that the shortlists are made for
 COMPROMISE = GoalRule("serial_cycles", 0.0, "cycles", NEAR)  # every byte and every cut counts, whichever is longer
 
 
@@ -85,13 +86,21 @@ class MappingSearch:
         }
         self.room = {part: problem.room(part) for part in BUFFERS}
         self.selection = self._selection()
+        self.described: dict[Place, Candidate] = {}
 
     def best(self) -> Candidate:
         """The mapping that the goal's rule picks."""
+        place = self._best()
+        assert place is not None  # one at least fits
+        return self._candidate(place)
+
+    def _best(self) -> Place | None:
         goal = self.problem.mapping.goal
         if goal == "cycles" and not self.program.prices_cuts:
-            return self._pick(RULES["cycles"], self._whole) or self._picked(RULES["cycles"])
-        return self._picked(RULES[goal])
+            place = self.selection.pick(RULES["cycles"], self._whole)
+            if place is not None:
+                return place
+        return self.selection.pick(RULES[goal])
 
     def least_cycles(self) -> float:
         """No schedule of any mapping takes fewer."""
@@ -108,35 +117,42 @@ class MappingSearch:
             if smaller is None:
                 return
             yield smaller._few(rows)
-            slower = self.problem.bytes_per_cycle / 2
-            while SLOWEST <= slower < inf:
+            for slower in self._slower_rates():
                 yield smaller._few_behind(slower, rows)
-                slower /= 2
             smaller = smaller._halved()
+
+    def _slower_rates(self) -> list[float]:
+        """Half of the DRAM's bytes a cycle, half of that and so on: half as fast a DRAM has all but the first."""
+        rate = self.problem.bytes_per_cycle
+        if rate == inf:
+            return []
+        first = max(1, ceil(log2(rate / FASTEST)))
+        return [rate / 2**j for j in range(first, first + 1 + ceil(log2(FASTEST / SLOWEST))) if rate / 2**j >= SLOWEST]
 
     def _few_behind(self, bytes_per_cycle: float, rows: int) -> list[Candidate]:
         """Those for a slower DRAM, with what their schedules take behind this one."""
-        search = MappingSearch(self.program, replace(self.problem, bytes_per_cycle=bytes_per_cycle), self.footprint)
-        return [self._at_own_rate(candidate) for candidate in search._few(rows)]
-
-    def _at_own_rate(self, slower: Candidate) -> Candidate:
-        """The same tiling with what its schedule takes behind this DRAM."""
-        sizes, options = slower.tiling.sizes(), self.selection.sizes.options
-        a, b, c = (options[d].index(sizes[d]) for d in "MNK")
-        return self._candidate((self.orders.index(slower.tiling.order), a, b, c))
+        slower = copy(self)
+        slower.problem = replace(self.problem, bytes_per_cycle=bytes_per_cycle)
+        slower.selection = Selection(self.program, self.selection.sizes, slower.problem, self.selection.among)
+        slower.selection.fits()
+        return [self._candidate(place) for place in slower._few_places(rows)]
 
     def _few(self, rows: int) -> list[Candidate]:
+        return [self._candidate(place) for place in self._few_places(rows)]
+
+    def _few_places(self, rows: int) -> list[Place]:
         """The rule's, the least sum of compute and traffic's time, the fewest equal steps, the least traffic without
         cuts of T, and the rule's of tiles of a multiple of `rows` along M.
         """
+        pick = self.selection.pick
         several = [
-            self.best(),
-            self._picked(COMPROMISE),
-            self._candidate(self.selection.least_steps()),
-            self._pick(RULES["traffic"], self._whole),
-            self._pick(RULES["cycles"], self._in_rows(rows)) if rows > 1 else None,
+            self._best(),
+            pick(COMPROMISE),
+            self.selection.least_steps(),
+            pick(RULES["traffic"], self._whole),
+            pick(RULES["cycles"], self._in_rows(rows)) if rows > 1 else None,
         ]
-        return [candidate for candidate in several if candidate is not None]
+        return [place for place in several if place is not None]
 
     def _halved(self) -> MappingSearch | None:
         """The search for half of the buffers, unlimited ones being as large as the layer; None where nothing fits."""
@@ -162,17 +178,12 @@ class MappingSearch:
         _, n, k = self.selection.everything
         return (m % rows == 0) | (m >= self.size["M"]), n, k
 
-    def _picked(self, rule: GoalRule) -> Candidate:
-        candidate = self._pick(rule)
-        assert candidate is not None
-        return candidate
-
-    def _pick(self, rule: GoalRule, allowed: Allowed = None) -> Candidate | None:
-        """By a rule, among the mappings allowed."""
-        place = self.selection.pick(rule, allowed)
-        return None if place is None else self._candidate(place)
-
     def _candidate(self, place: Place) -> Candidate:
+        if place not in self.described:
+            self.described[place] = self._described(place)
+        return self.described[place]
+
+    def _described(self, place: Place) -> Candidate:
         order, *places = place
         moved, cycles, least, energy, ends = self.selection.described(place)
         m, n, k = (self.selection.sizes.options[d][at] for d, at in zip("MNK", places, strict=True))

@@ -46,7 +46,7 @@ class Selection:
     def __init__(self, program: Program, sizes: TileSizes, problem: MappingProblem, among: Among) -> None:
         from .selection_kernels import Queue
 
-        self.sizes, self.tables = sizes, sizes.tables
+        self.sizes, self.tables, self.among = sizes, sizes.tables, among
         self.terms = _terms(program, problem, among)
         shape = self.tables.first.shape
         cells = shape[0] * shape[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,9 @@ class Proposer:
         seeds = np.random.SeedSequence((self._seed, self.proposed)).generate_state(2)
         base = self._sampler.make(int(seeds[0]))
         self._study.sampler = Fresh(base, self._dimensions, self._taken, draws=self._sampler.draws, seed=int(seeds[1]))
-        trial = self._study.ask(self._distributions)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Clip non-finite")  # of points without figures, which `tell` means so
+            trial = self._study.ask(self._distributions)
         point = self._dimensions.point(self._dimensions.levels(trial.params))
         trial.set_user_attr(POINT, point)
         self._count(point)

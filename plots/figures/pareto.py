@@ -108,7 +108,8 @@ def _answer(table: pd.DataFrame, by: Sequence[Quantity], front: np.ndarray[Any, 
     ends = []
     for one in by:
         values = table[one.column].to_numpy(float)
-        i = int(values.argmax() if one.higher_is_better else values.argmin())
+        best = np.where(front, values, -np.inf if one.higher_is_better else np.inf)
+        i = int(best.argmax() if one.higher_is_better else best.argmin())
         ends.append(
             f"{'most' if one.higher_is_better else 'least'} {one.name} {one.text(float(values[i]))}: {names[i]}"
         )

@@ -18,7 +18,9 @@ def file(tmp_path, monkeypatch):
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(MACHINE))
     (tmp_path / "net.csv").write_text(TOPOLOGY)
     content = {"workloads": ["net.csv"], "hardware": ["small.yaml"], "set": SET, **GOALS}
-    (tmp_path / "file.yaml").write_text(yaml.safe_dump({**content, "constraints": ["area_um2 <= 1e6"]}, sort_keys=False))
+    (tmp_path / "file.yaml").write_text(
+        yaml.safe_dump({**content, "constraints": ["area_um2 <= 1e6"]}, sort_keys=False)
+    )
     return tmp_path / "file.yaml"
 
 
@@ -28,18 +30,18 @@ def invoke(*args: object):
 
 def test_front_importances_and_page(file, tmp_path):
     out = tmp_path / "out"
-    result = invoke("search", file, "--out", out, "--trials", 16, "--jobs", 1)
+    result = invoke("search", file, "--out", out, "--trials", 30, "--jobs", 1)
     assert result.exit_code == 0, result.stderr
     assert "that keep area_um2 <= 1e+06" in result.stdout
     assert "share of each field" in result.stdout
-    assert "16 of 36 points evaluated by nsga2" in result.stdout
+    assert "30 of 36 points evaluated by nsga2" in result.stdout
     assert invoke("report", out).exit_code == 0
     page = (out / "report.html").read_text()
     assert "What decides" in page
     assert "that keep area_um2" in page
     assert invoke("plot", "pareto", out, "--out", tmp_path / "p.svg").exit_code == 0
     front = invoke("pareto", out, "--minimize", "cycles", "--minimize", "area_um2", "--json")
-    printed = json.loads(invoke("search", file, "--out", out, "--trials", 16, "--resume", "--json").stdout)
+    printed = json.loads(invoke("search", file, "--out", out, "--trials", 30, "--resume", "--json").stdout)
     assert {row["id"] for row in json.loads(front.stdout)} == set(printed["front"])
 
 

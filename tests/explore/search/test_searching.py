@@ -36,10 +36,11 @@ def test_rows_are_those_of_a_sweep_and_the_front_is_theirs(search, net, sampler)
     assert "infeasible" in every["status"].tolist()
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_seed_decides_and_jobs_do_not(search, sampler):
-    assert ids(search(sampler=sampler)) == ids(search(sampler=sampler))
-    assert ids(search(sampler=sampler)) != ids(search(sampler=sampler, seed=1))
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_the_seed_decides(search, sampler):
+    found = ids(search(sampler=sampler))
+    assert found == ids(search(sampler=sampler))
+    assert found != ids(search(sampler=sampler, seed=1))
 
 
 def test_processes_give_the_same_points(search):

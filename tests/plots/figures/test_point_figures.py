@@ -66,6 +66,13 @@ def test_the_pareto_figure_is_the_tables_front():
     assert any("rows " in text.get_text() and "gbps " in text.get_text() for text in axis.texts)
 
 
+def test_the_answer_names_points_of_the_front_where_others_are_as_small():
+    points = pd.DataFrame({"area_um2": [1e6, 1e6, 2e6], "cycles": [90, 70, 50], "workload": ["slow", "fast", "large"]})
+    axis = accelsim.plot("pareto", points, x="area_um2", y="cycles")
+    assert "fast" in axis.figure.get_suptitle()
+    assert "slow" not in axis.figure.get_suptitle()
+
+
 def test_a_third_quantity_widens_the_front_and_shades_it():
     table = sweep()
     axis = accelsim.plot("pareto", table, x="area_um2", y="cycles", z="energy_pj")
