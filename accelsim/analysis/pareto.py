@@ -17,6 +17,8 @@ def on_front(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
     >>> on_front(np.array([[1.0, 5.0], [2.0, 2.0], [3.0, 3.0], [2.0, 2.0], [0.0, np.nan]])).tolist()
     [True, True, False, True, False]
     """
+    if not costs.shape[1]:
+        return np.ones(len(costs), dtype=np.bool_)  # equal in all that they are compared by
     chosen = np.zeros(len(costs), dtype=np.bool_)
     known = np.flatnonzero(~np.isnan(costs).any(axis=1))
     order = known[np.lexsort(costs[known].T[::-1])]  # what beats a row comes before it

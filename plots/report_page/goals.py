@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.analysis.pareto import on_front
+from accelsim.errors import FileFormatError
 
 from ..data_files.sweep_points import Points
 
@@ -42,11 +43,26 @@ class Goals:
 
 def goals_of(points: Points) -> Goals:
     """The goals of a search; of a sweep, the objectives that its points have."""
-    asked = points.facts.get(SEARCH)
-    if isinstance(asked, Mapping):
-        signs = dict.fromkeys(asked.get("minimize", ()), 1) | dict.fromkeys(asked.get("maximize", ()), -1)
-        return Goals(signs, list(asked.get("constraints", ())))
+    if SEARCH in points.facts:
+        return _of_search(points.facts[SEARCH])
     return Goals({name: sign for name, sign in OBJECTIVES.items() if name in points.measures})
+
+
+def _of_search(asked: Any) -> Goals:
+    """The goals that a search wrote. FileFormatError for anything else."""
+    try:
+        signs = dict.fromkeys(asked["minimize"], 1) | dict.fromkeys(asked["maximize"], -1)
+        for text in asked["constraints"]:
+            _, sign, bound = text.split()
+            if sign not in ("<=", ">="):
+                raise ValueError(sign)
+            float(bound)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise FileFormatError(
+            f"results hold the search {asked!r:.80}; minimize, maximize and constraints, as `accelsim search` writes "
+            "them, are expected"
+        ) from error
+    return Goals(signs, asked["constraints"])
 
 
 def number(row: Mapping[str, Any], name: str) -> float | None:

@@ -20,7 +20,7 @@ def test_the_front_is_what_nothing_beats(rows):
     assert on_front(costs).tolist() == by_definition(costs)
 
 
-@pytest.mark.parametrize("columns", [1, 2, 4])
+@pytest.mark.parametrize("columns", [0, 1, 2, 4])
 def test_blocks_of_rows_make_one_front(columns, monkeypatch):
     monkeypatch.setattr(pareto, "BLOCK", 7)
     costs = np.random.default_rng(0).integers(0, 9, (60, columns)).astype(float)

@@ -191,6 +191,25 @@ def test_a_sweep_without_a_done_point(tmp_path: Path) -> None:
     assert "0 points, none of them done" in plots.write_page(swept(tmp_path / "empty", [])).read_text()
 
 
+def test_a_search_is_told_by_its_own_goals(tmp_path: Path) -> None:
+    asked = {"minimize": ["cycles"], "maximize": ["dram.gbps"], "constraints": ["area_um2 <= 20000"], "sampler": "tpe"}
+    shares = {"cycles": {"array.rows": 0.75, "dram.gbps": 0.25}}
+    facts = {"search": json.dumps(asked), "importances": json.dumps(shares)}
+    text = plots.write_page(swept(tmp_path, POINTS, facts)).read_text()
+    reader = read(text)
+    assert "1 of the 2 that keep area_um2 &lt;= 20000 are on the Pareto front of cycles and dram.gbps" in text
+    assert "Fewest cycles: 2,000 with array.rows 16" in text
+    assert [row["point"] for row in reader.table("Every point") if row["front"] == "yes"] == ["1"]
+    assert [row["cycles"] for row in reader.table("Share of each field")] == ["75.00 %", "25.00 %"]
+    assert len(reader.blocks["pareto-data"]["points"]) == 2
+
+
+@pytest.mark.parametrize("asked", [3, {"minimize": ["cycles"]}, {"minimize": [], "maximize": [], "constraints": ["x"]}])
+def test_a_search_that_somebody_changed_is_one_line(tmp_path: Path, asked: object) -> None:
+    with pytest.raises(FileFormatError, match="hold the search"):
+        plots.write_page(swept(tmp_path, POINTS, {"search": json.dumps(asked)}))
+
+
 def test_a_sweep_that_is_still_written_to(tmp_path: Path) -> None:
     folder = swept(tmp_path, POINTS[:3])
     with closing(sqlite3.connect(folder / "results.sqlite")) as writer:
