@@ -39,7 +39,10 @@ def search(
     ] = None,
     trials: Annotated[int, typer.Option(metavar="N", help="Points that are evaluated in all.")] = 100,
     sampler: Annotated[
-        str, typer.Option(metavar="NAME", help="nsga2, tpe or gp.", autocompletion=sampler_names)
+        str,
+        typer.Option(
+            metavar="NAME", help="nsga2, tpe, or gp: fewest points, a second each.", autocompletion=sampler_names
+        ),
     ] = "nsga2",
     seed: Annotated[int, typer.Option(metavar="N", help="Of the sampler; the same gives the same points.")] = 0,
     batch: Annotated[int, typer.Option(metavar="N", help="Points that are proposed at a time.")] = 8,

@@ -55,7 +55,8 @@ def search(
 
     `workloads`, `hardware`, `set`, `out`, `jobs` and `scheduler` are those of `accelsim.sweep`. `minimize` and
     `maximize` name columns of its table or swept fields of numbers, and `constraints` bound them ("area_um2 <= 4e6",
-    "accuracy >= 0.97"). The `sampler` is "nsga2", "tpe" or "gp"; it proposes points `batch` at a time, none of them
+    "accuracy >= 0.97"). The `sampler` is "nsga2", "tpe", or "gp", which needs
+    the fewest points and takes about a second for each; it proposes points `batch` at a time, none of them
     twice, and the same seed and batch give the same points whatever `jobs` is. With `resume` a search in the folder
     goes on to `trials` points, more of them where it had ended.
 
